@@ -1,0 +1,95 @@
+# Jifen needs only python3 (3.11), pip and make. Two environments live in one .venv:
+#   requirements.lock       what the gateway needs (make run, make migrate)
+#   requirements-dev.lock   the same and what tests and checks need (make test, make check, ...)
+# Each is installed once and again only when its lock changes; the stamps in .venv remember.
+
+VENV    := .venv
+PY      := $(VENV)/bin/python
+RUNTIME := $(VENV)/runtime.stamp
+DEV     := $(VENV)/dev.stamp
+LOCK    := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+           --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check lint migrate lock bench soak clean distclean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	  while IFS='|' read -r target text; do printf '%-16s %s\n' "$$target" "$$text"; done
+
+run: $(RUNTIME) ## Migrate, seed the demo programme, serve the gateway and the fake WeChat
+	@$(PY) -m api.cli run
+
+test: $(DEV) ## Run every test, on SQLite and on PostgreSQL
+	@$(PY) -m pytest $(ARGS)
+
+check: lint ## Run the whole gate: lint, then the guards of tests/repository
+	@$(PY) -m pytest tests/repository
+
+lint: $(DEV) ## Check style, types and the layers' import contracts
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports --no-logo
+
+migrate: $(RUNTIME) ## Bring the database named by DATABASE_URL up to date
+	@$(PY) -m api.cli migrate
+
+lock: $(DEV) ## Pin the dependencies of pyproject.toml into both lock files
+	@$(LOCK) --output-file requirements.lock pyproject.toml
+	@$(LOCK) --output-file requirements-dev.lock --group dev --constraint requirements.lock pyproject.toml
+	@echo 'Locked: requirements.lock, requirements-dev.lock'
+
+bench: $(DEV) ## Run the benchmarks and print what they measure
+	@if [ -f benchmarks/__main__.py ]; then $(PY) -m benchmarks $(ARGS); \
+	else echo 'There is no benchmark yet: benchmarks/__main__.py does not exist.' >&2; exit 1; fi
+
+soak: $(DEV) ## Run the long form of every test marked soak (hours)
+	@JIFEN_SOAK=1 $(PY) -m pytest -m soak --timeout=0 $(ARGS); status=$$?; \
+	if [ $$status -eq 5 ]; then echo 'There is no test marked soak yet.' >&2; fi; exit $$status
+
+clean: ## Remove the data in var/ and every cache
+	@rm -rf var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## Remove .venv too
+	@rm -rf $(VENV)
+
+# The first Python 3.11 of the machine: PYTHON if given, else python3.11, else python3.
+define find_python
+python=; for candidate in $(PYTHON) python3.11 python3; do \
+  if $$candidate -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1; \
+  then python=$$candidate; break; fi; \
+done; \
+if [ -z "$$python" ]; then \
+  echo 'Jifen needs Python 3.11 (>=3.11,<3.12); neither python3.11 nor python3 is one.' >&2; \
+  echo 'If it is installed elsewhere: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; \
+fi
+endef
+
+# Debian ships ensurepip apart from python3. Without it the environment is made without pip and
+# the machine's own pip fills it from outside (`pip --python`, pip 22.3 or later).
+$(PY):
+	@$(find_python); \
+	if $$python -c 'import ensurepip' >/dev/null 2>&1; then $$python -m venv $(VENV); \
+	elif $$python -m pip --python $$python --version >/dev/null 2>&1; \
+	then $$python -m venv --without-pip $(VENV); \
+	else echo 'This Python can make no virtual environment: apt install python3-venv' >&2; exit 1; fi
+
+# install(lock, what): fill .venv from one lock file, hashes required.
+define install
+$(find_python); \
+if $(PY) -m pip --version >/dev/null 2>&1; then pip="$(PY) -m pip"; \
+else pip="$$python -m pip --python $(PY)"; fi; \
+echo 'Installing $(2) into $(VENV), once (about a minute) ...'; \
+$$pip --disable-pip-version-check --quiet install --no-input --require-hashes -r $(1)
+endef
+
+$(RUNTIME): requirements.lock | $(PY)
+	@$(call install,requirements.lock,what the gateway needs)
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUNTIME)
+	@$(call install,requirements-dev.lock,what tests and checks need)
+	@touch $@

@@ -1,0 +1,1 @@
+"""Who may call: tokens, signing keys, API clients, staff accounts."""

@@ -1,0 +1,172 @@
+"""The refusals of the domain: facts that a caller can act on, one tree.
+
+Refusal
+├── InvalidInput                    a value breaks a documented rule of its field
+├── MemberNotFound                  no member answers to the reference
+├── IdempotencyConflict             the same key was used with another input
+├── InsufficientPoints              the balance does not cover the request
+├── PointsOutOfRange                an amount outside the range of points
+├── WeChatRefusal                   WeChat did not vouch for the user
+│   ├── UnknownApp                  the app id is not one of this programme
+│   ├── WeChatCodeInvalid           the login code is unknown or has expired
+│   ├── WeChatCodeUsed              the login code was exchanged before
+│   ├── WeChatRateLimited           WeChat limits how often this user may sign in
+│   ├── WeChatUserBlocked           WeChat classes the user as high-risk
+│   └── WeChatUnavailable           WeChat is busy, slow or not reachable
+└── SessionRefusal                  a refresh token cannot be exchanged
+    ├── RefreshTokenInvalid         unknown, expired or signed out
+    └── RefreshTokenReused          presented twice: its whole family is revoked
+
+A refusal is raised inside the use case's transaction, which rolls back: a refusal changes nothing.
+Everything that is not a Refusal is a fault of ours: masked, logged and counted at the edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ErrorCode(StrEnum):
+    """Stable names of the refusals. Additive: a client treats an unknown one as a plain refusal."""
+
+    INVALID_INPUT = "INVALID_INPUT"
+    MEMBER_NOT_FOUND = "MEMBER_NOT_FOUND"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    INSUFFICIENT_POINTS = "INSUFFICIENT_POINTS"
+    POINTS_OUT_OF_RANGE = "POINTS_OUT_OF_RANGE"
+    APP_UNKNOWN = "APP_UNKNOWN"
+    WECHAT_CODE_INVALID = "WECHAT_CODE_INVALID"
+    WECHAT_CODE_USED = "WECHAT_CODE_USED"
+    WECHAT_RATE_LIMITED = "WECHAT_RATE_LIMITED"
+    WECHAT_USER_BLOCKED = "WECHAT_USER_BLOCKED"
+    WECHAT_UNAVAILABLE = "WECHAT_UNAVAILABLE"
+    REFRESH_TOKEN_INVALID = "REFRESH_TOKEN_INVALID"  # noqa: S105 - the name of a code
+    REFRESH_TOKEN_REUSED = "REFRESH_TOKEN_REUSED"  # noqa: S105 - the name of a code
+
+
+@dataclass(eq=False, kw_only=True)
+class Refusal(Exception):
+    """The root. `field` is the path inside the input, outermost first, where one is to blame."""
+
+    code: ClassVar[ErrorCode]
+    retryable: ClassVar[bool] = False
+    field: tuple[str, ...] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.__dict__}"
+
+
+@dataclass(eq=False, kw_only=True)
+class InvalidInput(Refusal):
+    """Returned when a value breaks a documented rule of its field; `rule` says which."""
+
+    code = ErrorCode.INVALID_INPUT
+    rule: str
+
+
+@dataclass(eq=False, kw_only=True)
+class MemberNotFound(Refusal):
+    """Returned when no member answers to the reference."""
+
+    code = ErrorCode.MEMBER_NOT_FOUND
+
+
+@dataclass(eq=False, kw_only=True)
+class IdempotencyConflict(Refusal):
+    """Returned when the same key was used with another input; names the fields that differ."""
+
+    code = ErrorCode.IDEMPOTENCY_CONFLICT
+    key: str
+    differing: tuple[str, ...]
+
+
+@dataclass(eq=False, kw_only=True)
+class InsufficientPoints(Refusal):
+    """Returned when the available points do not cover the request."""
+
+    code = ErrorCode.INSUFFICIENT_POINTS
+    available: int
+    requested: int
+
+    @property
+    def shortfall(self) -> int:
+        """The points that are missing."""
+        return self.requested - self.available
+
+
+@dataclass(eq=False, kw_only=True)
+class PointsOutOfRange(Refusal):
+    """Returned when an amount, or the balance after it, leaves the range of points (±(2^53−1))."""
+
+    code = ErrorCode.POINTS_OUT_OF_RANGE
+    points: int
+
+
+@dataclass(eq=False, kw_only=True)
+class WeChatRefusal(Refusal):
+    """The branch of what WeChat did not vouch for."""
+
+
+@dataclass(eq=False, kw_only=True)
+class UnknownApp(WeChatRefusal):
+    """Returned when the app id is not one of this programme's, or its secret is wrong."""
+
+    code = ErrorCode.APP_UNKNOWN
+
+
+@dataclass(eq=False, kw_only=True)
+class WeChatCodeInvalid(WeChatRefusal):
+    """Returned when the login code is unknown to WeChat or older than five minutes."""
+
+    code = ErrorCode.WECHAT_CODE_INVALID
+
+
+@dataclass(eq=False, kw_only=True)
+class WeChatCodeUsed(WeChatRefusal):
+    """Returned when the login code was exchanged before; `wx.login` gives a fresh one."""
+
+    code = ErrorCode.WECHAT_CODE_USED
+
+
+@dataclass(eq=False, kw_only=True)
+class WeChatRateLimited(WeChatRefusal):
+    """Returned when WeChat limits how often this user may sign in (100 times a minute)."""
+
+    code = ErrorCode.WECHAT_RATE_LIMITED
+    retryable = True
+
+
+@dataclass(eq=False, kw_only=True)
+class WeChatUserBlocked(WeChatRefusal):
+    """Returned when WeChat classes the user as high-risk and blocks the sign-in."""
+
+    code = ErrorCode.WECHAT_USER_BLOCKED
+
+
+@dataclass(eq=False, kw_only=True)
+class WeChatUnavailable(WeChatRefusal):
+    """Returned when WeChat stays busy, slow or unreachable after the bounded retries."""
+
+    code = ErrorCode.WECHAT_UNAVAILABLE
+    retryable = True
+
+
+@dataclass(eq=False, kw_only=True)
+class SessionRefusal(Refusal):
+    """The branch of refresh tokens that cannot be exchanged."""
+
+
+@dataclass(eq=False, kw_only=True)
+class RefreshTokenInvalid(SessionRefusal):
+    """Returned when the refresh token is unknown, expired or signed out: sign in again."""
+
+    code = ErrorCode.REFRESH_TOKEN_INVALID
+
+
+@dataclass(eq=False, kw_only=True)
+class RefreshTokenReused(SessionRefusal):
+    """Returned when a refresh token is presented a second time: its family is revoked."""
+
+    code = ErrorCode.REFRESH_TOKEN_REUSED

@@ -1,0 +1,1 @@
+"""Members: identities, sessions, profile, interests."""

@@ -1,0 +1,1 @@
+"""Events announced inside a transaction, delivered after it committed."""

@@ -1,0 +1,1 @@
+"""The programme: its name, its time zone, its currency."""

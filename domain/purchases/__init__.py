@@ -1,0 +1,1 @@
+"""Orders and the rules by which they earn points."""

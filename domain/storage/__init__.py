@@ -1,0 +1,49 @@
+"""Storage: one database behind our own engines, transactions, migrations, batches of rows.
+
+PostgreSQL in production, SQLite embedded: the same statements on both. A use case opens one
+`transaction`, reads and writes through Tortoise models or plain statements, and is retried when it
+lost a race.
+"""
+
+from domain.storage.database import (
+    PoolSettings,
+    close,
+    connect,
+    connection_statistics,
+    database_now,
+    dialect,
+    execute,
+    fetch_all,
+    fetch_one,
+    synchronise_clock,
+)
+from domain.storage.engines.statements import Row, observed_statements
+from domain.storage.faults import ConnectionsBusy, StorageFault, TransactionContended
+from domain.storage.migrations import drift, migrate, pending_migrations
+from domain.storage.tables import Table
+from domain.storage.transactions import inside_transaction, is_unique_violation, transaction
+
+__all__ = [
+    "ConnectionsBusy",
+    "PoolSettings",
+    "Row",
+    "StorageFault",
+    "Table",
+    "TransactionContended",
+    "close",
+    "connect",
+    "connection_statistics",
+    "database_now",
+    "dialect",
+    "drift",
+    "execute",
+    "fetch_all",
+    "fetch_one",
+    "inside_transaction",
+    "is_unique_violation",
+    "migrate",
+    "observed_statements",
+    "pending_migrations",
+    "synchronise_clock",
+    "transaction",
+]

@@ -1,0 +1,139 @@
+"""The database of this process: connecting, closing, plain statements, and its clock.
+
+One database is connected at a time. `sqlite://var/jifen.db`, `sqlite://:memory:` and
+`postgres://user:password@host:port/database` are understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from tortoise import Tortoise
+from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.connection import get_connections
+
+from domain.clock import Clock
+from domain.storage.contexts import model_apps
+from domain.storage.engines.statements import Row, StatementClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSettings:
+    """How many connections a process may hold, and how long one may be used or waited for."""
+
+    size_min: int = 1
+    size_max: int = 10
+    read_wait_s: float = 0.25
+    write_wait_s: float = 1.0
+    statement_timeout_ms: int = 2_000
+    lock_timeout_ms: int = 1_000
+    idle_in_transaction_timeout_ms: int = 5_000
+
+
+def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:
+    scheme = urlsplit(url).scheme
+    if scheme == "sqlite":
+        path = url.removeprefix("sqlite://")
+        if path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return {
+            "engine": "domain.storage.engines.sqlite_engine",
+            "credentials": {
+                "file_path": path,
+                "busy_timeout": pool.lock_timeout_ms * 4,
+                "synchronous": "FULL",
+            },
+        }
+    if scheme in {"postgres", "postgresql", "asyncpg"}:
+        config = expand_db_url("asyncpg://" + url.split("://", 1)[1])
+        credentials = cast(dict[str, Any], config["credentials"])
+        credentials |= {
+            "minsize": pool.size_min,
+            "maxsize": pool.size_max,
+            "read_wait_s": pool.read_wait_s,
+            "write_wait_s": pool.write_wait_s,
+            "command_timeout": 30,
+            "server_settings": {
+                "application_name": "jifen",
+                "timezone": "UTC",
+                "statement_timeout": str(pool.statement_timeout_ms),
+                "lock_timeout": str(pool.lock_timeout_ms),
+                "idle_in_transaction_session_timeout": str(pool.idle_in_transaction_timeout_ms),
+                # Small, indexed statements gain nothing from compilation, and pay for it.
+                "jit": "off",
+            },
+        }
+        return {"engine": "domain.storage.engines.asyncpg_engine", "credentials": credentials}
+    raise ValueError(f"DATABASE_URL must begin with sqlite:// or postgres://, not {scheme!r}")
+
+
+async def connect(url: str, *, pool: PoolSettings | None = None) -> None:
+    """Connect this process to the database at `url` and prove it with one statement."""
+    await Tortoise.init(
+        config={
+            "connections": {"default": _engine_config(url, pool or PoolSettings())},
+            "apps": model_apps(),
+        },
+        use_tz=True,
+        timezone="UTC",
+        _enable_global_fallback=True,
+    )
+    await fetch_one("SELECT 1 AS one")
+
+
+async def close() -> None:
+    """Close every connection; safe to call twice."""
+    await Tortoise.close_connections()
+
+
+def client() -> StatementClient:
+    """The client in force here: the transaction's inside one, the pool's outside."""
+    return cast(StatementClient, get_connections().get("default"))
+
+
+def dialect() -> str:
+    """`postgres` or `sqlite`."""
+    return str(get_connections().get("default").capabilities.dialect)
+
+
+def connection_statistics() -> dict[str, int]:
+    """`open` and `idle` connections of this process."""
+    connection: Any = get_connections().get("default")
+    return dict(connection.connection_statistics())
+
+
+async def fetch_all(sql: str, *values: Any) -> Sequence[Row]:
+    """All rows of a statement with `$1`-style placeholders."""
+    return await client().fetch_rows(sql, values)
+
+
+async def fetch_one(sql: str, *values: Any) -> Row | None:
+    """The first row of a statement, or None."""
+    rows = await client().fetch_rows(sql, values)
+    return rows[0] if rows else None
+
+
+async def execute(sql: str, *values: Any) -> int:
+    """Run a statement; returns how many rows it changed."""
+    return await client().run_statement(sql, values)
+
+
+async def database_now() -> datetime:
+    """The database's own time, aware UTC, microseconds (milliseconds on SQLite)."""
+    if dialect() == "postgres":
+        row = await fetch_one("SELECT clock_timestamp() AS now")
+    else:
+        row = await fetch_one("SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', 'now') AS now")
+    assert row is not None
+    now = row["now"]
+    return now if isinstance(now, datetime) else datetime.fromisoformat(now)
+
+
+async def synchronise_clock(clock: Clock) -> None:
+    """Measure the database's clock against the local one and correct `clock` by the difference."""
+    clock.correct(database_now=await database_now())

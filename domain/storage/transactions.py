@@ -1,0 +1,91 @@
+"""Transactions with bounded waits and bounded retries."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+import stamina
+from tortoise.backends.base.client import TransactionalDBClient
+from tortoise.connection import get_connections
+from tortoise.exceptions import IntegrityError, OperationalError
+from tortoise.transactions import in_transaction
+
+from domain.storage.faults import TransactionContended
+
+T = TypeVar("T")
+
+TRIES = 4
+"""One attempt and at most three retries."""
+
+_CONTENTION = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+)
+
+
+def _cause(exc: BaseException) -> BaseException:
+    """The driver's error inside Tortoise's, which keeps it as argument or as cause."""
+    if exc.__cause__ is not None:
+        return exc.__cause__
+    if exc.args and isinstance(exc.args[0], BaseException):
+        return exc.args[0]
+    return exc
+
+
+def is_unique_violation(exc: BaseException) -> bool:
+    """Whether a unique constraint refused a row: somebody else's transaction wrote it first."""
+    cause = _cause(exc)
+    return isinstance(cause, asyncpg.UniqueViolationError) or (
+        isinstance(cause, sqlite3.IntegrityError) and "UNIQUE constraint failed" in str(cause)
+    )
+
+
+def _lost_a_race(exc: Exception) -> bool:
+    """Whether running again can succeed: contention, or a row that a competitor wrote first.
+
+    After a unique violation the next run sees the competitor's row and takes the path of the
+    replay. A lost connection is not retried here: its COMMIT may have happened.
+    """
+    if isinstance(exc, _CONTENTION) or isinstance(_cause(exc), _CONTENTION):
+        return True
+    if isinstance(exc, IntegrityError):
+        return is_unique_violation(exc)
+    return isinstance(exc, OperationalError) and "database is locked" in str(_cause(exc))
+
+
+def inside_transaction() -> bool:
+    """Whether the caller runs inside a transaction."""
+    return isinstance(get_connections().get("default"), TransactionalDBClient)
+
+
+async def transaction(work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work` in one transaction and return its result once it is committed.
+
+    Any exception rolls back. Work that lost a race against another transaction runs again, at most
+    three times with jitter, so `work` must read all it decides upon inside. Inside another
+    transaction it joins that one, which then owns retry and commit. Raises TransactionContended
+    when the retries are used up.
+    """
+    if inside_transaction():
+        return await work()
+    last: Exception | None = None
+    try:
+        async for attempt in stamina.retry_context(
+            on=_lost_a_race, attempts=TRIES, wait_initial=0.01, wait_max=0.2, wait_jitter=0.02
+        ):
+            with attempt:
+                try:
+                    async with in_transaction("default"):
+                        return await work()
+                except Exception as exc:
+                    last = exc
+                    raise
+    except Exception as exc:
+        if exc is last and _lost_a_race(exc) and not is_unique_violation(exc):
+            raise TransactionContended("the transaction kept losing against others") from exc
+        raise
+    raise AssertionError("a retry loop ends with a result or an exception")

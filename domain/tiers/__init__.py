@@ -1,0 +1,1 @@
+"""Levels, what qualifies for them, and perks."""

@@ -1,0 +1,1 @@
+"""What the project proves of itself. One folder per kind of proof."""

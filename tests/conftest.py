@@ -1,0 +1,203 @@
+"""Fixtures for every test: databases, Redis, real files, counts; and the guard on sockets.
+
+The environment chooses: TEST_DATABASE_URL and TEST_REDIS_URL name servers to use instead of our
+own, JIFEN_DATA names the folder of real files, JIFEN_SOAK asks for the long forms, and
+JIFEN_REQUIRE_ALL_PARTS makes a missing part fail the run instead of being reported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import fakeredis
+import pytest
+from redis import asyncio as aioredis
+
+from tests import sockets
+from tests.closing import ClosingReport, all_parts_required
+from tests.servers import (
+    CouldNotStart,
+    Databases,
+    Postgres,
+    Redis,
+    open_postgres,
+    open_redis,
+)
+from tests.servers.guarded import sweep
+
+REPORT = pytest.StashKey[ClosingReport]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Close the network, sweep up after killed runs, open the report."""
+    config.stash[REPORT] = ClosingReport()
+    urls = (os.environ.get(name, "") for name in ("TEST_DATABASE_URL", "TEST_REDIS_URL"))
+    hosts = {urlsplit(url).hostname for url in urls}
+    sockets.block_outside(allowed_hosts=frozenset(host for host in hosts if host))
+    sweep()
+
+
+def pytest_unconfigure() -> None:
+    """Open the network again: pytest may run inside another program."""
+    sockets.unblock()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where every part is required, a green run that lacked one is red."""
+    if session.config.option.collectonly or not all_parts_required():
+        return
+    if session.config.stash[REPORT].unproven() and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the report's sections, the missing parts in red."""
+    report = config.stash[REPORT]
+    for title, lines in report.lines():
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.line(line, red="MISSING" in line)
+    if all_parts_required() and not config.option.collectonly:
+        for part in report.unproven():
+            terminalreporter.line(f"{part}: REQUIRED, and no test ran with it", red=True)
+
+
+@pytest.fixture(scope="session")
+def report(pytestconfig: pytest.Config) -> ClosingReport:
+    """The closing report of this run."""
+    return pytestconfig.stash[REPORT]
+
+
+@pytest.fixture(scope="session")
+def _postgres_or_reason(report: ClosingReport) -> Iterator[Postgres | str]:
+    try:
+        server = open_postgres()
+    except CouldNotStart as failure:
+        yield str(failure)
+        return
+    report.parts["postgresql"] = f"{server.version} from {server.origin}"
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def _databases(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Databases]:
+    databases = Databases(tmp_path_factory.mktemp("databases"))
+    yield databases
+    databases.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(
+    request: pytest.FixtureRequest, tmp_path: Path, _databases: Databases, report: ClosingReport
+) -> Iterator[str]:
+    """A fresh, migrated database: the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        report.parts["sqlite"] = "the library of this Python"
+        yield _databases.sqlite(tmp_path)
+    else:
+        yield request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, _databases: Databases, report: ClosingReport) -> str:
+    """A fresh, migrated database on SQLite only."""
+    report.parts["sqlite"] = "the library of this Python"
+    return _databases.sqlite(tmp_path)
+
+
+@pytest.fixture
+def postgres_url(
+    _postgres_or_reason: Postgres | str, _databases: Databases, report: ClosingReport
+) -> Iterator[str]:
+    """A fresh, migrated database on PostgreSQL only, dropped after the test."""
+    if isinstance(_postgres_or_reason, str):
+        _part_is_missing(report, "postgresql", _postgres_or_reason)
+    with _databases.postgres(_postgres_or_reason) as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[str]:
+    """This process connected to a fresh, migrated database; its URL."""
+    from domain import storage
+
+    await storage.connect(database_url)
+    yield database_url
+    await storage.close()
+
+
+@pytest.fixture(scope="session")
+def _redis_server(report: ClosingReport) -> Iterator[Redis]:
+    server = open_redis()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def redis_url(_redis_server: Redis, report: ClosingReport) -> str:
+    """An empty Redis: a real one where the machine has it, else `memory://`."""
+    if _redis_server.real:
+        report.parts["redis"] = f"{_redis_server.version} from {_redis_server.origin}"
+    elif all_parts_required():
+        _part_is_missing(report, "redis", _redis_server.origin)
+    else:
+        report.missing["redis"] = f"{_redis_server.origin}; fakeredis stood in for it"
+    _redis_server.empty()
+    return _redis_server.url
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[aioredis.Redis]:
+    """A client of the empty Redis."""
+    client: aioredis.Redis = (
+        fakeredis.FakeAsyncRedis()
+        if redis_url == "memory://"
+        else aioredis.Redis.from_url(redis_url)
+    )
+    async with client:
+        yield client
+
+
+@pytest.fixture
+def real_data(report: ClosingReport) -> Path:
+    """The folder of real files that JIFEN_DATA names."""
+    named = os.environ.get("JIFEN_DATA")
+    if not named or not Path(named).is_dir():
+        reason = f"JIFEN_DATA names no folder: {named!r}" if named else "JIFEN_DATA is not set"
+        _part_is_missing(report, "JIFEN_DATA", reason)
+    report.parts["JIFEN_DATA"] = "real files found"
+    return Path(named)
+
+
+@pytest.fixture(scope="session")
+def full_form() -> bool:
+    """Whether tests marked `soak` run their long form now."""
+    return bool(os.environ.get("JIFEN_SOAK"))
+
+
+@pytest.fixture
+def tally(report: ClosingReport) -> Callable[[str, int, int], None]:
+    """`tally(name, count, floor)` prints the count in the closing report; below the floor it fails."""
+
+    def register(name: str, count: int, floor: int) -> None:
+        report.counts.append(f"{name}: {count:,} (floor {floor:,})")
+        assert count >= floor, f"{name}: {count:,} is below its floor of {floor:,}"
+
+    return register
+
+
+def _part_is_missing(report: ClosingReport, part: str, reason: str) -> NoReturn:
+    report.missing[part] = reason
+    report.not_run[part] += 1
+    if all_parts_required():
+        pytest.fail(f"{part} is required: {reason}")
+    pytest.skip(f"{part}: {reason}")

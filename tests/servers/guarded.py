@@ -1,0 +1,194 @@
+"""A server process that never outlives the tests, in a folder of its own, without root's rights."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_PREFIX = "jifen-test-"
+_OWNER = "owner.pid"
+_BASES = ("/tmp", "/var/tmp", "/dev/shm")
+_STOP_SECONDS = 30
+
+_GUARD = """
+exec 3<&0
+"$@" 3<&- </dev/null &
+child=$!
+( cat <&3 >/dev/null; kill -s "$STOP_SIGNAL" "$child" ) 2>/dev/null &
+watch=$!
+exec 3<&-
+echo "$child" > child.pid
+wait "$child"
+status=$?
+kill "$watch"
+exit "$status"
+"""
+"""Runs a command until our end of its standard input closes, which the kernel does even when the
+tests are killed. Signals of the terminal do not reach it: it has a session of its own."""
+
+
+class CouldNotStart(RuntimeError):
+    """A server did not come up; says why, with the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The user that servers run as: ourselves, or when we are root an unprivileged one."""
+
+    uid: int
+    gid: int
+    changes: bool
+    """Whether it differs from the user that runs the tests."""
+
+    @classmethod
+    def choose(cls, *preferred: str) -> Account:
+        """Ourselves unless root; else the first of the preferred users, then `nobody`."""
+        if os.geteuid() != 0:
+            return cls(uid=os.geteuid(), gid=os.getegid(), changes=False)
+        for name in (*preferred, "nobody"):
+            with contextlib.suppress(KeyError):
+                entry = pwd.getpwnam(name)
+                return cls(uid=entry.pw_uid, gid=entry.pw_gid, changes=True)
+        raise CouldNotStart("root may not run servers, and there is no user `nobody`")
+
+    def run(self, *command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end as this user; its output is captured, its status is not raised."""
+        return subprocess.run(
+            [str(part) for part in command],
+            cwd=cwd,
+            env=_environment(cwd),
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+            check=False,
+            **self._identity(),
+        )
+
+    def _identity(self) -> dict[str, object]:
+        if not self.changes:
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def make_folder(self, purpose: str) -> Path:
+        """A new private folder of this user's, on the first base that this user can enter."""
+        for base in (tempfile.gettempdir(), *_BASES):
+            if not os.path.isdir(base):
+                continue
+            folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{purpose}-", dir=base)).resolve()
+            (folder / _OWNER).write_text(str(os.getpid()))
+            os.chown(folder, self.uid, self.gid)
+            with contextlib.suppress(PermissionError):
+                if self.run("test", "-w", ".", cwd=folder).returncode == 0:
+                    return folder
+            shutil.rmtree(folder)
+        raise CouldNotStart(f"no temporary folder that user id {self.uid} can enter")
+
+
+class GuardedProcess:
+    """One server process; `stop` ends it in order, `kill` as a crash would."""
+
+    def __init__(
+        self, *command: str | Path, account: Account, folder: Path, stop_signal: signal.Signals
+    ) -> None:
+        self._folder = folder
+        self._stop_signal = stop_signal
+        with (folder / "log").open("ab") as log:
+            self._guard = subprocess.Popen(
+                ["/bin/sh", "-c", _GUARD, "sh", *[str(part) for part in command]],
+                cwd=folder,
+                env=_environment(folder) | {"STOP_SIGNAL": stop_signal.name.removeprefix("SIG")},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **account._identity(),
+            )
+
+    @property
+    def pid(self) -> int:
+        """The server's own process id."""
+        return int((self._folder / "child.pid").read_text())
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server runs."""
+        return self._guard.poll() is None
+
+    def failure(self, what: str) -> CouldNotStart:
+        """The error that tells why the server is not there."""
+        log = (self._folder / "log").read_text(errors="replace").strip().splitlines()
+        return CouldNotStart(f"{what}: " + " / ".join(log[-5:]))
+
+    def kill(self) -> None:
+        """End the server at once, as a crash would."""
+        os.kill(self.pid, signal.SIGKILL)
+        self._reap()
+
+    def stop(self) -> None:
+        """End the server in order; kill it when it takes longer than half a minute."""
+        if self.alive:
+            os.kill(self.pid, self._stop_signal)
+        try:
+            self._reap()
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _reap(self) -> None:
+        self._guard.wait(_STOP_SECONDS)
+        assert self._guard.stdin is not None
+        self._guard.stdin.close()
+
+
+def free_port() -> int:
+    """A TCP port of the loopback address that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def sweep() -> None:
+    """Remove the folders of earlier runs that were killed; their servers ended with them."""
+    for base in {tempfile.gettempdir(), *_BASES}:
+        for owner in Path(base).glob(f"{_PREFIX}*/{_OWNER}"):
+            with contextlib.suppress(OSError, ValueError):
+                if not _runs(int(owner.read_text())):
+                    shutil.rmtree(owner.parent)
+
+
+class Deadline:
+    """A bound on polling a foreign process that offers nothing to wait on."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def pause(self) -> bool:
+        """Rest for a moment; False when the time is over."""
+        time.sleep(0.02)
+        return time.monotonic() < self._end
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    path = os.environ.get("PATH", os.defpath)
+    return {"PATH": path, "HOME": str(folder), "LC_ALL": "C", "TZ": "UTC"}
