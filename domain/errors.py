@@ -6,6 +6,17 @@ Refusal
 ├── IdempotencyConflict             the same key was used with another input
 ├── InsufficientPoints              the balance does not cover the request
 ├── PointsOutOfRange                an amount outside the range of points
+├── AccessRefusal                   an API client or staff account cannot be given what is asked
+│   ├── AccountUnknown              no enabled account has this code
+│   ├── CodeTaken                   another account has this code
+│   └── ScopeNotGranted             the account does not hold the scope
+├── OrderRefusal                    an order cannot be recorded as it was sent
+│   ├── AmountInvalid               an amount is negative or above 2^53−1 fen
+│   ├── QuantityInvalid             a quantity is negative or above 2^31−1
+│   ├── FutureDated                 the order was placed in the future
+│   ├── CurrencyMismatch            the order is in another currency than the programme's
+│   ├── TextInvalid                 a code or a name is empty, too long or not plain text
+│   └── LinesInvalid                no line, too many lines, or one line id twice
 ├── WeChatRefusal                   WeChat did not vouch for the user
 │   ├── UnknownApp                  the app id is not one of this programme
 │   ├── WeChatCodeInvalid           the login code is unknown or has expired
@@ -36,6 +47,15 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
     INSUFFICIENT_POINTS = "INSUFFICIENT_POINTS"
     POINTS_OUT_OF_RANGE = "POINTS_OUT_OF_RANGE"
+    AMOUNT_INVALID = "AMOUNT_INVALID"
+    QUANTITY_INVALID = "QUANTITY_INVALID"
+    FUTURE_DATED = "FUTURE_DATED"
+    CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+    TEXT_INVALID = "TEXT_INVALID"
+    LINES_INVALID = "LINES_INVALID"
+    ACCOUNT_UNKNOWN = "ACCOUNT_UNKNOWN"
+    CODE_TAKEN = "CODE_TAKEN"
+    SCOPE_NOT_GRANTED = "SCOPE_NOT_GRANTED"
     APP_UNKNOWN = "APP_UNKNOWN"
     WECHAT_CODE_INVALID = "WECHAT_CODE_INVALID"
     WECHAT_CODE_USED = "WECHAT_CODE_USED"
@@ -102,6 +122,88 @@ class PointsOutOfRange(Refusal):
 
     code = ErrorCode.POINTS_OUT_OF_RANGE
     points: int
+
+
+@dataclass(eq=False, kw_only=True)
+class OrderRefusal(Refusal):
+    """The branch of orders that cannot be recorded as they were sent."""
+
+
+@dataclass(eq=False, kw_only=True)
+class AmountInvalid(OrderRefusal):
+    """Returned when an amount of money is negative or above 2^53−1 fen."""
+
+    code = ErrorCode.AMOUNT_INVALID
+    amount_fen: int
+
+
+@dataclass(eq=False, kw_only=True)
+class QuantityInvalid(OrderRefusal):
+    """Returned when a quantity is negative or above 2^31−1."""
+
+    code = ErrorCode.QUANTITY_INVALID
+    quantity: int
+
+
+@dataclass(eq=False, kw_only=True)
+class FutureDated(OrderRefusal):
+    """Returned when an order was placed more than five minutes after the server's present."""
+
+    code = ErrorCode.FUTURE_DATED
+
+
+@dataclass(eq=False, kw_only=True)
+class CurrencyMismatch(OrderRefusal):
+    """Returned when an order is in another currency than the programme's."""
+
+    code = ErrorCode.CURRENCY_MISMATCH
+    currency: str
+    expected: str
+
+
+@dataclass(eq=False, kw_only=True)
+class TextInvalid(OrderRefusal):
+    """Returned when a code or a name is empty, too long or not plain text; `rule` says which."""
+
+    code = ErrorCode.TEXT_INVALID
+    rule: str
+
+
+@dataclass(eq=False, kw_only=True)
+class LinesInvalid(OrderRefusal):
+    """Returned when an order has no line, too many lines, or one line id twice."""
+
+    code = ErrorCode.LINES_INVALID
+    rule: str
+
+
+@dataclass(eq=False, kw_only=True)
+class AccessRefusal(Refusal):
+    """The branch of what an API client or a staff account is not given."""
+
+
+@dataclass(eq=False, kw_only=True)
+class AccountUnknown(AccessRefusal):
+    """Returned when no enabled API client or staff account has this code."""
+
+    code = ErrorCode.ACCOUNT_UNKNOWN
+    account: str
+
+
+@dataclass(eq=False, kw_only=True)
+class CodeTaken(AccessRefusal):
+    """Returned when another API client or staff account was registered under this code."""
+
+    code = ErrorCode.CODE_TAKEN
+    account: str
+
+
+@dataclass(eq=False, kw_only=True)
+class ScopeNotGranted(AccessRefusal):
+    """Returned when scopes are asked for that the API client does not hold."""
+
+    code = ErrorCode.SCOPE_NOT_GRANTED
+    missing: tuple[str, ...]
 
 
 @dataclass(eq=False, kw_only=True)

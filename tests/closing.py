@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 PARTS = ("sqlite", "postgresql", "redis", "JIFEN_DATA")
-"""What the tests can run with. Every one must have been there when JIFEN_REQUIRE_ALL_PARTS is set."""
+"""What tests can run with; JIFEN_REQUIRE_ALL_PARTS says that every one must be there."""
 
 
 @dataclass(slots=True)
@@ -24,6 +24,11 @@ class ClosingReport:
     """One line for each tally of a long-form test."""
     notes: list[str] = field(default_factory=list)
     """Lines that a guard wants read even when it passes."""
+
+    def count(self, name: str, count: int, floor: int) -> None:
+        """Print a count at the end; fail when it is below its floor, so that no test shrinks."""
+        self.counts.append(f"{name}: {count:,} (floor {floor:,})")
+        assert count >= floor, f"{name}: {count:,} is below its floor of {floor:,}"
 
     def lines(self) -> list[tuple[str, list[str]]]:
         """The sections in order; a section without lines is left out."""

@@ -7,7 +7,9 @@ JIFEN_REQUIRE_ALL_PARTS makes a missing part fail the run instead of being repor
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -21,9 +23,9 @@ from tests import sockets
 from tests.closing import ClosingReport, all_parts_required
 from tests.servers import (
     CouldNotStart,
-    Databases,
-    Postgres,
+    PostgresDatabases,
     Redis,
+    SqliteDatabases,
     open_postgres,
     open_redis,
 )
@@ -75,53 +77,47 @@ def report(pytestconfig: pytest.Config) -> ClosingReport:
 
 
 @pytest.fixture(scope="session")
-def _postgres_or_reason(report: ClosingReport) -> Iterator[Postgres | str]:
+def _sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+    return SqliteDatabases(tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture(scope="session")
+def _postgres_databases(report: ClosingReport) -> Iterator[PostgresDatabases | str]:
+    """The databases, or in words why there are none: only a test may be skipped, not a session."""
     try:
         server = open_postgres()
     except CouldNotStart as failure:
         yield str(failure)
         return
-    report.parts["postgresql"] = f"{server.version} from {server.origin}"
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="session")
-def _databases(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Databases]:
-    databases = Databases(tmp_path_factory.mktemp("databases"))
-    yield databases
-    databases.close()
+    with contextlib.closing(server), contextlib.closing(PostgresDatabases(server)) as databases:
+        report.parts["postgresql"] = f"{server.version} from {server.origin}"
+        yield databases
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(
-    request: pytest.FixtureRequest, tmp_path: Path, _databases: Databases, report: ClosingReport
-) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh, migrated database: the test runs once on SQLite and once on PostgreSQL."""
-    if request.param == "sqlite":
-        report.parts["sqlite"] = "the library of this Python"
-        yield _databases.sqlite(tmp_path)
-    else:
-        yield request.getfixturevalue("postgres_url")
+    url: str = request.getfixturevalue(
+        "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    )
+    return url
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path, _databases: Databases, report: ClosingReport) -> str:
+def sqlite_url(tmp_path: Path, _sqlite_databases: SqliteDatabases, report: ClosingReport) -> str:
     """A fresh, migrated database on SQLite only."""
-    report.parts["sqlite"] = "the library of this Python"
-    return _databases.sqlite(tmp_path)
+    report.parts["sqlite"] = f"{sqlite3.sqlite_version}, the library of this Python"
+    return _sqlite_databases.fresh(tmp_path)
 
 
 @pytest.fixture
 def postgres_url(
-    _postgres_or_reason: Postgres | str, _databases: Databases, report: ClosingReport
+    _postgres_databases: PostgresDatabases | str, report: ClosingReport
 ) -> Iterator[str]:
     """A fresh, migrated database on PostgreSQL only, dropped after the test."""
-    if isinstance(_postgres_or_reason, str):
-        _part_is_missing(report, "postgresql", _postgres_or_reason)
-    with _databases.postgres(_postgres_or_reason) as url:
+    if isinstance(_postgres_databases, str):
+        part_is_missing(report, "postgresql", _postgres_databases)
+    with _postgres_databases.fresh() as url:
         yield url
 
 
@@ -148,7 +144,7 @@ def redis_url(_redis_server: Redis, report: ClosingReport) -> str:
     if _redis_server.real:
         report.parts["redis"] = f"{_redis_server.version} from {_redis_server.origin}"
     elif all_parts_required():
-        _part_is_missing(report, "redis", _redis_server.origin)
+        part_is_missing(report, "redis", _redis_server.origin)
     else:
         report.missing["redis"] = f"{_redis_server.origin}; fakeredis stood in for it"
     _redis_server.empty()
@@ -173,7 +169,7 @@ def real_data(report: ClosingReport) -> Path:
     named = os.environ.get("JIFEN_DATA")
     if not named or not Path(named).is_dir():
         reason = f"JIFEN_DATA names no folder: {named!r}" if named else "JIFEN_DATA is not set"
-        _part_is_missing(report, "JIFEN_DATA", reason)
+        part_is_missing(report, "JIFEN_DATA", reason)
     report.parts["JIFEN_DATA"] = "real files found"
     return Path(named)
 
@@ -186,16 +182,11 @@ def full_form() -> bool:
 
 @pytest.fixture
 def tally(report: ClosingReport) -> Callable[[str, int, int], None]:
-    """`tally(name, count, floor)` prints the count in the closing report; below the floor it fails."""
-
-    def register(name: str, count: int, floor: int) -> None:
-        report.counts.append(f"{name}: {count:,} (floor {floor:,})")
-        assert count >= floor, f"{name}: {count:,} is below its floor of {floor:,}"
-
-    return register
+    """`tally(name, count, floor)` prints a count at the end; below the floor it fails."""
+    return report.count
 
 
-def _part_is_missing(report: ClosingReport, part: str, reason: str) -> NoReturn:
+def part_is_missing(report: ClosingReport, part: str, reason: str) -> NoReturn:
     report.missing[part] = reason
     report.not_run[part] += 1
     if all_parts_required():

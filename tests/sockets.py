@@ -27,7 +27,7 @@ def block_outside(*, allowed_hosts: frozenset[str] = frozenset()) -> None:
 
         def guard(self: socket.socket, *arguments: Any) -> Any:
             # The address is the last argument of each: sendto has the payload before it.
-            _refuse_outside(self, arguments[-1], allowed)
+            refuse_outside(self, arguments[-1], allowed)
             return original(self, *arguments)
 
         return guard
@@ -42,7 +42,10 @@ def unblock() -> None:
         setattr(socket.socket, name, original)
 
 
-def _refuse_outside(connection: socket.socket, address: Any, allowed: set[str]) -> None:
+def refuse_outside(
+    connection: socket.socket, address: Any, allowed: frozenset[str] | set[str]
+) -> None:
+    """Raise `OutsideConnection` unless the address is on this machine or an allowed host's."""
     if connection.family not in {socket.AF_INET, socket.AF_INET6}:
         return
     host = str(address[0])

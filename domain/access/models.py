@@ -16,6 +16,7 @@ class ApiClient(Model):
     scopes = fields.TextField()
     created_at = fields.DatetimeField()
     disabled_at = fields.DatetimeField(null=True)
+    tokens_not_before = fields.DatetimeField(null=True)
 
     class Meta:
         table = "api_client"
@@ -30,6 +31,7 @@ class StaffAccount(Model):
     roles = fields.TextField()
     created_at = fields.DatetimeField()
     disabled_at = fields.DatetimeField(null=True)
+    tokens_not_before = fields.DatetimeField(null=True)
 
     class Meta:
         table = "staff_account"

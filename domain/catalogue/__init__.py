@@ -1,1 +1,32 @@
-"""Products and themes."""
+"""The catalogue: products, the themes that they belong to, and interests declared in themes."""
+
+from domain.catalogue.interests import DeclareInterests, declare_interests
+from domain.catalogue.products import (
+    BATCH_MAX,
+    CatalogueItem,
+    Product,
+    Theme,
+    Upserted,
+    check_item,
+    products_by_code,
+    products_by_id,
+    themes,
+    themes_of_products,
+    upsert_products,
+)
+
+__all__ = [
+    "BATCH_MAX",
+    "CatalogueItem",
+    "DeclareInterests",
+    "Product",
+    "Theme",
+    "Upserted",
+    "check_item",
+    "declare_interests",
+    "products_by_code",
+    "products_by_id",
+    "themes",
+    "themes_of_products",
+    "upsert_products",
+]

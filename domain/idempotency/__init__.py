@@ -1,1 +1,95 @@
-"""Keys of external writes: the same key and input give the first answer again."""
+"""Idempotency: the same key and input give the first answer again, for ever.
+
+A key lives in a scope (who uses it for what). It is stored with a digest of each input field and
+with the answer, in the very transaction that has the effect, so a key exists exactly if its effect
+does. Two racing transactions with one key: the second meets the unique constraint, is run again by
+`storage.transaction`, and then recalls what the first one wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from domain.storage import Table, fetch_all
+
+Digests = Mapping[str, str]
+
+_KEYS = Table(
+    "idempotency",
+    scope="text",
+    key="text",
+    digests="jsonb",
+    result="jsonb",
+    recorded_at="timestamptz",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """What is known of a key: the stored answer, and the fields in which the input differs.
+
+    No differing field: a replay. Any: a conflict, which must be refused.
+    """
+
+    result: Any
+    differing: tuple[str, ...]
+
+
+def digests(fields: Mapping[str, object]) -> dict[str, str]:
+    """A digest per input field: 32 hex digits of SHA-256 over its canonical JSON."""
+    return {
+        name: hashlib.sha256(
+            orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+        ).hexdigest()[:32]
+        for name, value in fields.items()
+    }
+
+
+async def recall(scope: str, inputs: Mapping[str, Digests]) -> dict[str, Recalled]:
+    """What is known of the given keys; a key that is not in the answer was never used.
+
+    One statement whatever the number of keys. Call it inside the transaction that will remember,
+    after its locks are taken.
+    """
+    if not inputs:
+        return {}
+    rows = await fetch_all(
+        "SELECT key, digests, result FROM idempotency WHERE scope = $1 AND key = ANY($2::text[])",
+        scope,
+        list(inputs),
+    )
+    return {row["key"]: _compared(row, inputs[row["key"]]) for row in rows}
+
+
+async def remember(
+    scope: str, entries: Mapping[str, tuple[Digests, Any]], *, now: datetime
+) -> None:
+    """Store the digests and the answer of each key; answers are JSON values."""
+    await _KEYS.insert(
+        {
+            "scope": scope,
+            "key": key,
+            "digests": orjson.dumps(dict(input_digests)).decode(),
+            "result": orjson.dumps(result).decode(),
+            "recorded_at": now,
+        }
+        for key, (input_digests, result) in entries.items()
+    )
+
+
+def _compared(row: Mapping[str, Any], given: Digests) -> Recalled:
+    stored = orjson.loads(row["digests"])
+    names = sorted(stored.keys() | given.keys())
+    return Recalled(
+        result=orjson.loads(row["result"]),
+        differing=tuple(name for name in names if stored.get(name) != given.get(name)),
+    )
+
+
+__all__ = ["Digests", "Recalled", "digests", "recall", "remember"]

@@ -24,7 +24,7 @@ class Member(Model):
 
 
 class MemberIdentity(Model):
-    """What a member is known by: openid, unionid, external reference."""
+    """What a member is known by: openid, unionid, own reference."""
 
     id = fields.UUIDField(primary_key=True)
     member_id = fields.UUIDField()

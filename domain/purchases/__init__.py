@@ -1,1 +1,62 @@
-"""Orders and the rules by which they earn points."""
+"""Purchases: orders pushed by shops or read from files, and the rules by which they earn points."""
+
+from domain.purchases.amending import ImportedOrder
+from domain.purchases.batches import (
+    LINES_MAX,
+    PurchaseBatch,
+    Receipt,
+    ReceiptStatus,
+    RecordPurchases,
+    record_purchases,
+)
+from domain.purchases.earning import (
+    DEFAULT_RULE,
+    EarningRule,
+    current_rule,
+    publish_rule,
+    rule_from_json,
+    rule_to_json,
+)
+from domain.purchases.importing import ImportOrders, import_orders
+from domain.purchases.orders import (
+    AMOUNT_FEN_MAX,
+    CHANNEL_LENGTH_MAX,
+    EXTERNAL_ID_LENGTH_MAX,
+    FUTURE_TOLERANCE,
+    LINE_ID_LENGTH_MAX,
+    PRODUCT_CODE_LENGTH_MAX,
+    QUANTITY_MAX,
+    SHOP_LENGTH_MAX,
+    Order,
+    OrderLine,
+)
+from domain.purchases.recording import ORDERS_MAX
+
+__all__ = [
+    "AMOUNT_FEN_MAX",
+    "CHANNEL_LENGTH_MAX",
+    "DEFAULT_RULE",
+    "EXTERNAL_ID_LENGTH_MAX",
+    "FUTURE_TOLERANCE",
+    "LINES_MAX",
+    "LINE_ID_LENGTH_MAX",
+    "ORDERS_MAX",
+    "PRODUCT_CODE_LENGTH_MAX",
+    "QUANTITY_MAX",
+    "SHOP_LENGTH_MAX",
+    "EarningRule",
+    "ImportOrders",
+    "ImportedOrder",
+    "Order",
+    "OrderLine",
+    "PurchaseBatch",
+    "Receipt",
+    "ReceiptStatus",
+    "RecordPurchases",
+    "current_rule",
+    "import_orders",
+    "publish_rule",
+    "record_purchases",
+    "rule_from_json",
+    "rule_to_json",
+]

@@ -13,6 +13,7 @@ from domain.wechat.client import (
 )
 from domain.wechat.credentials import AppSecret, SessionKey
 from domain.wechat.errcodes import Errcode, WeChatFault
+from domain.wechat.limits import WeChatLimits
 from domain.wechat.open_data import (
     OpenDataFault,
     OpenDataInvalid,
@@ -21,7 +22,6 @@ from domain.wechat.open_data import (
     raw_data_signature,
 )
 from domain.wechat.push import PushCipher, PushInvalid, is_push_signed, push_signature
-from domain.wechat.transport import WeChatLimits
 from domain.wechat.values import (
     MessageLanguage,
     OpenId,

@@ -29,9 +29,10 @@ from redis import asyncio as aioredis
 from domain.errors import UnknownApp, WeChatCodeInvalid, WeChatUnavailable
 from domain.wechat.credentials import AppSecret, SessionKey
 from domain.wechat.errcodes import TOKEN_REFUSED, Errcode
+from domain.wechat.limits import WeChatLimits
 from domain.wechat.shared_tokens import SharedTokens
 from domain.wechat.stable_tokens import App, StableTokens
-from domain.wechat.transport import WeChatAnswer, WeChatLimits, WeChatRequest, WeChatTransport
+from domain.wechat.transport import WeChatAnswer, WeChatRequest, WeChatTransport
 from domain.wechat.values import (
     MessageLanguage,
     OpenId,
@@ -95,7 +96,7 @@ class WeChatClient:
         self._transport = WeChatTransport(http=self._http, base_url=base_url, limits=self._limits)
         self._tokens = StableTokens(
             transport=self._transport,
-            shared=SharedTokens(redis, monotonic=monotonic),
+            shared=SharedTokens(redis, limits=self._limits, monotonic=monotonic),
             monotonic=monotonic,
         )
 

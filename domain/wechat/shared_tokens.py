@@ -21,15 +21,10 @@ from redis.asyncio.lock import Lock
 from redis.exceptions import LockError, RedisError
 
 from domain.wechat.credentials import AccessToken
+from domain.wechat.limits import WeChatLimits
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
-
-_REDIS_TIMEOUT_SECONDS: Final = 0.5
-_REDIS_REST_SECONDS: Final = 5.0
-_TURN_WAIT_SECONDS: Final = 3.0
-_TURN_LEASE_SECONDS: Final = 10.0
-"""Longer than a renewal may take (the deadline of a call), so a turn ends early only by a crash."""
 
 _TURN_POLL_SECONDS: Final = 0.05
 
@@ -57,15 +52,20 @@ class SharedTokens:
     """The tokens in one Redis. Every answer may be None or our own: that is Redis being down."""
 
     def __init__(
-        self, redis: aioredis.Redis, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        redis: aioredis.Redis,
+        *,
+        limits: WeChatLimits,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redis = redis
+        self._limits = limits
         self._monotonic = monotonic
         self._rest_until = float("-inf")
 
     async def read(self, app_id: str) -> HeldToken | None:
         """The token all workers use, or None if there is none or Redis is down."""
-        return await self._reach(self._read(app_id), limit=_REDIS_TIMEOUT_SECONDS)
+        return await self._reach(self._read(app_id))
 
     async def offer(
         self, app_id: str, *, offered: HeldToken, refused: AccessToken | None
@@ -75,27 +75,27 @@ class SharedTokens:
         Answers the token to use: the offered one, or the one another worker put there first.
         """
         work = self._offer(app_id, offered=offered, refused=refused)
-        return await self._reach(work, limit=_REDIS_TIMEOUT_SECONDS) or offered
+        return await self._reach(work) or offered
 
     @asynccontextmanager
     async def turn(self, app_id: str) -> AsyncIterator[None]:
         """Hold the turn at renewing this app's token, among all workers.
 
-        If the turn does not come within three seconds, or Redis is down, the block runs all the
-        same: two renewals at once cost a call, while waiting on would cost the user's request.
+        If the turn does not come within `turn_wait_seconds`, or Redis is down, the block runs all
+        the same: two renewals at once cost a call, while waiting on would cost the user's request.
         """
         lock = self._redis.lock(
             f"{_key(app_id)}:turn",
-            timeout=_TURN_LEASE_SECONDS,
+            timeout=self._limits.turn_lease_seconds,
             sleep=_TURN_POLL_SECONDS,
-            blocking_timeout=_TURN_WAIT_SECONDS,
+            blocking_timeout=self._limits.turn_wait_seconds,
         )
-        held = await self._reach(_acquire(lock), limit=_TURN_WAIT_SECONDS + _REDIS_TIMEOUT_SECONDS)
+        held = await self._reach(_acquire(lock), wait_seconds=self._limits.turn_wait_seconds)
         try:
             yield
         finally:
             if held:
-                await self._reach(_release(lock), limit=_REDIS_TIMEOUT_SECONDS)
+                await self._reach(_release(lock))
 
     async def _read(self, app_id: str) -> HeldToken | None:
         async with self._redis.pipeline(transaction=True) as pipeline:
@@ -128,15 +128,15 @@ class SharedTokens:
         token = AccessToken(text.decode() if isinstance(text, bytes) else text)
         return HeldToken(token=token, renew_at=self._monotonic() + milliseconds / 1000)
 
-    async def _reach(self, work: Coroutine[Any, Any, _T], *, limit: float) -> _T | None:
+    async def _reach(self, work: Coroutine[Any, Any, _T], *, wait_seconds: float = 0) -> _T | None:
         if self._monotonic() < self._rest_until:
             work.close()
             return None
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(wait_seconds + self._limits.redis_timeout_seconds):
                 return await work
         except (RedisError, OSError, TimeoutError) as error:
-            self._rest_until = self._monotonic() + _REDIS_REST_SECONDS
+            self._rest_until = self._monotonic() + self._limits.redis_rest_seconds
             _log.warning("wechat_tokens_not_shared", reason=type(error).__name__)
             return None
 

@@ -27,26 +27,13 @@ import structlog
 
 from domain.errors import WeChatUnavailable
 from domain.wechat.errcodes import Errcode, error_of
+from domain.wechat.limits import WeChatLimits
 
 _log = structlog.get_logger(__name__)
 
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _IMAGE_STARTS: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _ERRMSG_CHARACTERS_MAX: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class WeChatLimits:
-    """The bounds of one call. `deadline_seconds` covers all of it: tries, waits, token, lock."""
-
-    deadline_seconds: float = 8.0
-    connect_timeout_seconds: float = 2.0
-    read_timeout_seconds: float = 4.0
-    tries_max: int = 3
-    backoff_seconds: float = 0.1
-    """The wait before the second try; doubled for the third, plus as much again at random."""
-
-    response_bytes_max: int = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

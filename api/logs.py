@@ -1,0 +1,138 @@
+"""Structured logs and request ids.
+
+Every request has an id: the client's `X-Request-Id` if it is well-formed, else one of ours. It is
+in the answer, in every error, and in every line that is logged while the request runs. A fault that
+nothing else answered is answered here, masked.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+from typing import Any, Final
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils.compat import uuid7
+
+from api.transport import TransportFault, fault_response
+from schema.faults import INTERNAL_MESSAGE, FaultCode
+
+REQUEST_ID_HEADER: Final = "x-request-id"
+CLIENT_CLOSED_REQUEST: Final = 499
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
+
+log = structlog.get_logger("jifen.http")
+
+
+def configure_logs(*, production: bool, level: str) -> None:
+    """Send all logs to standard error: JSON lines in production, coloured text otherwise."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if production:
+        shared += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    else:
+        shared.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    structlog.configure(
+        processors=shared,
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def request_id(scope: Scope) -> str:
+    """The id of the request that this scope belongs to."""
+    found: str = scope["state"]["request_id"]
+    return found
+
+
+def note_duration(scope: Scope, name: str, started_at: float) -> None:
+    """Report in `Server-Timing` what began at `started_at` (time.perf_counter) and ends now."""
+    scope["state"]["durations_ms"][name] = (time.perf_counter() - started_at) * 1_000
+
+
+class RequestLog:
+    """ASGI middleware: request id in and out, `Server-Timing`, one line per request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; only HTTP is looked at."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        with structlog.contextvars.bound_contextvars(request_id=request_id(scope)):
+            try:
+                await self.app(scope, receive, exchange.send)
+            except ClientDisconnect:
+                exchange.status = CLIENT_CLOSED_REQUEST
+            except Exception as fault:
+                log.error("internal_error", exc_info=fault)
+                await exchange.answer_fault(receive)
+            finally:
+                exchange.log()
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope = scope
+        self._send = send
+        self.status: int | None = None
+        self.started_at = time.perf_counter()
+        # Lifespan state is shared by all requests; each gets its own copy of the mapping.
+        scope["state"] = {
+            **scope.get("state", {}),
+            "request_id": _request_id(scope),
+            "durations_ms": {},
+        }
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            note_duration(self.scope, "total", self.started_at)
+            headers = MutableHeaders(scope=message)
+            headers[REQUEST_ID_HEADER] = request_id(self.scope)
+            headers["server-timing"] = ", ".join(
+                f"{name};dur={duration_ms:.1f}"
+                for name, duration_ms in self.scope["state"]["durations_ms"].items()
+            )
+        await self._send(message)
+
+    async def answer_fault(self, receive: Receive) -> None:
+        if self.status is not None:
+            return  # An answer has begun; the server closes the connection.
+        fault = TransportFault(FaultCode.INTERNAL, INTERNAL_MESSAGE)
+        response = fault_response(fault, request_id=request_id(self.scope))
+        await response(self.scope, receive, self.send)
+
+    def log(self) -> None:
+        log.info(
+            "request",
+            method=self.scope["method"],
+            path=self.scope["path"],
+            status=self.status,
+            duration_ms=round((time.perf_counter() - self.started_at) * 1_000, 1),
+        )
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID_HEADER.encode():
+            text: str = value.decode("latin-1")
+            if _REQUEST_ID.fullmatch(text):
+                return text
+    return uuid7().hex

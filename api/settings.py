@@ -1,0 +1,110 @@
+"""Settings, from the environment. `DATABASE_URL`, `REDIS_URL`, `PORT` and `FAKE_WECHAT_PORT` stand
+alone; all others begin with `JIFEN_`, and those of a group go on with its name:
+`JIFEN_LIMITS__DEPTH_MAX=12`.
+
+The defaults serve a developer who has set nothing. In production whatever a demo would use is
+refused, with one message that names every problem.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from pydantic import AliasChoices, BaseModel, Field, PositiveInt, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEMO_APP_ID: Final = "wxjifendemo0000001"
+DEMO_APP_SECRET: Final = "jifen-demo-secret"  # noqa: S105 - production refuses it
+LOCAL_ISSUER: Final = "http://localhost:8000"
+
+Port = Field(ge=1, le=65_535)
+
+
+class LimitSettings(BaseModel):
+    """What one request may be. Each limit has an error code of its own (see `schema.faults`)."""
+
+    body_bytes_max: PositiveInt = 256 * 1024
+    batch_body_bytes_max: PositiveInt = 1024 * 1024
+    tokens_max: PositiveInt = 2_000
+    depth_max: PositiveInt = 10
+    aliases_max: int = Field(default=30, ge=0)
+    directives_max: int = Field(default=5, ge=0)
+    repetitions_max: PositiveInt = 30
+    errors_max: PositiveInt = 5
+    kept_tokens_max: PositiveInt = 60_000
+
+
+class Settings(BaseSettings):
+    """Everything about a deployment that is not code."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="JIFEN_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    environment: Literal["development", "production"] = "development"
+    database_url: str = Field(
+        default="sqlite://var/jifen.db", validation_alias=AliasChoices("DATABASE_URL")
+    )
+    redis_url: str = Field(default="memory://", validation_alias=AliasChoices("REDIS_URL"))
+    port: int = Field(default=8000, ge=1, le=65_535, validation_alias=AliasChoices("PORT"))
+    fake_wechat_port: int = Field(
+        default=8001, ge=1, le=65_535, validation_alias=AliasChoices("FAKE_WECHAT_PORT")
+    )
+    workers: PositiveInt = 1
+    issuer: str = LOCAL_ISSUER
+    key_set_path: Path = Path("var/keys.json")
+    wechat_base_url: str = ""
+    wechat_apps: dict[str, SecretStr] = {DEMO_APP_ID: SecretStr(DEMO_APP_SECRET)}
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    limits: LimitSettings = LimitSettings()
+
+    @property
+    def is_production(self) -> bool:
+        """Whether this is a production deployment: closed to what only developers need."""
+        return self.environment == "production"
+
+    @property
+    def wechat_url(self) -> str:
+        """Where WeChat is: the setting, or else the fake one of this machine."""
+        return self.wechat_base_url or f"http://127.0.0.1:{self.fake_wechat_port}"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        problems = [*self._worker_problems(), *self._production_problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _worker_problems(self) -> list[str]:
+        if self.workers > 1 and self.redis_url.startswith("memory:"):
+            return ["several workers need a shared Redis: set REDIS_URL, or JIFEN_WORKERS=1"]
+        return []
+
+    def _production_problems(self) -> list[str]:
+        if not self.is_production:
+            return []
+        checks = {
+            "REDIS_URL must name a Redis": self.redis_url.startswith("memory:"),
+            "DATABASE_URL must name a PostgreSQL database": self.database_url.startswith("sqlite"),
+            "JIFEN_ISSUER must be this server's https address": (
+                not self.issuer.startswith("https://")
+            ),
+            "JIFEN_KEY_SET_PATH must be set": "key_set_path" not in self.model_fields_set,
+            "JIFEN_WECHAT_BASE_URL must be WeChat's https address": (
+                not self.wechat_base_url.startswith("https://")
+            ),
+            "JIFEN_WECHAT_APPS must name the programme's own mini-programs": (
+                not self.wechat_apps
+                or DEMO_APP_ID in self.wechat_apps
+                or any(
+                    secret.get_secret_value() in {"", DEMO_APP_SECRET}
+                    for secret in self.wechat_apps.values()
+                )
+            ),
+        }
+        return [f"in production {problem}" for problem, found in checks.items() if found]

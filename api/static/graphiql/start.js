@@ -1,0 +1,19 @@
+// Starts GraphiQL on this page's own address. Headers stay in the page: a token is not stored.
+"use strict";
+
+const welcome = `# Jifen. Give a token under Headers, below:
+#
+#   { "Authorization": "Bearer <accessToken>" }
+#
+# Run with Ctrl-Enter; Ctrl-Space completes. The documentation is behind the book, left.
+`;
+
+ReactDOM.createRoot(document.getElementById("graphiql")).render(
+  React.createElement(GraphiQL, {
+    fetcher: GraphiQL.createFetcher({ url: window.location.pathname }),
+    defaultEditorToolsVisibility: "headers",
+    defaultQuery: welcome,
+    isHeadersEditorEnabled: true,
+    shouldPersistHeaders: false,
+  }),
+);

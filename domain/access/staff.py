@@ -1,0 +1,148 @@
+"""Staff accounts: the people who work for the merchant, made by an operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from domain.access import models
+from domain.access.callers import Caller, CallerKind, InvalidAccessToken
+from domain.access.grants import (
+    CODE_CHARACTERS_MAX,
+    clean_grants,
+    clean_name,
+    from_words,
+    words,
+)
+from domain.access.tokens import TOKEN_LIFE, AccessTokens
+from domain.errors import AccountUnknown, CodeTaken
+from domain.storage import transaction
+from domain.texts import clean_code, is_storable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffAccount:
+    """A person who works for the merchant. Disabled accounts keep their login for ever."""
+
+    id: UUID
+    login: str
+    name: str
+    roles: frozenset[str]
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterStaff:
+    """Make an account for a person who works for the merchant."""
+
+    login: str
+    name: str
+    roles: frozenset[str]
+
+
+async def register_staff(command: RegisterStaff, *, now: datetime) -> StaffAccount:
+    """Make the staff account. Registering the same one again returns it; CodeTaken for another."""
+    clean_code(command.login, field=("login",), characters_max=CODE_CHARACTERS_MAX)
+    clean_name(command.name)
+    clean_grants(command.roles, field="roles")
+
+    async def work() -> StaffAccount:
+        existing = await find_staff(command.login)
+        if existing is None:
+            return await _make(command, now)
+        if _definition(existing) != _definition(command) or existing.disabled_at is not None:
+            raise CodeTaken(field=("login",), account=command.login)
+        return existing
+
+    return await transaction(work)
+
+
+async def find_staff(login: str) -> StaffAccount | None:
+    """The staff account of this login, disabled or not."""
+    row = await _row(login)
+    return None if row is None else _account(row)
+
+
+async def issue_staff_token(
+    login: str, *, tokens: AccessTokens, now: datetime, ttl: timedelta = TOKEN_LIFE
+) -> tuple[str, datetime]:
+    """A token of the account with all its roles, and its expiry.
+
+    Raises AccountUnknown, also for a disabled account.
+    """
+    account = await find_staff(login)
+    if account is None or account.disabled_at is not None:
+        raise AccountUnknown(field=("login",), account=login)
+    return tokens.issue(CallerKind.STAFF, account.id, roles=account.roles, ttl=ttl, now=now)
+
+
+async def revoke_staff_tokens(login: str, *, now: datetime) -> None:
+    """End every token of the account issued before now; new ones are good. AccountUnknown."""
+    row = await _row(login)
+    if row is None:
+        raise AccountUnknown(field=("login",), account=login)
+    row.tokens_not_before = now
+    await row.save(update_fields=["tokens_not_before"])
+
+
+async def disable_staff(login: str, *, now: datetime) -> None:
+    """Take all access from the account, at once and for good. Raises AccountUnknown."""
+    row = await _row(login)
+    if row is None:
+        raise AccountUnknown(field=("login",), account=login)
+    row.disabled_at = row.disabled_at or now
+    await row.save(update_fields=["disabled_at"])
+
+
+async def authenticate_staff(caller: Caller) -> StaffAccount:
+    """The account that a staff token was made for, in one statement.
+
+    Raises InvalidAccessToken (revoked) when it is gone or disabled, when its tokens were revoked
+    after this one was issued, or when it no longer holds the token's roles.
+    """
+    assert caller.kind is CallerKind.STAFF
+    row = await models.StaffAccount.get_or_none(id=caller.subject)
+    if row is None or row.disabled_at is not None:
+        raise InvalidAccessToken("revoked")
+    if row.tokens_not_before is not None and caller.issued_at < row.tokens_not_before:
+        raise InvalidAccessToken("revoked")
+    account = _account(row)
+    if not caller.roles <= account.roles:
+        raise InvalidAccessToken("revoked")
+    return account
+
+
+async def _row(login: str) -> models.StaffAccount | None:
+    if not is_storable(login, characters_max=CODE_CHARACTERS_MAX):
+        return None
+    return await models.StaffAccount.get_or_none(login=login)
+
+
+async def _make(command: RegisterStaff, now: datetime) -> StaffAccount:
+    row = await models.StaffAccount.create(
+        id=uuid7(),
+        login=command.login,
+        name=command.name,
+        roles=words(command.roles),
+        created_at=now,
+    )
+    return _account(row)
+
+
+def _account(row: models.StaffAccount) -> StaffAccount:
+    return StaffAccount(
+        id=row.id,
+        login=row.login,
+        name=row.name,
+        roles=from_words(row.roles),
+        created_at=row.created_at,
+        disabled_at=row.disabled_at,
+    )
+
+
+def _definition(account: StaffAccount | RegisterStaff) -> tuple[object, ...]:
+    return account.name, account.roles

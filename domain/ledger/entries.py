@@ -1,0 +1,170 @@
+"""The words of the ledger as values: what is asked for, what an entry and a lot are.
+
+Points are integers within 0..2^53−1; moments are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+POINTS_MAX = 2**53 - 1
+
+
+class EntryKind(StrEnum):
+    """What an entry of the journal does."""
+
+    EARN = "EARN"
+    MATURE = "MATURE"
+    REDEEM = "REDEEM"
+    EXPIRE = "EXPIRE"
+    HOLD = "HOLD"
+    CAPTURE = "CAPTURE"
+    RELEASE = "RELEASE"
+    REVERSAL = "REVERSAL"
+    TRANSFER_IN = "TRANSFER_IN"
+    TRANSFER_OUT = "TRANSFER_OUT"
+    ADJUST = "ADJUST"
+    MERGE_IN = "MERGE_IN"
+    MERGE_OUT = "MERGE_OUT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What an entry comes from: its kind (`purchase`) and the business's own reference."""
+
+    kind: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """An idempotency key within the scope of who uses it for what."""
+
+    scope: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earn:
+    """Add `points` as one lot, effective at `effective_at`.
+
+    The lot matures at `matures_at`; None, or a moment not after `effective_at`, matures it at once.
+    It expires at `expires_at` (`expiry.NEVER` for never). `key` may be None only when the caller
+    remembers a key of its own in the same transaction.
+    """
+
+    member_id: UUID
+    points: int
+    source: Source
+    effective_at: datetime
+    expires_at: datetime
+    matures_at: datetime | None = None
+    reason: str | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redeem:
+    """Spend `points` of the lots that expire soonest, as of now. For `key` see Earn."""
+
+    member_id: UUID
+    points: int
+    source: Source
+    reason: str | None = None
+    key: Key | None = None
+
+
+Command = Earn | Redeem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """A command that took effect: its entry, and the available balance after it.
+
+    `replayed` tells that the effect happened earlier, under the same key.
+    """
+
+    member_id: UUID
+    seq: int
+    kind: EntryKind
+    amount: int
+    balance_after: int
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What an entry adds to each of the four balances."""
+
+    available: int = 0
+    pending: int = 0
+    held: int = 0
+    debt: int = 0
+
+    @property
+    def net(self) -> int:
+        """The change of what the member owns: available + pending + held − debt."""
+        return self.available + self.pending + self.held - self.debt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """The words of an entry. They live in a side table, so that they can be erased."""
+
+    reason: str | None = None
+    note: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a member's journal, sealed by its place in the hash chain."""
+
+    member_id: UUID
+    seq: int
+    kind: EntryKind
+    amount: int
+    changes: Changes
+    balance_after: int
+    effective_at: datetime
+    recorded_at: datetime
+    source_kind: str
+    texts: Texts
+    salt: bytes
+    text_commitment: bytes
+    reverses: int | None
+    content_hash: bytes
+    hash: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Lot:
+    """Points earned together. Mutable: a book counts `remaining` and `pinned` down."""
+
+    lot_seq: int
+    entry_seq: int
+    earned: int
+    remaining: int
+    pinned: int
+    pending: bool
+    earned_at: datetime
+    matures_at: datetime
+    expires_at: datetime
+    parent_lot: int | None = None
+
+    @property
+    def free(self) -> int:
+        """What no hold reserves."""
+        return self.remaining - self.pinned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """What one entry took from one lot."""
+
+    entry_seq: int
+    lot_seq: int
+    amount: int

@@ -1,0 +1,207 @@
+"""Posting: the one way in which points move, batch first.
+
+Lock, replay, read, decide (pure), write, announce: one transaction, a fixed number of statements
+whatever the size of the batch. A batch of one is the single mutation.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain import idempotency
+from domain.errors import IdempotencyConflict, Refusal
+from domain.idempotency import Digests
+from domain.ledger.book import Book, checked_points
+from domain.ledger.entries import Command, Earn, Entry, EntryKind, Key, Posted, Redeem
+from domain.ledger.store import load_open_lots, open_books, write_books
+from domain.outbox import Event, announce
+from domain.storage import transaction
+
+BATCH_MAX = 1_000
+"""Commands that one posting may carry; what is larger is split by its caller."""
+
+Outcome = Posted | Refusal
+
+
+async def post(commands: Sequence[Command], *, now: datetime) -> list[Outcome]:
+    """Post the commands; returns an outcome for each, in order.
+
+    A refused command is a Refusal in its place and changes nothing; the others take effect. Keys
+    that were used before, also earlier in this very batch, give their first result. Joins the
+    caller's transaction where there is one.
+    """
+    assert len(commands) <= BATCH_MAX, "the caller splits larger batches"
+    if not commands:
+        return []
+    return await transaction(lambda: _post(commands, now=now))
+
+
+async def post_one(command: Command, *, now: datetime) -> Posted:
+    """Post one command, or raise its refusal."""
+    [outcome] = await post([command], now=now)
+    if isinstance(outcome, Refusal):
+        raise outcome
+    return outcome
+
+
+async def _post(commands: Sequence[Command], *, now: datetime) -> list[Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    sound: dict[int, Command] = {}
+    for index, command in enumerate(commands):
+        try:
+            checked_points(command.points)
+            sound[index] = command
+        except Refusal as refusal:
+            outcomes[index] = refusal
+    books = await open_books((command.member_id for command in sound.values()), now=now)
+    digests = {index: _digests(command) for index, command in sound.items() if command.key}
+    earlier = await _recall(sound, digests)
+    fresh = {index: command for index, command in sound.items() if command.key not in earlier}
+    await load_open_lots(_books_that_need_lots(books, fresh.values(), now=now))
+
+    answers: dict[Key, tuple[Digests, Posted]] = {}
+    moved: dict[UUID, Book] = {}
+    for index, command in sound.items():
+        key = command.key
+        try:
+            if key is not None and (key in earlier or key in answers):
+                outcomes[index] = _replay(key, digests[index], earlier=earlier, answers=answers)
+                continue
+            posted = _apply(command, books[command.member_id], now=now)
+        except Refusal as refusal:
+            outcomes[index] = refusal
+            continue
+        outcomes[index] = posted
+        moved[command.member_id] = books[command.member_id]
+        if key is not None:
+            answers[key] = (digests[index], posted)
+
+    # A book in which nothing succeeded is dropped whole, its due changes included: a refusal
+    # changes nothing, and readers compute what is due anyway.
+    await write_books(list(moved.values()))
+    await _remember(answers, now=now)
+    await announce((_event(e) for book in moved.values() for e in book.entries), now=now)
+    return [outcomes[index] for index in range(len(commands))]
+
+
+def _apply(command: Command, book: Book, *, now: datetime) -> Posted:
+    book.settle(now=now, salt=_salt)
+    match command:
+        case Earn():
+            entry = book.earn(command, now=now, salt=_salt)
+        case Redeem():
+            entry = book.redeem(command, now=now, salt=_salt)
+    # A backdated lot may have matured or expired already.
+    book.settle(now=now, salt=_salt)
+    return Posted(
+        member_id=entry.member_id,
+        seq=entry.seq,
+        kind=entry.kind,
+        amount=entry.amount,
+        balance_after=entry.balance_after,
+    )
+
+
+def _salt() -> bytes:
+    return secrets.token_bytes(16)
+
+
+def _books_that_need_lots(
+    books: dict[UUID, Book], commands: Iterable[Command], *, now: datetime
+) -> list[Book]:
+    """Those with something due or something to spend; a plain earning needs no lot but its own."""
+    needy = {
+        command.member_id
+        for command in commands
+        if not isinstance(command, Earn)
+        or command.expires_at <= now
+        or (command.matures_at is not None and command.effective_at < command.matures_at <= now)
+        or books[command.member_id].next_change_at <= now
+    }
+    return [books[member_id] for member_id in needy if not books[member_id].lots_complete]
+
+
+def _digests(command: Command) -> dict[str, str]:
+    fields = asdict(command)
+    del fields["key"]
+    return idempotency.digests({"command": type(command).__name__, **fields})
+
+
+async def _recall(
+    commands: dict[int, Command], digests: dict[int, dict[str, str]]
+) -> dict[Key, idempotency.Recalled]:
+    by_scope: dict[str, dict[str, Digests]] = {}
+    for index, command in commands.items():
+        if command.key is not None:
+            by_scope.setdefault(command.key.scope, {}).setdefault(command.key.key, digests[index])
+    return {
+        Key(scope=scope, key=key): recalled
+        for scope, inputs in by_scope.items()
+        for key, recalled in (await idempotency.recall(scope, inputs)).items()
+    }
+
+
+def _replay(
+    key: Key,
+    digests: Digests,
+    *,
+    earlier: dict[Key, idempotency.Recalled],
+    answers: dict[Key, tuple[Digests, Posted]],
+) -> Posted:
+    """The first result of a key; refused with IdempotencyConflict where the input differs."""
+    if key in answers:
+        first_digests, posted = answers[key]
+        differing = tuple(n for n in sorted(digests) if digests[n] != first_digests.get(n))
+        facts = _facts(posted)
+    else:
+        differing, facts = earlier[key].differing, earlier[key].result
+    if differing:
+        raise IdempotencyConflict(key=key.key, differing=differing)
+    return _posted(facts)
+
+
+async def _remember(answers: dict[Key, tuple[Digests, Posted]], *, now: datetime) -> None:
+    by_scope: dict[str, dict[str, tuple[Digests, Any]]] = {}
+    for key, (digests, posted) in answers.items():
+        by_scope.setdefault(key.scope, {})[key.key] = (digests, _facts(posted))
+    for scope, entries in by_scope.items():
+        await idempotency.remember(scope, entries, now=now)
+
+
+def _facts(posted: Posted) -> dict[str, Any]:
+    return {
+        "member_id": str(posted.member_id),
+        "seq": posted.seq,
+        "kind": posted.kind.value,
+        "amount": posted.amount,
+        "balance_after": posted.balance_after,
+    }
+
+
+def _posted(facts: dict[str, Any]) -> Posted:
+    return Posted(
+        member_id=UUID(facts["member_id"]),
+        seq=facts["seq"],
+        kind=EntryKind(facts["kind"]),
+        amount=facts["amount"],
+        balance_after=facts["balance_after"],
+        replayed=True,
+    )
+
+
+def _event(entry: Entry) -> Event:
+    return Event(
+        kind="PointsChanged",
+        member_id=entry.member_id,
+        facts={
+            "seq": entry.seq,
+            "kind": entry.kind.value,
+            "amount": entry.amount,
+            "available": entry.balance_after,
+        },
+    )

@@ -1,0 +1,265 @@
+"""The ledger's tables: opening books under lock, writing what they decided.
+
+The number of statements is fixed, whatever the size of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from domain.ledger import chain
+from domain.ledger.book import Book
+from domain.ledger.entries import Entry, Lot
+from domain.ledger.expiry import NEVER
+from domain.storage import Row, Table, fetch_all
+
+_ACCOUNTS = Table(
+    "points_account",
+    member_id="uuid",
+    available="bigint",
+    pending="bigint",
+    held="bigint",
+    debt="bigint",
+    version="bigint",
+    lots="bigint",
+    head_hash="bytea",
+    next_change_at="timestamptz",
+    recorded_at="timestamptz",
+)
+_ENTRIES = Table(
+    "points_entry",
+    member_id="uuid",
+    seq="bigint",
+    kind="text",
+    amount="bigint",
+    available_change="bigint",
+    pending_change="bigint",
+    held_change="bigint",
+    debt_change="bigint",
+    balance_after="bigint",
+    effective_at="timestamptz",
+    recorded_at="timestamptz",
+    source_kind="text",
+    reverses="bigint",
+    text_commitment="bytea",
+    content_hash="bytea",
+    hash="bytea",
+)
+_TEXTS = Table(
+    "points_entry_text",
+    member_id="uuid",
+    seq="bigint",
+    reason="text",
+    note="text",
+    reference="text",
+    salt="bytea",
+)
+_LOTS = Table(
+    "points_lot",
+    member_id="uuid",
+    lot_seq="bigint",
+    entry_seq="bigint",
+    earned="bigint",
+    remaining="bigint",
+    pinned="bigint",
+    pending="boolean",
+    earned_at="timestamptz",
+    matures_at="timestamptz",
+    expires_at="timestamptz",
+    parent_lot="bigint",
+)
+_DRAWS = Table(
+    "points_draw", member_id="uuid", entry_seq="bigint", lot_seq="bigint", amount="bigint"
+)
+
+_LOCK_ACCOUNTS = """
+    SELECT member_id, available, pending, held, debt, version, lots, head_hash, next_change_at,
+           recorded_at
+    FROM points_account
+    WHERE member_id = ANY($1::uuid[])
+    ORDER BY member_id
+    FOR NO KEY UPDATE
+"""
+
+LOT_COLUMNS = (
+    "lot_seq, entry_seq, earned, remaining, pinned, pending, earned_at, matures_at, expires_at, "
+    "parent_lot"
+)
+
+
+async def open_books(member_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Book]:
+    """Lock the accounts, in sorted order, making those that are missing; no lots are loaded."""
+    wanted = sorted(set(member_ids))
+    rows = await fetch_all(_LOCK_ACCOUNTS, wanted)
+    if len(rows) < len(wanted):
+        await _make_accounts(set(wanted) - {row["member_id"] for row in rows}, now=now)
+        rows = await fetch_all(_LOCK_ACCOUNTS, wanted)
+    return {row["member_id"]: book_of(row) for row in rows}
+
+
+async def _make_accounts(member_ids: set[UUID], *, now: datetime) -> None:
+    await _ACCOUNTS.insert(
+        [
+            {
+                "member_id": member_id,
+                "available": 0,
+                "pending": 0,
+                "held": 0,
+                "debt": 0,
+                "version": 0,
+                "lots": 0,
+                "head_hash": chain.GENESIS,
+                "next_change_at": NEVER,
+                "recorded_at": now,
+            }
+            for member_id in sorted(member_ids)
+        ],
+        or_ignore=True,
+    )
+
+
+def book_of(row: Row) -> Book:
+    """A book from an account's row, without lots."""
+    return Book(
+        member_id=row["member_id"],
+        available=row["available"],
+        pending=row["pending"],
+        held=row["held"],
+        debt=row["debt"],
+        version=row["version"],
+        lot_count=row["lots"],
+        head_hash=bytes(row["head_hash"]),
+        next_change_at=row["next_change_at"],
+        recorded_at=row["recorded_at"],
+        lots_complete=row["lots"] == 0,
+    )
+
+
+def lot_of(row: Row) -> Lot:
+    """A lot from its row (LOT_COLUMNS)."""
+    return Lot(
+        lot_seq=row["lot_seq"],
+        entry_seq=row["entry_seq"],
+        earned=row["earned"],
+        remaining=row["remaining"],
+        pinned=row["pinned"],
+        pending=row["pending"],
+        earned_at=row["earned_at"],
+        matures_at=row["matures_at"],
+        expires_at=row["expires_at"],
+        parent_lot=row["parent_lot"],
+    )
+
+
+async def load_open_lots(books: Sequence[Book]) -> None:
+    """Load the lots that have something left. After the lock: before it they could be stale."""
+    if not books:
+        return
+    by_member = {book.member_id: book for book in books}
+    rows = await fetch_all(
+        f"SELECT member_id, {LOT_COLUMNS} FROM points_lot "
+        "WHERE member_id = ANY($1::uuid[]) AND remaining > 0",
+        list(by_member),
+    )
+    for row in rows:
+        by_member[row["member_id"]].lots[row["lot_seq"]] = lot_of(row)
+    for book in books:
+        book.lots_complete = True
+
+
+async def write_books(books: Sequence[Book]) -> None:
+    """Write all that the books decided."""
+    entries = [entry for book in books for entry in book.entries]
+    await _ENTRIES.insert(_entry_row(entry) for entry in entries)
+    await _TEXTS.insert(_text_row(entry) for entry in entries)
+    await _LOTS.insert(_lot_row(book, lot) for book in books for lot in book.made_lots)
+    await _LOTS.update(
+        [
+            {
+                "member_id": book.member_id,
+                "lot_seq": lot_seq,
+                "remaining": book.lots[lot_seq].remaining,
+                "pinned": book.lots[lot_seq].pinned,
+                "pending": book.lots[lot_seq].pending,
+            }
+            for book in books
+            for lot_seq in sorted(book.touched_lots - {lot.lot_seq for lot in book.made_lots})
+        ],
+        key=("member_id", "lot_seq"),
+    )
+    await _DRAWS.insert(
+        {
+            "member_id": book.member_id,
+            "entry_seq": draw.entry_seq,
+            "lot_seq": draw.lot_seq,
+            "amount": draw.amount,
+        }
+        for book in books
+        for draw in book.draws
+    )
+    await _ACCOUNTS.update([_account_row(book) for book in books], key=("member_id",))
+
+
+def _account_row(book: Book) -> dict[str, object]:
+    return {
+        "member_id": book.member_id,
+        "available": book.available,
+        "pending": book.pending,
+        "held": book.held,
+        "debt": book.debt,
+        "version": book.version,
+        "lots": book.lot_count,
+        "head_hash": book.head_hash,
+        "next_change_at": book.next_change_at,
+        "recorded_at": book.recorded_at,
+    }
+
+
+def _entry_row(entry: Entry) -> dict[str, object]:
+    return {
+        "member_id": entry.member_id,
+        "seq": entry.seq,
+        "kind": entry.kind.value,
+        "amount": entry.amount,
+        "available_change": entry.changes.available,
+        "pending_change": entry.changes.pending,
+        "held_change": entry.changes.held,
+        "debt_change": entry.changes.debt,
+        "balance_after": entry.balance_after,
+        "effective_at": entry.effective_at,
+        "recorded_at": entry.recorded_at,
+        "source_kind": entry.source_kind,
+        "reverses": entry.reverses,
+        "text_commitment": entry.text_commitment,
+        "content_hash": entry.content_hash,
+        "hash": entry.hash,
+    }
+
+
+def _text_row(entry: Entry) -> dict[str, object]:
+    return {
+        "member_id": entry.member_id,
+        "seq": entry.seq,
+        "reason": entry.texts.reason,
+        "note": entry.texts.note,
+        "reference": entry.texts.reference,
+        "salt": entry.salt,
+    }
+
+
+def _lot_row(book: Book, lot: Lot) -> dict[str, object]:
+    return {
+        "member_id": book.member_id,
+        "lot_seq": lot.lot_seq,
+        "entry_seq": lot.entry_seq,
+        "earned": lot.earned,
+        "remaining": lot.remaining,
+        "pinned": lot.pinned,
+        "pending": lot.pending,
+        "earned_at": lot.earned_at,
+        "matures_at": lot.matures_at,
+        "expires_at": lot.expires_at,
+        "parent_lot": lot.parent_lot,
+    }

@@ -1,0 +1,129 @@
+"""How others name a member: by id, by WeChat identity, by their own reference, and how it resolves.
+
+Shops and partners name members in batches, so references resolve in batches: two statements at most
+whatever their number and mixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+from uuid import UUID
+
+from domain.members.joining import SUBJECT_CHARACTERS_MAX
+from domain.members.values import MEMBER_COLUMNS, IdentityKind, Member, member_of
+from domain.storage import fetch_all
+from domain.texts import is_storable
+
+
+@dataclass(frozen=True, slots=True)
+class ById:
+    """The member's own id."""
+
+    member_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ByWeChat:
+    """The openid under which a mini-program knows the member."""
+
+    app_id: str
+    open_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByExternalReference:
+    """What the merchant's other systems call the member; one namespace per programme."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByPhone:
+    """A phone number, E.164. Resolves to nobody until phone numbers can be bound."""
+
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByBindToken:
+    """The short-lived token of a game binding. Resolves to nobody until games can be bound."""
+
+    bind_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByPairwiseReference:
+    """What one partner alone calls the member. Resolves to nobody until games can be bound."""
+
+    member_ref: str
+
+
+MemberRef: TypeAlias = (
+    ById | ByWeChat | ByExternalReference | ByPhone | ByBindToken | ByPairwiseReference
+)
+"""One of the ways to name a member."""
+
+_Subject: TypeAlias = tuple[IdentityKind, str, str]
+"""Kind, app id and subject of an identity."""
+
+_KINDS: Final = [IdentityKind.WECHAT_OPENID.value, IdentityKind.EXTERNAL.value]
+
+
+async def resolve_members(references: Sequence[MemberRef]) -> list[UUID | None]:
+    """The id of the member whom each reference names, in order; None where it names nobody."""
+    ids = await _existing({ref.member_id for ref in references if isinstance(ref, ById)})
+    subjects = [_subject(ref) for ref in references]
+    known = await _bound({subject for subject in subjects if subject is not None})
+    resolved: list[UUID | None] = []
+    for ref, subject in zip(references, subjects, strict=True):
+        if isinstance(ref, ById):
+            resolved.append(ref.member_id if ref.member_id in ids else None)
+        else:
+            resolved.append(None if subject is None else known.get(subject))
+    return resolved
+
+
+async def members_by_ids(member_ids: Sequence[UUID]) -> Mapping[UUID, Member]:
+    """The members with these ids, in one statement; an unknown id is not in the answer."""
+    if not member_ids:
+        return {}
+    rows = await fetch_all(
+        f"SELECT {MEMBER_COLUMNS} FROM member m WHERE m.id = ANY($1::uuid[])", list(member_ids)
+    )
+    return {row["id"]: member_of(row) for row in rows}
+
+
+def _subject(ref: MemberRef) -> _Subject | None:
+    """The identity to look for; None where the reference is of another kind or can name nobody."""
+    match ref:
+        case ByWeChat(app_id, open_id):
+            subject = (IdentityKind.WECHAT_OPENID, app_id, open_id)
+        case ByExternalReference(reference):
+            subject = (IdentityKind.EXTERNAL, "", reference)
+        case _:
+            return None
+    # What cannot be stored is bound to nobody, and PostgreSQL would refuse the whole batch for it.
+    return subject if is_storable(subject[2], characters_max=SUBJECT_CHARACTERS_MAX) else None
+
+
+async def _existing(member_ids: set[UUID]) -> set[UUID]:
+    if not member_ids:
+        return set()
+    rows = await fetch_all("SELECT id FROM member WHERE id = ANY($1::uuid[])", list(member_ids))
+    return {row["id"] for row in rows}
+
+
+async def _bound(subjects: set[_Subject]) -> Mapping[_Subject, UUID]:
+    """The members of the identities. A subject may be bound in other apps too: those drop out."""
+    if not subjects:
+        return {}
+    rows = await fetch_all(
+        "SELECT kind, app_id, subject, member_id FROM member_identity"
+        " WHERE kind = ANY($1::text[]) AND subject = ANY($2::text[])",
+        *(_KINDS, [subject for _, _, subject in subjects]),
+    )
+    return {
+        (IdentityKind(row["kind"]), row["app_id"], row["subject"]): row["member_id"] for row in rows
+    }

@@ -1,0 +1,165 @@
+"""Orders as shops send them: values, the rules that they must keep, and what makes two the same.
+
+Pure: no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from domain import idempotency
+from domain.errors import (
+    AmountInvalid,
+    CurrencyMismatch,
+    FutureDated,
+    InvalidInput,
+    LinesInvalid,
+    QuantityInvalid,
+    Refusal,
+    TextInvalid,
+)
+from domain.members import MemberRef
+from domain.texts import is_storable
+
+AMOUNT_FEN_MAX = 2**53 - 1
+QUANTITY_MAX = 2**31 - 1
+EXTERNAL_ID_LENGTH_MAX = 128
+LINE_ID_LENGTH_MAX = 128
+PRODUCT_CODE_LENGTH_MAX = 64
+SHOP_LENGTH_MAX = 128
+CHANNEL_LENGTH_MAX = 64
+FUTURE_TOLERANCE = timedelta(minutes=5)
+"""How far a shop's clock may be ahead of ours."""
+PLACED_AT_MIN = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    """One line: what was sold, how many, and for how much in all (fen, before order discounts)."""
+
+    line_id: str
+    product_code: str
+    quantity: int
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One order. `paid_fen` is what was paid for it; `currency` None is the programme's."""
+
+    external_id: str
+    member: MemberRef
+    placed_at: datetime
+    paid_fen: int
+    lines: Sequence[OrderLine]
+    currency: str | None = None
+    channel: str | None = None
+    shop: str | None = None
+
+
+def refusal_of(order: Order, *, currency: str, lines_max: int, now: datetime) -> Refusal | None:
+    """Why the order cannot be recorded, judged by itself; None where it is sound.
+
+    The first rule that it breaks, in this order: texts, date, currency, lines, quantities, amounts.
+    """
+    return (
+        _text_refusal(order)
+        or _date_refusal(order, now=now)
+        or _currency_refusal(order, currency)
+        or _lines_refusal(order, lines_max=lines_max)
+        or _number_refusal(order)
+    )
+
+
+def order_digests(order: Order, *, currency: str) -> dict[str, str]:
+    """A digest per field, the same for the same order whether it is sound or not.
+
+    The order of the lines does not count, nor does naming the programme's currency.
+    """
+    lines = sorted(order.lines, key=lambda line: line.line_id)
+    return idempotency.digests(
+        {
+            "external_id": _plain(order.external_id),
+            "member": {name: _plain(value) for name, value in asdict(order.member).items()},
+            "placed_at": _microseconds(order.placed_at),
+            "paid": _plain(order.paid_fen),
+            "currency": _plain(order.currency or currency),
+            "channel": _plain(order.channel),
+            "shop": _plain(order.shop),
+            "lines": [
+                [
+                    _plain(line.line_id),
+                    _plain(line.product_code),
+                    _plain(line.quantity),
+                    _plain(line.amount_fen),
+                ]
+                for line in lines
+            ],
+        }
+    )
+
+
+def _text_refusal(order: Order) -> Refusal | None:
+    texts: list[tuple[tuple[str, ...], str | None, int]] = [
+        (("external_id",), order.external_id, EXTERNAL_ID_LENGTH_MAX),
+        (("channel",), order.channel, CHANNEL_LENGTH_MAX),
+        (("shop",), order.shop, SHOP_LENGTH_MAX),
+    ]
+    for at, line in enumerate(order.lines):
+        texts.append((("lines", str(at), "line_id"), line.line_id, LINE_ID_LENGTH_MAX))
+        code = (("lines", str(at), "product_code"), line.product_code, PRODUCT_CODE_LENGTH_MAX)
+        texts.append(code)
+    for path, text, length_max in texts:
+        if text is not None and not is_storable(text, characters_max=length_max):
+            return TextInvalid(field=path, rule=f"1 to {length_max} characters of plain text")
+    return None
+
+
+def _date_refusal(order: Order, *, now: datetime) -> Refusal | None:
+    if order.placed_at > now + FUTURE_TOLERANCE:
+        return FutureDated(field=("placed_at",))
+    if order.placed_at < PLACED_AT_MIN:
+        return InvalidInput(field=("placed_at",), rule="1970 or later")
+    return None
+
+
+def _currency_refusal(order: Order, currency: str) -> Refusal | None:
+    if order.currency is None or order.currency == currency:
+        return None
+    return CurrencyMismatch(field=("currency",), currency=order.currency, expected=currency)
+
+
+def _lines_refusal(order: Order, *, lines_max: int) -> Refusal | None:
+    if not 1 <= len(order.lines) <= lines_max:
+        return LinesInvalid(field=("lines",), rule=f"1 to {lines_max} lines")
+    if len({line.line_id for line in order.lines}) < len(order.lines):
+        return LinesInvalid(field=("lines",), rule="every line has an id of its own")
+    return None
+
+
+def _number_refusal(order: Order) -> Refusal | None:
+    for at, line in enumerate(order.lines):
+        if not 0 <= line.quantity <= QUANTITY_MAX:
+            return QuantityInvalid(field=("lines", str(at), "quantity"), quantity=line.quantity)
+    for at, line in enumerate(order.lines):
+        if not 0 <= line.amount_fen <= AMOUNT_FEN_MAX:
+            return AmountInvalid(field=("lines", str(at), "amount"), amount_fen=line.amount_fen)
+    if not 0 <= order.paid_fen <= AMOUNT_FEN_MAX:
+        return AmountInvalid(field=("paid",), amount_fen=order.paid_fen)
+    return None
+
+
+def _microseconds(moment: datetime) -> int:
+    """The moment as a number, which no time zone takes out of range."""
+    return (moment - PLACED_AT_MIN) // timedelta(microseconds=1)
+
+
+def _plain(value: object) -> object:
+    """What canonical JSON can hold: whole numbers beyond 64 bits and lone surrogates it cannot."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "replace").decode()
+    return value

@@ -1,0 +1,354 @@
+"""Recording orders: the one writer, used by shops' pushes and by imports.
+
+Replay, read, decide (pure), post, write, announce: the caller's transaction, and a fixed number of
+statements whatever the number of orders. Each order stands for itself: one that is refused changes
+nothing and is not remembered, so it may be sent again later and succeed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from domain import catalogue, idempotency, members, tiers
+from domain.errors import IdempotencyConflict, MemberNotFound, Refusal
+from domain.idempotency import Recalled
+from domain.ledger import Earn, Source, post
+from domain.outbox import Event, announce
+from domain.program import Programme
+from domain.purchases.earning import EarningRule
+from domain.purchases.orders import Order, OrderLine, refusal_of
+from domain.purchases.rules import EarningLine, points_earned
+from domain.storage import Table
+
+ORDERS_MAX = 500
+"""Orders that one call may carry; the ledger posts them as one batch."""
+SOURCE_KIND = "purchase"
+
+_PURCHASES = Table(
+    "purchase",
+    member_id="uuid",
+    id="uuid",
+    source="text",
+    external_id="text",
+    placed_at="timestamptz",
+    recorded_at="timestamptz",
+    paid_fen="bigint",
+    currency="text",
+    channel="text",
+    shop="text",
+    rule_code="text",
+    rule_version="int",
+    multiplier_permille="int",
+    points="bigint",
+)
+_LINES = Table(
+    "purchase_line",
+    member_id="uuid",
+    purchase_id="uuid",
+    line_id="text",
+    product_code="text",
+    quantity="int",
+    amount_fen="bigint",
+    rate_permille="int",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An order that is recorded: whose it is, and the points that it earned at first."""
+
+    purchase_id: UUID
+    member_id: UUID
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An order that is sound by itself, with its place in the batch and its digests."""
+
+    index: int
+    order: Order
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triage:
+    """A batch sorted: refused for what they say, known from before, and new ones."""
+
+    refused: dict[int, Refusal]
+    known: list[tuple[Candidate, Recalled]]
+    unknown: list[Candidate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placement:
+    """What is decided for a new order, before it is written."""
+
+    candidate: Candidate
+    purchase: Recorded
+    placed_at: datetime
+    multiplier_permille: int
+    rates_permille: Sequence[int]
+
+
+async def triage(
+    orders: Sequence[Order],
+    digests: Sequence[Mapping[str, str]],
+    *,
+    source: str,
+    programme: Programme,
+    lines_max: int,
+    now: datetime,
+) -> Triage:
+    """Judge each order by itself, and find those whose id this source used before."""
+    assert len(orders) <= ORDERS_MAX, "the caller splits larger batches"
+    refused: dict[int, Refusal] = {}
+    sound: list[Candidate] = []
+    for index, order in enumerate(orders):
+        refusal = refusal_of(order, currency=programme.currency, lines_max=lines_max, now=now)
+        if refusal is not None:
+            refused[index] = refusal
+        else:
+            sound.append(Candidate(index, order, digests[index]))
+    first = {c.order.external_id: c.digests for c in reversed(sound)}
+    recalled = await idempotency.recall(order_scope(source), first)
+    known, unknown = [], []
+    for candidate in sound:
+        earlier = recalled.get(candidate.order.external_id)
+        if earlier is None:
+            unknown.append(candidate)
+        else:
+            known.append((candidate, earlier))
+    return Triage(refused=refused, known=known, unknown=unknown)
+
+
+def order_scope(source: str) -> str:
+    """The idempotency scope of a source's orders."""
+    return f"purchases.order:{source}"
+
+
+async def record_new(
+    candidates: Sequence[Candidate],
+    *,
+    source: str,
+    rule: EarningRule,
+    programme: Programme,
+    now: datetime,
+) -> dict[int, Recorded | Refusal]:
+    """Record orders that no one knows yet, each id once; the outcome for each by its index."""
+    owners = await members.resolve_members([c.order.member for c in candidates], now=now)
+    outcomes: dict[int, Recorded | Refusal] = {}
+    owned: list[tuple[Candidate, UUID]] = []
+    for candidate, owner in zip(candidates, owners, strict=True):
+        if owner is None:
+            outcomes[candidate.index] = MemberNotFound(field=("member",))
+        else:
+            owned.append((candidate, owner))
+    placements = await _decide(owned, rule=rule, now=now)
+    refused = await _earn(placements, rule=rule, programme=programme, now=now)
+    outcomes |= refused
+    placed = [p for p in placements if p.candidate.index not in refused]
+    await _write(placed, source=source, rule=rule, currency=programme.currency, now=now)
+    await qualify_for_levels(
+        [(p.purchase.member_id, p.purchase.points, 1, p.placed_at) for p in placed],
+        programme=programme,
+        now=now,
+    )
+    await announce((_event(p, source=source) for p in placed), now=now)
+    await idempotency.remember(order_scope(source), _answers(placed), now=now)
+    return outcomes | {p.candidate.index: p.purchase for p in placed}
+
+
+def recorded_of(recalled: Recalled) -> Recorded:
+    """What is remembered of a known order."""
+    result = recalled.result
+    return Recorded(UUID(result["purchase_id"]), UUID(result["member_id"]), result["points"])
+
+
+def conflict(candidate: Candidate, differing: Sequence[str]) -> IdempotencyConflict:
+    """The refusal of another content under an id that is taken."""
+    return IdempotencyConflict(
+        field=("external_id",), key=candidate.order.external_id, differing=tuple(differing)
+    )
+
+
+def earn_of(
+    purchase: Recorded, *, reference: str, placed_at: datetime, rule: EarningRule, zone: Any
+) -> Earn:
+    """The ledger's command for the points of an order, which its own key makes idempotent."""
+    matures_at, expires_at = rule.lifetime(placed_at, zone)
+    return Earn(
+        member_id=purchase.member_id,
+        points=purchase.points,
+        source=Source(kind=SOURCE_KIND, reference=reference),
+        effective_at=placed_at,
+        matures_at=matures_at,
+        expires_at=expires_at,
+    )
+
+
+def line_row(purchase: Recorded, line: OrderLine, rate_permille: int) -> dict[str, Any]:
+    """A line as it is stored, with the rate that it earns at for ever."""
+    return {
+        "member_id": purchase.member_id,
+        "purchase_id": purchase.purchase_id,
+        "line_id": line.line_id,
+        "product_code": line.product_code,
+        "quantity": line.quantity,
+        "amount_fen": line.amount_fen,
+        "rate_permille": rate_permille,
+    }
+
+
+async def write_lines(rows: Sequence[dict[str, Any]]) -> None:
+    """Insert lines, one statement."""
+    await _LINES.insert(rows)
+
+
+async def qualify_for_levels(
+    effects: Sequence[tuple[UUID, int, int, datetime]], *, programme: Programme, now: datetime
+) -> None:
+    """Count (member, points, purchases, placed at) towards levels, and upgrade whom they lift."""
+    await tiers.qualify(
+        [
+            tiers.Qualifying(
+                member_id=member_id,
+                points=points,
+                purchases=purchases,
+                occurred_at=placed_at,
+                source_kind=SOURCE_KIND,
+            )
+            for member_id, points, purchases, placed_at in effects
+        ],
+        zone=programme.zone,
+        now=now,
+    )
+
+
+async def _decide(
+    owned: Sequence[tuple[Candidate, UUID]], *, rule: EarningRule, now: datetime
+) -> list[_Placement]:
+    """Reckon the points of each order, at its member's level before this batch."""
+    levels = await tiers.level_codes({owner for _, owner in owned})
+    themes = await catalogue.themes_of_products(
+        line.product_code for candidate, _ in owned for line in candidate.order.lines
+    )
+    placements = []
+    for candidate, owner in owned:
+        order = candidate.order
+        # A product that is not in the catalogue has no theme: it earns at the default rate.
+        rates = [rule.rate_permille(themes.get(line.product_code)) for line in order.lines]
+        multiplier = rule.multiplier_permille(levels[owner])
+        points = points_earned(
+            (
+                EarningLine(line.amount_fen, rate)
+                for line, rate in zip(order.lines, rates, strict=True)
+            ),
+            paid_fen=order.paid_fen,
+            multiplier_permille=multiplier,
+        )
+        placements.append(
+            _Placement(
+                candidate=candidate,
+                purchase=Recorded(uuid7(), owner, points),
+                placed_at=order.placed_at.astimezone(UTC),
+                multiplier_permille=multiplier,
+                rates_permille=rates,
+            )
+        )
+    return placements
+
+
+async def _earn(
+    placements: Sequence[_Placement], *, rule: EarningRule, programme: Programme, now: datetime
+) -> dict[int, Refusal]:
+    """Post what the orders earned; returns the refusals by index. No points, no posting."""
+    earning = [p for p in placements if p.purchase.points > 0]
+    outcomes = await post(
+        [
+            earn_of(
+                p.purchase,
+                reference=p.candidate.order.external_id,
+                placed_at=p.placed_at,
+                rule=rule,
+                zone=programme.zone,
+            )
+            for p in earning
+        ],
+        now=now,
+    )
+    return {
+        p.candidate.index: outcome
+        for p, outcome in zip(earning, outcomes, strict=True)
+        if isinstance(outcome, Refusal)
+    }
+
+
+async def _write(
+    placed: Sequence[_Placement], *, source: str, rule: EarningRule, currency: str, now: datetime
+) -> None:
+    await _PURCHASES.insert(
+        {
+            "member_id": p.purchase.member_id,
+            "id": p.purchase.purchase_id,
+            "source": source,
+            "external_id": p.candidate.order.external_id,
+            "placed_at": p.placed_at,
+            "recorded_at": now,
+            "paid_fen": p.candidate.order.paid_fen,
+            "currency": currency,
+            "channel": p.candidate.order.channel,
+            "shop": p.candidate.order.shop,
+            "rule_code": rule.code,
+            "rule_version": rule.version,
+            "multiplier_permille": p.multiplier_permille,
+            "points": p.purchase.points,
+        }
+        for p in placed
+    )
+    await write_lines(
+        [
+            line_row(p.purchase, line, rate)
+            for p in placed
+            for line, rate in zip(p.candidate.order.lines, p.rates_permille, strict=True)
+        ]
+    )
+
+
+def _event(placement: _Placement, *, source: str) -> Event:
+    order, purchase = placement.candidate.order, placement.purchase
+    return Event(
+        kind="PurchaseRecorded",
+        member_id=purchase.member_id,
+        facts={
+            "purchase_id": str(purchase.purchase_id),
+            "source": source,
+            "external_id": order.external_id,
+            "placed_at": placement.placed_at.isoformat(),
+            "paid_fen": order.paid_fen,
+            "points": purchase.points,
+        },
+    )
+
+
+def _answers(
+    placed: Sequence[_Placement],
+) -> dict[str, tuple[Mapping[str, str], dict[str, Any]]]:
+    """What is remembered of each order, by its id; sorted, so that batches lock keys alike."""
+    return {
+        p.candidate.order.external_id: (
+            p.candidate.digests,
+            {
+                "purchase_id": str(p.purchase.purchase_id),
+                "member_id": str(p.purchase.member_id),
+                "points": p.purchase.points,
+            },
+        )
+        for p in sorted(placed, key=lambda p: p.candidate.order.external_id)
+    }

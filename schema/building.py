@@ -1,0 +1,117 @@
+"""Puts a schema together: Strawberry's, with our scalars, documents, access and errors.
+
+`schema.root.build_schema` calls `make_schema` with the root types; the gateway gives the limits,
+and the SDL is the same without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import strawberry
+from graphql import (
+    GraphQLArgument,
+    GraphQLError,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    Undefined,
+)
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types import ExecutionContext
+from strawberry.types.base import StrawberryObjectDefinition
+
+from schema.documents import DocumentExtension, DocumentLimits, Documents
+from schema.errors import user_error_types
+from schema.faults import present_errors
+from schema.node import Node, node_source
+from schema.scalars import SCALARS
+
+
+class JifenSchema(strawberry.Schema):
+    """A schema whose errors are coded and masked, and whose nodes may be domain values."""
+
+    def __init__(
+        self,
+        *,
+        query: type,
+        mutation: type | None,
+        types: Iterable[type],
+        documents: Documents,
+    ) -> None:
+        super().__init__(
+            query=query,
+            mutation=mutation,
+            types=types,
+            extensions=[partial(DocumentExtension, documents)],
+            config=StrawberryConfig(scalar_map=SCALARS),
+        )
+        self.documents = documents
+        self.node_names: dict[type, str] = {}
+        for graphql_type in self._schema.type_map.values():
+            if isinstance(graphql_type, GraphQLObjectType):
+                self._admit_domain_values(graphql_type)
+            _forget_null_defaults(graphql_type)
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Replace the errors of a result, in place, by what the client may see.
+
+        Strawberry hands over every result's own list here, whatever the transport.
+        """
+        context = execution_context.context if execution_context else None
+        errors_max = self.documents.limits.errors_max
+        errors[:] = present_errors(errors, context=context, errors_max=errors_max)
+
+    def _admit_domain_values(self, graphql_type: GraphQLObjectType) -> None:
+        """Let a node type be read from any value with its attributes.
+
+        Strawberry gives a type with interfaces an `is_type_of` that admits only its own class. A
+        type whose one interface is Node does without it: `Node.resolve_type` tells the types apart.
+        """
+        definition = graphql_type.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        if not isinstance(definition, StrawberryObjectDefinition):
+            return
+        source = node_source(definition.origin)
+        if source is None or [one.origin for one in definition.interfaces] != [Node]:
+            return
+        graphql_type.is_type_of = None
+        if source.reads is not None:
+            self.node_names[source.reads] = graphql_type.name
+
+
+def _forget_null_defaults(graphql_type: GraphQLNamedType) -> None:
+    """Leave `= null` out of the SDL: what is left out arrives as Python's own default all the same.
+
+    Strawberry states a default of None, although the specification tells `null` from nothing.
+    """
+    taken: list[GraphQLArgument | GraphQLInputField] = []
+    if isinstance(graphql_type, GraphQLObjectType | GraphQLInterfaceType):
+        taken += [one for field in graphql_type.fields.values() for one in field.args.values()]
+    elif isinstance(graphql_type, GraphQLInputObjectType):
+        taken += graphql_type.fields.values()
+    for one in taken:
+        if one.default_value is None:
+            one.default_value = Undefined
+
+
+def make_schema(
+    *,
+    query: type[Any],
+    mutation: type[Any] | None = None,
+    types: Iterable[type[Any]] = (),
+    limits: DocumentLimits | None = None,
+) -> JifenSchema:
+    """The schema of these roots. `types` are those that no field mentions, like some node types."""
+    return JifenSchema(
+        query=query,
+        mutation=mutation,
+        types=[*types, *user_error_types()],
+        documents=Documents(limits=limits or DocumentLimits()),
+    )

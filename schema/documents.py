@@ -1,0 +1,204 @@
+"""Documents: what is known about one before it runs, found out once and kept.
+
+A document is parsed, held to the limits, validated, and searched for the access policies that each
+of its operations needs. Documents that pass are kept by their text in a cache that is bounded by
+tokens, because a hostile document of 2,000 tokens occupies about a megabyte. Errors are made anew
+for each request. Rule classes are constant and made once: see `api.limits` for the limits.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    StringValueNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation import recommended_rules
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.exceptions import CannotGetOperationTypeError
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from resolvers.context import RequestContext
+from schema.faults import CodedError, FaultCode
+from schema.requirements import DocumentNeeds, document_needs
+
+
+class NoNulRule(ASTValidationRule):
+    """Refuses U+0000 in string values, which PostgreSQL cannot store."""
+
+    def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
+        """Report a string with a NUL."""
+        if "\0" in node.value:
+            message = "Strings must not contain U+0000."
+            self.report_error(CodedError(FaultCode.BAD_USER_INPUT, message, nodes=[node]))
+
+
+VALIDATION_RULES: Final = (
+    *dict.fromkeys((*specified_rules, *recommended_rules)),
+    MaybeNullValidationRule,
+    OneOfInputValidationRule,
+    NoNulRule,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLimits:
+    """What a document may be. `rules` are checked before the others, as a whole."""
+
+    tokens_max: int | None = None
+    rules: tuple[type[ASTValidationRule], ...] = ()
+    errors_max: int = 5
+    kept_tokens_max: int = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedDocument:
+    """A valid document, what its operations need, and how many tokens it occupies."""
+
+    document: DocumentNode
+    needs: DocumentNeeds
+    tokens: int
+
+
+@dataclass(slots=True)
+class Documents:
+    """The documents of one schema: prepares them, and keeps those that are valid."""
+
+    limits: DocumentLimits
+    _kept: OrderedDict[str, PreparedDocument] = field(default_factory=OrderedDict)
+    _tokens: int = 0
+
+    def kept(self, query: str) -> PreparedDocument | None:
+        """The document with this text, if it was kept."""
+        found = self._kept.get(query)
+        if found is not None:
+            self._kept.move_to_end(query)
+        return found
+
+    def keep(self, query: str, prepared: PreparedDocument) -> None:
+        """Keep a document; the ones not used for longest make room."""
+        if prepared.tokens > self.limits.kept_tokens_max or query in self._kept:
+            return
+        self._kept[query] = prepared
+        self._tokens += prepared.tokens
+        while self._tokens > self.limits.kept_tokens_max:
+            self._tokens -= self._kept.popitem(last=False)[1].tokens
+
+    def parse(self, query: str) -> DocumentNode:
+        """The syntax tree. Raises CodedError."""
+        tokens_max = self.limits.tokens_max
+        try:
+            return parse(query, max_lexical_tokens=tokens_max, max_comments=tokens_max)
+        except GraphQLSyntaxError as error:
+            # The parser has no error class of its own for its limits.
+            exceeded = f"contains more than {tokens_max} " in error.message
+            code = FaultCode.TOKEN_LIMIT if exceeded else FaultCode.GRAPHQL_PARSE_FAILED
+            failure = CodedError(code, error.message)
+            failure.locations = error.locations
+            failure.source, failure.positions = error.source, error.positions
+            raise failure from None
+
+    def validate(self, schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
+        """What is wrong with the document, coded; the limits first, and alone if exceeded."""
+        if self.limits.rules:
+            found = validate(schema, document, self.limits.rules)
+            exceeded = [error for error in found if isinstance(error, CodedError)]
+            if exceeded:
+                return list(exceeded)
+        return [
+            _coded(error)
+            for error in validate(
+                schema, document, VALIDATION_RULES, max_errors=self.limits.errors_max
+            )
+        ]
+
+
+class DocumentExtension(SchemaExtension):
+    """Strawberry's hooks: parse, validate and check access through `Documents`."""
+
+    def __init__(self, documents: Documents) -> None:
+        self.documents = documents
+        self.prepared: PreparedDocument | None = None
+
+    def on_parse(self) -> Iterator[None]:
+        """Give the document; refuse several operations of which none is chosen."""
+        execution = self.execution_context
+        if execution.query:
+            self.prepared = self.documents.kept(execution.query)
+            document = self.prepared.document if self.prepared else None
+            execution.graphql_document = document or self.documents.parse(execution.query)
+            # `operation_name` falls back to the first operation; this is what the request named.
+            named = execution._provided_operation_name is not None
+            if not named and _operation_count(execution.graphql_document) > 1:
+                raise CannotGetOperationTypeError(None)
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Validate a document that is not known yet; withhold introspection where it is closed."""
+        execution = self.execution_context
+        document, schema = execution.graphql_document, execution.schema._schema
+        errors: list[GraphQLError] = []
+        if self.prepared is None and document is not None:
+            errors = self.documents.validate(schema, document)
+            if not errors:
+                self.prepared = PreparedDocument(
+                    document=document,
+                    needs=document_needs(schema, document),
+                    tokens=_token_count(document),
+                )
+                self.documents.keep(execution.query or "", self.prepared)
+        if self.prepared is not None and not self._opens_schema():
+            errors = [_closed(node) for node in self.prepared.needs.introspections]
+        execution.pre_execution_errors = errors
+        yield
+
+    def on_execute(self) -> Iterator[None]:
+        """Check that the caller may read every field of the operation."""
+        execution = self.execution_context
+        context: RequestContext | None = execution.context
+        assert self.prepared is not None, "a document is validated before it runs"
+        for requirement in self.prepared.needs.requirements[execution.operation_name]:
+            requirement.check(context.caller if context else None)
+        yield
+
+    def _opens_schema(self) -> bool:
+        context: RequestContext | None = self.execution_context.context
+        return context is None or context.opens_schema
+
+
+def _coded(error: GraphQLError) -> GraphQLError:
+    if isinstance(error, CodedError):
+        return error
+    return CodedError(FaultCode.GRAPHQL_VALIDATION_FAILED, error.message, nodes=error.nodes)
+
+
+def _closed(node: FieldNode) -> GraphQLError:
+    message = "Introspection needs a token on this server."
+    return CodedError(FaultCode.INTROSPECTION_DISABLED, message, nodes=[node])
+
+
+def _operation_count(document: DocumentNode) -> int:
+    return sum(isinstance(one, OperationDefinitionNode) for one in document.definitions)
+
+
+def _token_count(document: DocumentNode) -> int:
+    """The tokens of the document, comments too: what the tree keeps in memory."""
+    count = 0
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        count, token = count + 1, token.next
+    return count

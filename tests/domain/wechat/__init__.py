@@ -1,0 +1,1 @@
+"""WeChat: the client against the fake over real HTTP, pure functions by published samples."""
