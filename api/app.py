@@ -23,7 +23,7 @@ from api.graphiql import static_files
 from api.graphql_view import GraphQLView
 from api.health import key_set, live, readiness
 from api.limits import document_limits
-from api.logs import RequestLog, request_id
+from api.logs import RequestLog, configure_logs, request_id
 from api.runtime import OpenRuntime, Runtime
 from api.settings import Settings
 from api.transport import TransportFault, fault_response
@@ -43,9 +43,10 @@ def create_app(
 ) -> Starlette:
     """The application; `routes` are served beside its own.
 
-    Nothing is opened before the server runs its lifespan. Handlers find what was opened as
-    `request.app.state.runtime`, a `Runtime`.
+    Logs are configured at once; nothing is opened before the server runs its lifespan. Handlers
+    find what was opened as `request.app.state.runtime`, a `Runtime`.
     """
+    configure_logs(production=settings.is_production, level=settings.log_level)
     schema = build_schema(document_limits(settings.limits))
     app = Starlette(
         routes=[*_routes(settings, schema), *routes],

@@ -25,27 +25,39 @@ from schema.faults import INTERNAL_MESSAGE, FaultCode
 REQUEST_ID_HEADER: Final = "x-request-id"
 CLIENT_CLOSED_REQUEST: Final = 499
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
+_PLAIN_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 log = structlog.get_logger("jifen.http")
 
 
 def configure_logs(*, production: bool, level: str) -> None:
-    """Send all logs to standard error: JSON lines in production, coloured text otherwise."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    if production:
-        shared += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-    else:
-        shared.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    """Send all logs to standard error: JSON lines in production, coloured text otherwise.
+
+    Tracebacks are without the values of variables, which may be personal data or secrets.
+    """
+    renderers: list[Any] = (
+        [_PLAIN_TRACEBACKS, structlog.processors.JSONRenderer()]
+        if production
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
+    )
     structlog.configure(
-        processors=shared,
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *renderers,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Asked for at each line, so that whoever redirects standard error gets the line.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
 

@@ -7,12 +7,14 @@ share:
 descriptions   takes descriptions from docstrings
 policies       who may read a field
 fields         decorators that declare types, fields and enums with both
-faults         top-level errors: their codes, and the masking of our own faults
+faults         top-level errors: their codes
 errors         refusals of the domain as `userErrors`, with their texts
 mutations      one input, one payload; refusals become answers
 scalars        Points, Fen, DateTime, Date, URL, PhoneNumber
 connections    keyset connections
 node           global ids and `Query.node`
+presenting     how errors leave the server: coded, masked, logged
+requirements   what a document needs of its caller
 documents      what is known about a document before it runs, found out once
 building       puts a schema together from its roots
 inspection     walks a schema for what a test must not find

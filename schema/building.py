@@ -28,8 +28,8 @@ from strawberry.types.base import StrawberryObjectDefinition
 
 from schema.documents import DocumentExtension, DocumentLimits, Documents
 from schema.errors import user_error_types
-from schema.faults import present_errors
 from schema.node import Node, node_source
+from schema.presenting import present_errors
 from schema.scalars import SCALARS
 
 

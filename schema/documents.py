@@ -33,7 +33,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from resolvers.context import RequestContext
-from schema.faults import CodedError, FaultCode
+from schema.faults import CodedError, FaultCode, blames_values
 from schema.requirements import DocumentNeeds, document_needs
 
 
@@ -183,7 +183,10 @@ class DocumentExtension(SchemaExtension):
 def _coded(error: GraphQLError) -> GraphQLError:
     if isinstance(error, CodedError):
         return error
-    return CodedError(FaultCode.GRAPHQL_VALIDATION_FAILED, error.message, nodes=error.nodes)
+    code = FaultCode.GRAPHQL_VALIDATION_FAILED
+    if blames_values(error):
+        code = FaultCode.BAD_USER_INPUT
+    return CodedError(code, error.message, nodes=error.nodes)
 
 
 def _closed(node: FieldNode) -> GraphQLError:

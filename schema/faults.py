@@ -1,31 +1,19 @@
-"""Top-level errors: one table of codes, one class to raise, one place where they are presented.
+"""Top-level errors: one table of codes, one class to raise.
 
 Refusals of the domain are answers and belong into a payload's `userErrors` (see `schema.errors`).
 Top-level errors are for authentication, authorization, limits, malformed requests and our own
-faults. Every one that leaves the server carries `extensions { code requestId }`. What is neither
-raised by us nor found by the GraphQL engine in the client's request is a fault of ours: the client
-learns `INTERNAL` and the request id, the log gets the traceback once.
+faults. How they leave the server is the matter of `schema.presenting`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-import structlog
-from graphql import GraphQLError, GraphQLSyntaxError
-from graphql.language import ArgumentNode, Node, ValueNode
-from strawberry.exceptions import StrawberryInputCoercionError
+from graphql import ArgumentNode, GraphQLError, Node, ValueNode, VariableNode
 
-from domain.errors import Refusal
-from resolvers.context import NotAllowed, NotSignedIn, RequestContext
-from schema.errors import refusal_text
-
-log = structlog.get_logger("jifen.graphql")
-
-INTERNAL_MESSAGE = "Internal error"
-MESSAGE_LENGTH_MAX = 1_000
+INTERNAL_MESSAGE: Final = "Internal error"
 
 
 class FaultCode(StrEnum):
@@ -61,7 +49,7 @@ class Fault:
     meaning: str
 
 
-FAULTS: dict[FaultCode, Fault] = {
+FAULTS: Final[dict[FaultCode, Fault]] = {
     FaultCode.BAD_REQUEST: Fault(400, "The HTTP request is not a GraphQL request."),
     FaultCode.BODY_TOO_LARGE: Fault(413, "The body exceeds the limit of this caller."),
     FaultCode.UNSUPPORTED_MEDIA_TYPE: Fault(415, "The body is not application/json in UTF-8."),
@@ -98,81 +86,10 @@ class CodedError(GraphQLError):
         super().__init__(message, nodes=nodes, extensions={"code": code, **facts})
 
 
-def present_errors(
-    errors: list[GraphQLError], *, context: RequestContext | None, errors_max: int
-) -> list[GraphQLError]:
-    """The errors as the client may see them, at most `errors_max`; our own faults are logged.
-
-    The errors given are left as they are: some live in a cache and are answered again.
-    """
-    logged: set[int] = set()
-    for error in errors[:errors_max]:
-        cause = error.original_error or error
-        if is_fault_of_ours(error) and id(cause) not in logged:
-            logged.add(id(cause))
-            log.error("internal_error", path=error.path, exc_info=cause)
-    return [_presented(error, context) for error in errors[:errors_max]]
-
-
-def is_fault_of_ours(error: GraphQLError) -> bool:
-    """Whether the error is neither the client's nor a refusal, so that it must be masked."""
-    cause = error.original_error or error
-    return not (
-        isinstance(cause, CodedError | GraphQLSyntaxError | Refusal | NotSignedIn | NotAllowed)
-        or _is_coercion(error)
-    )
-
-
-def _presented(error: GraphQLError, context: RequestContext | None) -> GraphQLError:
-    message, extensions = _told(error, context)
-    if context is not None:
-        extensions["requestId"] = context.request_id
-        if not context.opens_schema:
-            message = message.split(" Did you mean ", maxsplit=1)[0]
-    return GraphQLError(
-        message[:MESSAGE_LENGTH_MAX],
-        nodes=error.nodes,
-        source=error.source,
-        positions=error.positions,
-        path=error.path,
-        extensions=extensions,
-    )
-
-
-def _told(error: GraphQLError, context: RequestContext | None) -> tuple[str, dict[str, Any]]:
-    """The message and the extensions, without the request id."""
-    cause = error.original_error or error
-    if isinstance(cause, CodedError):
-        return cause.message, dict(cause.extensions or {})
-    if isinstance(cause, Refusal):
-        text = refusal_text(cause, context.language if context else "zh")
-        return text, {"code": cause.code, "retryable": cause.retryable}
-    if isinstance(cause, NotSignedIn):
-        message, code = "This needs a token.", FaultCode.UNAUTHENTICATED
-    elif isinstance(cause, NotAllowed):
-        message, code = "This caller may not do this.", FaultCode.FORBIDDEN
-    elif isinstance(cause, GraphQLSyntaxError):
-        message, code = error.message, FaultCode.GRAPHQL_PARSE_FAILED
-    elif _is_coercion(error):
-        message, code = error.message, FaultCode.BAD_USER_INPUT
-    else:
-        message, code = INTERNAL_MESSAGE, FaultCode.INTERNAL
-    return message, {"code": code}
-
-
-def _is_coercion(error: GraphQLError) -> bool:
-    """Whether the engine found a value of the client's that does not fit its type.
-
-    Variables are coerced before execution, so their errors have no path. While fields run, the
-    engine blames the value or the argument in the document; whatever blames the field itself, like
-    an output value that does not fit, is ours.
-    """
-    cause = error.original_error or error
-    if isinstance(cause, StrawberryInputCoercionError):
-        return True
-    if not isinstance(cause, GraphQLError):
-        return False
-    if error.path is None:
-        return True
+def blames_values(error: GraphQLError) -> bool:
+    """Whether the error points at nothing but values and arguments that stand in the document."""
     nodes = error.nodes or []
-    return bool(nodes) and all(isinstance(node, ValueNode | ArgumentNode) for node in nodes)
+    return bool(nodes) and all(
+        isinstance(node, ValueNode | ArgumentNode) and not isinstance(node, VariableNode)
+        for node in nodes
+    )

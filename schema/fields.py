@@ -20,6 +20,7 @@ domain values, and only what a type adds is a method here. Mutations are in `sch
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from enum import Enum
 from types import MappingProxyType
@@ -147,7 +148,7 @@ def _completed(cls: type[T], policy: Policy | None) -> type[T]:
     interface it comes from.
     """
     definition: StrawberryObjectDefinition = cls.__strawberry_definition__  # type: ignore[attr-defined]  # set by Strawberry
-    own = {*cls.__dict__.get("__annotations__", {}), *cls.__dict__}
+    own = {*inspect.get_annotations(cls), *cls.__dict__}
     written = attribute_descriptions(cls)
     for one in definition.fields:
         if one.python_name not in own:

@@ -7,21 +7,19 @@ Date         YYYY-MM-DD
 URL          http or https, at most 2,048 characters
 PhoneNumber  E.164 taken; given masked
 
-What does not fit is refused by a message that names the rule. A value of ours that does not fit is
-a fault of ours: it raises ValueError, which is masked.
+What does not fit raises ValueError with the rule. The engine answers a client's value with it; a
+value of ours that does not fit is a fault of ours, and masked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, Final, NewType
 from urllib.parse import urlsplit
 
 import phonenumbers
 import strawberry
-from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 Points = NewType("Points", int)
@@ -47,18 +45,16 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _URL_CHARACTERS = re.compile(r"[!-~\u00a1-\U0010ffff]+")
 
 
-def _whole_number(name: str) -> Callable[[Any], int]:
-    def parse(value: Any) -> int:
-        # A bool is an int for Python, but not for anybody else.
-        if not isinstance(value, int) or isinstance(value, bool):
-            message = f"{name} must be a whole number without quotes or fraction."
-            raise GraphQLError(message)
-        if abs(value) > WHOLE_NUMBER_MAX:
-            message = f"{name} must be between -9007199254740991 and 9007199254740991."
-            raise GraphQLError(message)
-        return value
-
-    return parse
+def parse_whole_number(value: Any) -> int:
+    """An integer within range."""
+    # A bool is an int for Python, but not for anybody else.
+    if not isinstance(value, int) or isinstance(value, bool):
+        message = "must be a whole number without quotes or fraction"
+        raise ValueError(message)
+    if abs(value) > WHOLE_NUMBER_MAX:
+        message = f"must be between -{WHOLE_NUMBER_MAX} and {WHOLE_NUMBER_MAX}"
+        raise ValueError(message)
+    return value
 
 
 def _give_whole_number(value: Any) -> int:
@@ -68,29 +64,29 @@ def _give_whole_number(value: Any) -> int:
     return value
 
 
-def _text(value: Any, *, name: str, length_max: int) -> str:
+def _text(value: Any, *, length_max: int) -> str:
     if not isinstance(value, str):
-        message = f"{name} must be a string."
-        raise GraphQLError(message)
+        message = "must be a string"
+        raise ValueError(message)
     if len(value) > length_max:
-        message = f"{name} must have at most {length_max} characters."
-        raise GraphQLError(message)
+        message = f"must have at most {length_max} characters"
+        raise ValueError(message)
     return value
 
 
 def parse_date_time(value: Any) -> datetime:
     """RFC 3339 with an offset, as aware UTC. Digits beyond microseconds are cut off."""
-    message = "DateTime must be RFC 3339 with an offset, like 2026-11-22T08:30:00+08:00."
-    match = _DATE_TIME.fullmatch(_text(value, name="DateTime", length_max=40))
+    message = "must be RFC 3339 with an offset, like 2026-11-22T08:30:00+08:00"
+    match = _DATE_TIME.fullmatch(_text(value, length_max=40))
     if match is None:
-        raise GraphQLError(message)
+        raise ValueError(message)
     day, time, fraction, offset = match.groups()
     microseconds = (fraction or "0")[:6].ljust(6, "0")
     try:
         parsed = datetime.fromisoformat(f"{day}T{time}.{microseconds}{offset.upper()}")
         return parsed.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise GraphQLError(message) from None
+        raise ValueError(message) from None
 
 
 def give_date_time(value: Any) -> str:
@@ -103,14 +99,14 @@ def give_date_time(value: Any) -> str:
 
 def parse_date(value: Any) -> date:
     """YYYY-MM-DD."""
-    text = _text(value, name="Date", length_max=40)
+    text = _text(value, length_max=40)
+    message = "must be a day as YYYY-MM-DD"
+    if _DATE.fullmatch(text) is None:
+        raise ValueError(message)
     try:
-        if _DATE.fullmatch(text):
-            return date.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError:
-        pass
-    message = "Date must be YYYY-MM-DD."
-    raise GraphQLError(message)
+        raise ValueError(message) from None
 
 
 def give_date(value: Any) -> str:
@@ -123,7 +119,7 @@ def give_date(value: Any) -> str:
 
 def parse_url(value: Any) -> str:
     """An http or https address with a host, without user name and password."""
-    text = _text(value, name="URL", length_max=URL_LENGTH_MAX)
+    text = _text(value, length_max=URL_LENGTH_MAX)
     try:
         parts = urlsplit(text)
         fits = (
@@ -136,21 +132,21 @@ def parse_url(value: Any) -> str:
     except ValueError:
         fits = False
     if not fits:
-        message = "URL must be an http or https address."
-        raise GraphQLError(message)
+        message = "must be an http or https address"
+        raise ValueError(message)
     return text
 
 
 def parse_phone_number(value: Any) -> str:
     """E.164, like +8613800138000; blanks and hyphens between digits are taken out."""
-    text = _text(value, name="PhoneNumber", length_max=PHONE_LENGTH_MAX)
+    text = _text(value, length_max=PHONE_LENGTH_MAX)
     try:
         number = phonenumbers.parse(text, None) if text.startswith("+") else None
     except phonenumbers.NumberParseException:
         number = None
     if number is None or not phonenumbers.is_valid_number(number):
-        message = "PhoneNumber must be E.164, like +8613800138000."
-        raise GraphQLError(message)
+        message = "must be E.164, like +8613800138000"
+        raise ValueError(message)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -174,13 +170,13 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     Points: strawberry.scalar(
         name="Points",
         description="A whole number of points, a JSON number within ±(2^53−1).",
-        parse_value=_whole_number("Points"),
+        parse_value=parse_whole_number,
         serialize=_give_whole_number,
     ),
     Fen: strawberry.scalar(
         name="Fen",
         description="Money in fen (分, a hundredth of a yuan), a JSON number within ±(2^53−1).",
-        parse_value=_whole_number("Fen"),
+        parse_value=parse_whole_number,
         serialize=_give_whole_number,
     ),
     datetime: strawberry.scalar(

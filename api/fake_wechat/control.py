@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 import orjson
@@ -125,7 +126,7 @@ async def push(request: Request) -> Response:
     """
     fake, fields = _fake(request), await ControlFields.of(request)
     app_id = _app_id(fake, fields)
-    url, token = fields.text("url", _LOOPBACK_URL), fields.text("token", _SECRET)
+    url, token = _push_url(fields), fields.text("token", _SECRET)
     is_verification = not fields.has("event")
     event, key = fields.mapping("event"), fields.text_or_none("encodingAesKey", _SECRET)
     fields.finish()
@@ -221,6 +222,15 @@ def _amount(kind: FaultKind, fields: ControlFields) -> float:
     if not fields.flag(kind):
         raise ControlError(f"{kind} must be true")
     return 0
+
+
+def _push_url(fields: ControlFields) -> str:
+    url = fields.text("url", _LOOPBACK_URL)
+    try:
+        urlsplit(url).port  # noqa: B018 - reading it is what checks it
+    except ValueError as error:
+        raise ControlError(f"url: {error}") from error
+    return url
 
 
 def _encrypted(event: dict[str, Any], *, app_id: str, key: str) -> str:

@@ -12,8 +12,6 @@ from domain.catalogue.products import missing_themes
 from domain.errors import InvalidInput
 from domain.storage import transaction
 
-THEMES_MAX = 100
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclareInterests:
@@ -23,19 +21,22 @@ class DeclareInterests:
     themes: Sequence[str]
 
 
-async def declare_interests(command: DeclareInterests, *, now: datetime) -> None:
-    """Replace what the member declared; what was inferred is left alone.
+async def declare_interests(
+    command: DeclareInterests, *, now: datetime
+) -> Sequence[members.Interest]:
+    """Replace what the member declared; what was inferred is left alone. Returns all interests.
 
-    Refused with InvalidInput (field `themes`), nothing changed, where a code names no theme.
+    Refused with InvalidInput (field `themes`), nothing changed, where a code names no theme or
+    there are more than 100; with MemberNotFound where there is no such member.
     """
     chosen = list(dict.fromkeys(command.themes))
-    if len(chosen) > THEMES_MAX:
-        raise InvalidInput(field=("themes",), rule=f"at most {THEMES_MAX} themes")
+    if len(chosen) > members.THEMES_MAX:
+        raise InvalidInput(field=("themes",), rule=f"at most {members.THEMES_MAX} themes")
 
-    async def declare() -> None:
+    async def declare() -> Sequence[members.Interest]:
         missing = await missing_themes(chosen)
         if missing:
             raise InvalidInput(field=("themes",), rule=f"there is no theme {missing[0]!r}")
-        await members.replace_declared_interests(command.member_id, chosen, now=now)
+        return await members.replace_declared_interests(command.member_id, chosen, now=now)
 
-    await transaction(declare)
+    return await transaction(declare)

@@ -4,6 +4,7 @@ A member joins by the first sign-in with WeChat or by an external reference that
 and is one person for life.
 """
 
+from domain.members.external import register_external_members
 from domain.members.interest import (
     THEMES_MAX,
     Interest,
@@ -11,7 +12,7 @@ from domain.members.interest import (
     interests,
     replace_declared_interests,
 )
-from domain.members.joining import identities, register_external_members
+from domain.members.joining import identities
 from domain.members.profile import UNCHANGED, Change, Unchanged, UpdateProfile, update_profile
 from domain.members.references import (
     ByBindToken,

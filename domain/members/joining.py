@@ -14,11 +14,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from domain.errors import InvalidInput
 from domain.members.values import Identity, IdentityKind, Member
 from domain.outbox import Event, announce
-from domain.storage import Table, execute, fetch_all, transaction
-from domain.texts import is_storable
+from domain.storage import Table, fetch_all
 
 SUBJECT_CHARACTERS_MAX: Final = 128
 
@@ -57,7 +55,7 @@ async def join(known_by: Iterable[Known], *, facts: Mapping[str, Any], now: date
         joined_at=now,
         version=1,
     )
-    await _insert_members([member.id], now=now)
+    await insert_members([member.id], now=now)
     await bind(member.id, known_by, now=now)
     await announce([Event(kind="MemberJoined", member_id=member.id, facts=facts)], now=now)
     return member
@@ -65,7 +63,16 @@ async def join(known_by: Iterable[Known], *, facts: Mapping[str, Any], now: date
 
 async def bind(member_id: UUID, known_by: Iterable[Known], *, now: datetime) -> None:
     """Let these lead to the member too. None of them may lead to anybody yet."""
-    await _IDENTITY.insert(_row(member_id, known, now) for known in known_by)
+    await insert_identities(((member_id, known) for known in known_by), now=now)
+
+
+async def insert_identities(
+    bindings: Iterable[tuple[UUID, Known]], *, now: datetime, or_ignore: bool = False
+) -> None:
+    """Bind identities to members; `or_ignore` leaves alone those that are bound already."""
+    await _IDENTITY.insert(
+        (_row(member_id, known, now) for member_id, known in bindings), or_ignore=or_ignore
+    )
 
 
 async def identities(member_id: UUID) -> Sequence[Identity]:
@@ -86,74 +93,11 @@ async def identities(member_id: UUID) -> Sequence[Identity]:
     ]
 
 
-async def register_external_members(
-    references: Sequence[str], *, now: datetime
-) -> Mapping[str, UUID]:
-    """The member of each external reference; unknown references join now.
-
-    External references are one namespace for the whole programme. A fixed number of statements
-    whatever the batch. Any number of callers may register the same references at once: each comes
-    to one member. InvalidInput for a reference that is empty, longer than 128 characters or not
-    plain text; then nobody joins.
-    """
-    for number, reference in enumerate(references):
-        if not is_storable(reference, characters_max=SUBJECT_CHARACTERS_MAX):
-            raise InvalidInput(
-                field=("references", str(number)),
-                rule=f"1 to {SUBJECT_CHARACTERS_MAX} characters, no control characters",
-            )
-    # In one order for everybody: two batches never wait for each other in a circle.
-    wanted = sorted(set(references))
-
-    async def work() -> Mapping[str, UUID]:
-        known = await _members_of_references(wanted)
-        missing = [reference for reference in wanted if reference not in known]
-        return {**known, **await _join_by_reference(missing, now=now)} if missing else known
-
-    return await transaction(work)
-
-
-async def _join_by_reference(missing: Sequence[str], *, now: datetime) -> Mapping[str, UUID]:
-    """Insert a member for each reference, unless a competitor's is there first."""
-    fresh = {reference: uuid7() for reference in missing}
-    await _insert_members(fresh.values(), now=now)
-    await _IDENTITY.insert(
-        (_row(member_id, _external(reference), now) for reference, member_id in fresh.items()),
-        or_ignore=True,
-    )
-    # The insert waited for competitors to commit, so this read sees all that they wrote.
-    joined = await _members_of_references(missing)
-    lost = [fresh[reference] for reference in missing if joined[reference] != fresh[reference]]
-    if lost:
-        await execute("DELETE FROM member WHERE id = ANY($1::uuid[])", lost)
-    await announce(
-        (
-            Event(kind="MemberJoined", member_id=fresh[reference], facts={"via": "external"})
-            for reference in missing
-            if joined[reference] == fresh[reference]
-        ),
-        now=now,
-    )
-    return joined
-
-
-async def _members_of_references(references: Sequence[str]) -> Mapping[str, UUID]:
-    rows = await fetch_all(
-        "SELECT subject, member_id FROM member_identity"
-        " WHERE kind = 'external' AND app_id = '' AND subject = ANY($1::text[])",
-        references,
-    )
-    return {row["subject"]: row["member_id"] for row in rows}
-
-
-async def _insert_members(ids: Iterable[UUID], *, now: datetime) -> None:
+async def insert_members(ids: Iterable[UUID], *, now: datetime) -> None:
+    """Insert members who say nothing of themselves yet."""
     await _MEMBER.insert(
         {"id": member_id, "nickname": "", "joined_at": now, "version": 1} for member_id in ids
     )
-
-
-def _external(reference: str) -> Known:
-    return Known(kind=IdentityKind.EXTERNAL, app_id="", subject=reference)
 
 
 def _row(member_id: UUID, known: Known, now: datetime) -> dict[str, Any]:

@@ -1,1 +1,59 @@
-"""The in-app inbox."""
+"""The in-app inbox: what members are told. Texts are made from `kind` and `facts` when shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from uuid_utils.compat import uuid7
+
+from domain.storage import Table, fetch_one
+
+_NOTIFICATIONS = Table(
+    "notification",
+    member_id="uuid",
+    id="uuid",
+    kind="text",
+    facts="jsonb",
+    created_at="timestamptz",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """Something to tell a member: a kind such as LEVEL_REACHED, and the facts of its text."""
+
+    member_id: UUID
+    kind: str
+    facts: Mapping[str, Any]
+
+
+async def notify(notifications: Iterable[Notification], *, now: datetime) -> None:
+    """Put the notifications into their members' inboxes; joins the caller's transaction."""
+    await _NOTIFICATIONS.insert(
+        {
+            "member_id": notification.member_id,
+            "id": uuid7(),
+            "kind": notification.kind,
+            "facts": orjson.dumps(notification.facts).decode(),
+            "created_at": now,
+        }
+        for notification in notifications
+    )
+
+
+async def unread_count(member_id: UUID) -> int:
+    """How many notifications the member has not read."""
+    row = await fetch_one(
+        "SELECT COUNT(*) AS unread FROM notification WHERE member_id = $1 AND read_at IS NULL",
+        member_id,
+    )
+    assert row is not None
+    return int(row["unread"])
+
+
+__all__ = ["Notification", "notify", "unread_count"]

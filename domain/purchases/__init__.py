@@ -30,6 +30,7 @@ from domain.purchases.orders import (
     Order,
     OrderLine,
 )
+from domain.purchases.popularity import most_bought
 from domain.purchases.recording import ORDERS_MAX
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "RecordPurchases",
     "current_rule",
     "import_orders",
+    "most_bought",
     "publish_rule",
     "record_purchases",
     "rule_from_json",

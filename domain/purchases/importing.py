@@ -37,7 +37,7 @@ _MAY_GROW = frozenset({"lines", "paid", "placed_at", "shop", "channel"})
 class ImportOrders:
     """Record orders of a file under `source`; with `create_members`, members that are missing too.
 
-    Members are named by external reference then. No two orders have the same id.
+    A member who is to be created is named by external reference. No two orders have the same id.
     """
 
     source: str

@@ -6,7 +6,7 @@ Pure: no I/O.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 
 from domain import idempotency
@@ -82,7 +82,7 @@ def order_digests(order: Order, *, currency: str) -> dict[str, str]:
     return idempotency.digests(
         {
             "external_id": _plain(order.external_id),
-            "member": {name: _plain(value) for name, value in asdict(order.member).items()},
+            "member": _member_content(order.member),
             "placed_at": _microseconds(order.placed_at),
             "paid": _plain(order.paid_fen),
             "currency": _plain(order.currency or currency),
@@ -99,6 +99,11 @@ def order_digests(order: Order, *, currency: str) -> dict[str, str]:
             ],
         }
     )
+
+
+def _member_content(member: MemberRef) -> list[object]:
+    """How the member is named; two ways to name one member count as different."""
+    return [type(member).__name__, *(_plain(value) for value in astuple(member))]
 
 
 def _text_refusal(order: Order) -> Refusal | None:

@@ -142,7 +142,7 @@ async def record_new(
     now: datetime,
 ) -> dict[int, Recorded | Refusal]:
     """Record orders that no one knows yet, each id once; the outcome for each by its index."""
-    owners = await members.resolve_members([c.order.member for c in candidates], now=now)
+    owners = await members.resolve_members([c.order.member for c in candidates])
     outcomes: dict[int, Recorded | Refusal] = {}
     owned: list[tuple[Candidate, UUID]] = []
     for candidate, owner in zip(candidates, owners, strict=True):

@@ -20,13 +20,21 @@ class Table:
         self.name = name
         self._types = columns
 
-    async def insert(self, rows: Iterable[dict[str, Any]], *, or_ignore: bool = False) -> None:
-        """Insert rows that all have the same columns; `or_ignore` skips those that exist."""
+    async def insert(
+        self, rows: Iterable[dict[str, Any]], *, or_ignore: bool = False, or_update: str = ""
+    ) -> None:
+        """Insert rows that all have the same columns.
+
+        `or_ignore` skips those that exist; `or_update` says what to do with them instead, as in
+        `(key) DO UPDATE SET total = some_table.total + excluded.total`.
+        """
         batch = list(rows)
         if not batch:
             return
         columns = tuple(batch[0])
         suffix = " ON CONFLICT DO NOTHING" if or_ignore else ""
+        if or_update:
+            suffix = f" ON CONFLICT {or_update}"
         if database.dialect() == "postgres":
             sql = self._insert_arrays(columns) + suffix
             await database.execute(sql, *_columns(batch, columns))

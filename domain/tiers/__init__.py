@@ -1,1 +1,24 @@
-"""Levels, what qualifies for them, and perks."""
+"""Levels, what qualifies for them, their history and perks."""
+
+from domain.tiers.definitions import PerkDefinition, define_levels
+from domain.tiers.history import LevelChange, level_history
+from domain.tiers.ladder import LevelDefinition, Progress
+from domain.tiers.qualifying import LevelChanged, Qualifying, qualify
+from domain.tiers.standing import PerkStanding, Standing, level_codes, read_levels, standing
+
+__all__ = [
+    "LevelChange",
+    "LevelChanged",
+    "LevelDefinition",
+    "PerkDefinition",
+    "PerkStanding",
+    "Progress",
+    "Qualifying",
+    "Standing",
+    "define_levels",
+    "level_codes",
+    "level_history",
+    "qualify",
+    "read_levels",
+    "standing",
+]

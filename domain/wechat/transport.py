@@ -137,6 +137,8 @@ class WeChatTransport:
                     return await self._try(request)
         except _NoAnswer as failure:
             reason = failure.reason
+        # Raised outside the handler: the errors before it end at httpx's, which holds the URL with
+        # the secret, and would else hang on the refusal as its context.
         _log.warning("wechat_no_answer", endpoint=request.endpoint, reason=reason)
         raise WeChatUnavailable
 
@@ -170,10 +172,8 @@ class WeChatTransport:
             ) as response:
                 return response.status_code, await self._read(response)
         except httpx.TransportError as error:
-            failure = _NoAnswer(type(error).__name__, acted=not isinstance(error, _NEVER_SENT))
-        # Raised outside the handler, so that the httpx error (it holds the URL with the secret)
-        # is not kept as the context of ours.
-        raise failure
+            acted = not isinstance(error, _NEVER_SENT)
+            raise _NoAnswer(type(error).__name__, acted=acted) from None
 
     async def _read(self, response: httpx.Response) -> bytes:
         body = bytearray()

@@ -1,51 +1,22 @@
 """Products and the themes that they belong to."""
 
-from tortoise import fields
 from tortoise.migrations import migration
 
-from domain.storage.migration_operations import ModelTable
+from domain.storage.migration_operations import Statements
 
 
 class Migration(migration.Migration):
     operations = [
-        ModelTable(
-            "Theme",
-            fields=[
-                ("code", fields.CharField(max_length=64, primary_key=True)),
-                ("name_zh", fields.TextField()),
-                ("name_en", fields.TextField()),
-            ],
-            options={
-                "table": "theme",
-                "app": "catalogue",
-                "pk_attr": "code",
-                "table_description": "What a group of products is about.",
-            },
-            columns="""
+        Statements(
+            """
+            CREATE TABLE theme (
                 code TEXT PRIMARY KEY CHECK (length(code) BETWEEN 1 AND 64),
                 name_zh TEXT NOT NULL,
                 name_en TEXT NOT NULL
+            )
             """,
-        ),
-        ModelTable(
-            "Product",
-            fields=[
-                ("id", fields.UUIDField(primary_key=True)),
-                ("code", fields.CharField(max_length=64, unique=True)),
-                ("title", fields.TextField()),
-                ("theme_code", fields.CharField(max_length=64, null=True)),
-                ("image_url", fields.TextField(null=True)),
-                ("price_fen", fields.BigIntField(null=True)),
-                ("active", fields.BooleanField(default=True)),
-                ("updated_at", fields.DatetimeField()),
-            ],
-            options={
-                "table": "product",
-                "app": "catalogue",
-                "pk_attr": "id",
-                "table_description": "Something that is sold.",
-            },
-            columns="""
+            """
+            CREATE TABLE product (
                 id UUID PRIMARY KEY,
                 code TEXT NOT NULL UNIQUE CHECK (length(code) BETWEEN 1 AND 64),
                 title TEXT NOT NULL CHECK (length(title) BETWEEN 1 AND 256),
@@ -54,6 +25,14 @@ class Migration(migration.Migration):
                 price_fen BIGINT CHECK (price_fen BETWEEN 0 AND 9007199254740991),
                 active BOOLEAN NOT NULL,
                 updated_at TIMESTAMPTZ NOT NULL
+            )
+            """,
+            # The context's front door for statements of others, which may join this view alone.
+            """
+            CREATE VIEW product_card AS
+            SELECT p.id, p.code, p.title, p.image_url, p.price_fen, p.active, p.theme_code,
+                   t.name_zh AS theme_name_zh, t.name_en AS theme_name_en
+            FROM product AS p LEFT JOIN theme AS t ON t.code = p.theme_code
             """,
         ),
     ]

@@ -1,37 +1,25 @@
 """Orders pushed by shops or imported, and the versioned rules by which they earn points."""
 
-from tortoise import fields
 from tortoise.migrations import migration
 
-from domain.storage.migration_operations import ModelTable, PartitionedTable, Statements
+from domain.storage.migration_operations import PartitionedTable, Statements
 
 _MAX = 9_007_199_254_740_991
 
 
 class Migration(migration.Migration):
     operations = [
-        ModelTable(
-            "EarningRule",
-            fields=[
-                ("id", fields.UUIDField(primary_key=True)),
-                ("code", fields.CharField(max_length=64)),
-                ("version", fields.IntField()),
-                ("definition", fields.JSONField()),
-                ("created_at", fields.DatetimeField()),
-            ],
-            options={
-                "table": "earning_rule",
-                "app": "purchases",
-                "pk_attr": "id",
-                "table_description": "One version of an earning rule; never changed.",
-            },
-            columns="""
+        Statements(
+            # One version of an earning rule; never changed.
+            """
+            CREATE TABLE earning_rule (
                 id UUID PRIMARY KEY,
                 code TEXT NOT NULL CHECK (length(code) BETWEEN 1 AND 64),
                 version INTEGER NOT NULL CHECK (version > 0),
                 definition JSONB NOT NULL,
                 created_at TIMESTAMPTZ NOT NULL,
                 UNIQUE (code, version)
+            )
             """,
         ),
         PartitionedTable(

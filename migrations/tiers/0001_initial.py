@@ -81,7 +81,8 @@ class Migration(migration.Migration):
                 member_id UUID PRIMARY KEY,
                 level_code TEXT NOT NULL REFERENCES level (code),
                 since TIMESTAMPTZ NOT NULL,
-                keep_until TIMESTAMPTZ,
+                keep_until TIMESTAMPTZ NOT NULL,
+                keep_after_day DATE NOT NULL,
                 changes BIGINT NOT NULL CHECK (changes >= 0)
             )
             """,
@@ -91,7 +92,7 @@ class Migration(migration.Migration):
                 seq BIGINT NOT NULL CHECK (seq > 0),
                 from_code TEXT,
                 to_code TEXT NOT NULL,
-                reason TEXT NOT NULL CHECK (reason IN ('JOINED', 'QUALIFIED')),
+                reason TEXT NOT NULL CHECK (reason IN ('QUALIFIED')),
                 qualifying_points BIGINT NOT NULL CHECK (qualifying_points >= 0),
                 source_kind TEXT NOT NULL,
                 occurred_at TIMESTAMPTZ NOT NULL,

@@ -291,15 +291,3 @@ async def test_failed_fetch_is_not_remembered(client: WeChatClient, phone: MiniP
     with pytest.raises(WeChatUnavailable):
         await check(client)
     assert await check(client) is TextSuggestion.PASS
-
-
-@pytest.mark.parametrize("expires_in", [0, -1, 7201, True, "7200", None])
-async def test_token_without_a_sane_life_is_no_token(
-    client: WeChatClient, fake: RunningFake, monkeypatch: pytest.MonkeyPatch, expires_in: object
-) -> None:
-    monkeypatch.setattr(
-        fake.state.tokens, "issue", lambda _app, *, force_refresh: ("x" * 512, expires_in)
-    )
-
-    with pytest.raises(WeChatUnavailable):
-        await check(client)

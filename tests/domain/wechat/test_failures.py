@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import logging
 import socket
 import time
@@ -250,35 +249,6 @@ async def test_answer_that_is_too_large_is_not_read(worker: Worker, phone: MiniP
     with pytest.raises(WeChatUnavailable):
         await client.code2session(DEMO_APP_ID, await phone.login(openid="o" * 64))
     assert await phone.calls() == {"jscode2session": 1}
-
-
-ANSWERS = {
-    "list": b"[]",
-    "number": b"5",
-    "empty": b"",
-    "errcode is a text": b'{"errcode": "0", "openid": "o", "session_key": "k"}',
-    "errcode is a truth": b'{"errcode": true, "openid": "o", "session_key": "k"}',
-    "errcode is null": b'{"errcode": null, "openid": "o", "session_key": "k"}',
-    "no openid": b'{"session_key": "k"}',
-    "openid is a number": b'{"openid": 5, "session_key": "k"}',
-    "openid is empty": b'{"openid": "", "session_key": "k"}',
-    "no session key": b'{"openid": "o"}',
-    "unionid is a number": b'{"openid": "o", "session_key": "k", "unionid": 5}',
-    "deeply nested": b"[" * 200_000,
-    "not UTF-8": b'{"openid": "\xff", "session_key": "k"}',
-    "compressed though not asked": gzip.compress(b'{"openid": "o", "session_key": "k"}'),
-}
-
-
-@pytest.mark.parametrize("body", ANSWERS.values(), ids=ANSWERS)
-async def test_answers_of_another_form_are_no_answers(worker: Worker, body: bytes) -> None:
-    async def answer(_request: Request) -> Response:
-        coded = {"content-encoding": "gzip"} if body.startswith(b"\x1f\x8b") else {}
-        return Response(body, headers=coded)
-
-    app = Starlette(routes=[Route("/sns/jscode2session", answer)])
-    with serving_in_thread(app) as base_url, pytest.raises(WeChatUnavailable):
-        await ONCE_ONLY["jscode2session"](worker(base_url=base_url))
 
 
 async def test_redirect_is_not_followed(worker: Worker, fake: RunningFake) -> None:

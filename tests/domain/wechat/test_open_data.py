@@ -145,6 +145,15 @@ def test_what_cannot_be_read_has_one_reason(changes: dict[str, Any]) -> None:
     assert refusal.value.reason is OpenDataFault.UNREADABLE
 
 
+def test_key_of_another_cipher_is_refused_though_it_fits() -> None:
+    key = SessionKey("A" * 43 + "=")
+    fields = {"watermark": {"appid": APP_ID, "timestamp": int(MARKED_AT.timestamp())}}
+
+    with pytest.raises(OpenDataInvalid) as refusal:
+        decrypt(encrypt(orjson.dumps(fields), key=key), session_key=key)
+    assert refusal.value.reason is OpenDataFault.UNREADABLE
+
+
 def test_absurd_timestamp_is_refused() -> None:
     fields = {"watermark": {"appid": APP_ID, "timestamp": 2**62}}
     with pytest.raises(OpenDataInvalid) as refusal:

@@ -1,0 +1,1 @@
+"""The rules, without HTTP: one folder per context, as in `domain/`."""

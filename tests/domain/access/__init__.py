@@ -1,0 +1,1 @@
+"""Access: keys and tokens without a database, accounts on both."""

@@ -1,0 +1,1 @@
+"""Members on both databases, signing in through the fake WeChat over HTTP."""

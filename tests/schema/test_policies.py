@@ -1,0 +1,74 @@
+"""Policies: who is admitted, alone and combined."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from domain.access import Caller, CallerKind
+from schema.policies import NOBODY, OWNER, PUBLIC, Policy, scope, staff
+
+
+def caller(kind: CallerKind, *, scopes: str = "", roles: str = "") -> Caller:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    return Caller(
+        kind=kind,
+        subject=uuid4(),
+        scopes=frozenset(scopes.split()),
+        roles=frozenset(roles.split()),
+        session_id=None,
+        issued_at=moment,
+        expires_at=moment,
+    )
+
+
+CALLERS = {
+    "anonymous": None,
+    "member": caller(CallerKind.MEMBER),
+    "shop": caller(CallerKind.SHOP, scopes="purchases:write"),
+    "shop without scope": caller(CallerKind.SHOP),
+    "partner": caller(CallerKind.PARTNER, scopes="rewards:write purchases:write"),
+    "service": caller(CallerKind.STAFF, roles="service"),
+    "auditor": caller(CallerKind.STAFF, roles="auditor"),
+    # What a token of another kind must not gain by saying so.
+    "member with scope and role": caller(
+        CallerKind.MEMBER, scopes="purchases:write", roles="service"
+    ),
+}
+MEMBERS = {"member", "member with scope and role"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "admitted"),
+    [
+        (PUBLIC, set(CALLERS)),
+        (NOBODY, set()),
+        (OWNER, MEMBERS),
+        (scope("purchases:write"), {"shop", "partner"}),
+        (scope("rewards:write"), {"partner"}),
+        (staff(), {"service", "auditor"}),
+        (staff("service"), {"service"}),
+        (staff("service", "auditor"), {"service", "auditor"}),
+        (OWNER | staff("service"), MEMBERS | {"service"}),
+        (OWNER | PUBLIC, set(CALLERS)),
+        (OWNER | NOBODY, MEMBERS),
+    ],
+    ids=str,
+)
+def test_a_policy_admits_exactly(policy: Policy, admitted: set[str]) -> None:
+    assert {name for name, one in CALLERS.items() if policy.admits(one)} == admitted
+
+
+def test_policies_with_the_same_grants_are_one() -> None:
+    assert staff("a", "b") == staff("b", "a")
+    assert hash(scope("x")) == hash(scope("x"))
+    assert scope("x") != scope("y")
+
+
+def test_a_policy_says_what_it_needs() -> None:
+    assert str(OWNER | scope("purchases:write") | staff("b", "a") | staff()) == (
+        "a token of kind member or the scope purchases:write"
+        " or the staff role a or b or a token of kind staff"
+    )
