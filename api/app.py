@@ -103,7 +103,8 @@ def _routes(settings: Settings, schema: JifenSchema) -> list[BaseRoute]:
 async def _require_caller(request: Request) -> None:
     runtime = _runtime(request)
     authenticator = Authenticator(tokens=runtime.services.tokens, confirm=runtime.confirm)
-    if await authenticator.caller(request.headers, now=runtime.clock.now()) is None:
+    asks = await authenticator.authenticate(request.headers, now=runtime.clock.now())
+    if asks.caller is None:
         raise TransportFault(
             FaultCode.UNAUTHENTICATED,
             "The schema needs a token on this server.",

@@ -16,10 +16,11 @@ from starlette.datastructures import Headers
 
 from api.transport import TransportFault
 from domain.access import AccessTokens, Caller, InvalidAccessToken
+from resolvers.context import Principal
 from schema.faults import FaultCode
 
-ConfirmCaller: TypeAlias = Callable[[Caller, datetime], Awaitable[None]]
-"""Looks behind a good token, for example whether its session has been signed out.
+ConfirmCaller: TypeAlias = Callable[[Caller, datetime], Awaitable[Principal | None]]
+"""Looks behind a good token: whether its session was signed out, and whom its subject stands for.
 
 Raises InvalidAccessToken.
 """
@@ -30,26 +31,34 @@ async def confirm_nothing(caller: Caller, now: datetime) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Authenticated:
+    """Who asks: the caller of the token, and whom it stands for. Both None without a token."""
+
+    caller: Caller | None = None
+    principal: Principal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Authenticator:
     """Verifies bearer tokens."""
 
     tokens: AccessTokens
     confirm: ConfirmCaller = confirm_nothing
 
-    async def caller(self, headers: Headers, *, now: datetime) -> Caller | None:
-        """Who asks, or None without a token. Raises TransportFault for a token that is not good."""
+    async def authenticate(self, headers: Headers, *, now: datetime) -> Authenticated:
+        """Who asks. Raises TransportFault for a token that is not good."""
         values = headers.getlist("authorization")
         if not values:
-            return None
+            return Authenticated()
         scheme, _, token = values[0].strip().partition(" ")
         if len(values) > 1 or scheme.lower() != "bearer" or not token.strip():
             raise _refused("invalid")
         try:
             caller = self.tokens.verify(token.strip(), now)
-            await self.confirm(caller, now)
+            principal = await self.confirm(caller, now)
         except InvalidAccessToken as refusal:
             raise _refused(refusal.reason) from None
-        return caller
+        return Authenticated(caller=caller, principal=principal)
 
 
 def _refused(reason: str) -> TransportFault:

@@ -104,16 +104,17 @@ class GraphQLView(GraphQL[RequestContext, None]):
         runtime: Runtime = request.app.state.runtime
         now = runtime.clock.now()
         authenticator = Authenticator(tokens=runtime.services.tokens, confirm=runtime.confirm)
-        caller = await authenticator.caller(request.headers, now=now)
-        request.state.body_bytes_max = body_bytes_max(self.settings.limits, caller)
+        asks = await authenticator.authenticate(request.headers, now=now)
+        request.state.body_bytes_max = body_bytes_max(self.settings.limits, asks.caller)
         note_duration(request.scope, "auth", started_at)
         return RequestContext(
-            caller=caller,
+            caller=asks.caller,
+            principal=asks.principal,
             now=now,
             language=response_language(request.headers.get("accept-language")),
             request_id=request_id(request.scope),
             services=runtime.services,
-            opens_schema=caller is not None or not self.settings.is_production,
+            opens_schema=asks.caller is not None or not self.settings.is_production,
         )
 
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:

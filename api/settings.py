@@ -1,6 +1,6 @@
-"""Settings, from the environment. `DATABASE_URL`, `REDIS_URL`, `PORT` and `FAKE_WECHAT_PORT` stand
-alone; all others begin with `JIFEN_`, and those of a group go on with its name:
-`JIFEN_LIMITS__DEPTH_MAX=12`.
+"""Settings, from the environment. `DATABASE_URL`, `REDIS_URL`, `PORT` and `FAKE_WECHAT_PORT` are
+read as such, before the same names with the prefix; all others begin with `JIFEN_`, and those of a
+group go on with its name: `JIFEN_LIMITS__DEPTH_MAX=12`.
 
 The defaults serve a developer who has set nothing. In production whatever a demo would use is
 refused, with one message that names every problem.
@@ -17,8 +17,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 DEMO_APP_ID: Final = "wxjifendemo0000001"
 DEMO_APP_SECRET: Final = "jifen-demo-secret"  # noqa: S105 - production refuses it
 LOCAL_ISSUER: Final = "http://localhost:8000"
-
-Port = Field(ge=1, le=65_535)
 
 
 class LimitSettings(BaseModel):

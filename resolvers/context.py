@@ -6,15 +6,21 @@ here and hands them down.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from domain.access import AccessTokens, Caller, CallerKind
+from domain.access import AccessTokens, ApiClient, Caller, CallerKind, StaffAccount
+from domain.members import Member
+from domain.program import Programme, program
 from domain.wechat import WeChatClient
+from resolvers.once import Once
 
 Language: TypeAlias = Literal["zh", "en"]
+
+Principal: TypeAlias = Member | ApiClient | StaffAccount
+"""Whom the subject of a token stands for, as the database knows them."""
 
 
 class NotSignedIn(Exception):
@@ -37,6 +43,7 @@ class Services:
 class RequestContext:
     """One request. `caller` is None for an anonymous one; `now` is aware UTC, read once.
 
+    `principal` is who the caller's token stands for, read when the token was confirmed.
     `opens_schema` says whether introspection and suggestions are offered to this caller; they are
     withheld from anonymous callers in production.
     """
@@ -46,7 +53,13 @@ class RequestContext:
     language: Language
     request_id: str
     services: Services
+    principal: Principal | None = None
     opens_schema: bool = True
+    once: Once = field(default_factory=Once)
+
+    async def programme(self) -> Programme:
+        """The programme, read once per request."""
+        return await self.once.read("programme", program)
 
     @property
     def member_id(self) -> UUID | None:

@@ -8,7 +8,8 @@ descriptions   takes descriptions from docstrings
 policies       who may read a field
 fields         decorators that declare types, fields and enums with both
 faults         top-level errors: their codes
-errors         refusals of the domain as `userErrors`, with their texts
+errors         refusals of the domain as `userErrors`
+texts          what refusals say, in both languages
 mutations      one input, one payload; refusals become answers
 scalars        Points, Fen, DateTime, Date, URL, PhoneNumber
 connections    keyset connections

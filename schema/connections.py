@@ -119,6 +119,15 @@ _READERS: Final[dict[type, Callable[[Any], KeyPart]]] = {
 }
 
 
+def checked_first(first: int | None) -> int:
+    """How many items are asked for. Raises CodedError for less than 1 or more than 100."""
+    count = FIRST_DEFAULT if first is None else first
+    if not 1 <= count <= FIRST_MAX:
+        message = f"`first` must be between 1 and {FIRST_MAX}."
+        raise CodedError(FaultCode.BAD_USER_INPUT, message, argument="first")
+    return count
+
+
 @dataclass(frozen=True, slots=True)
 class KeysetList:
     """A list with its cursors: `tag` names the list, `parts` are the types of its key.
@@ -131,10 +140,7 @@ class KeysetList:
 
     def request(self, *, first: int | None, after: str | None) -> PageRequest:
         """What the domain is asked for. Raises CodedError for a bad `first` or cursor."""
-        count = FIRST_DEFAULT if first is None else first
-        if not 1 <= count <= FIRST_MAX:
-            message = f"`first` must be between 1 and {FIRST_MAX}."
-            raise CodedError(FaultCode.BAD_USER_INPUT, message, argument="first")
+        count = checked_first(first)
         return PageRequest(first=count, after=None if after is None else self.key(after))
 
     def connection(self, page: Page[Any], request: PageRequest) -> Connection[Any]:

@@ -1,9 +1,9 @@
-"""Refusals of the domain as `userErrors`: their types, and their texts in both languages.
+"""Refusals of the domain as `userErrors`; their texts are in `schema.texts`.
 
-Every refusal has one row in `TEXTS`. A refusal with facts of its own has a type of its own that
-implements `UserError` and is declared by `@tells(RefusalClass)`; its further fields are read from
-the refusal by name. All others are told by `PlainUserError`. A client that wants only `code` and
-`message` needs no fragments.
+A refusal with facts that a client can act on has a type of its own that implements `UserError` and
+is declared by `@tells(RefusalClass)`; its further fields are read from the refusal by name. All
+others are told by `PlainUserError`. A client that wants only `code` and `message` needs no
+fragments.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from strawberry.utils.str_converters import to_camel_case
@@ -22,61 +21,9 @@ from resolvers.context import Language
 from schema.fields import enum_type, interface_type, object_type
 from schema.policies import PUBLIC
 from schema.scalars import Points
+from schema.texts import TEXTS
 
 UserErrorT = TypeVar("UserErrorT", bound="type[UserError]")
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One message in both languages; `{refusal.x}` stands for the fact x of the refusal."""
-
-    zh: str
-    en: str
-
-
-TEXTS: Final[dict[ErrorCode, Text]] = {
-    ErrorCode.INVALID_INPUT: Text(
-        zh="填写的内容不符合要求：{refusal.rule}", en="The input is not valid: {refusal.rule}"
-    ),
-    ErrorCode.MEMBER_NOT_FOUND: Text(zh="没有找到该会员", en="There is no such member"),
-    ErrorCode.IDEMPOTENCY_CONFLICT: Text(
-        zh="该幂等键已用于内容不同的请求", en="This idempotency key was used with another input"
-    ),
-    ErrorCode.INSUFFICIENT_POINTS: Text(
-        zh="积分不足：需要 {refusal.requested}，可用 {refusal.available}",
-        en="Not enough points: {refusal.requested} needed, {refusal.available} available",
-    ),
-    ErrorCode.POINTS_OUT_OF_RANGE: Text(
-        zh="积分数量超出允许范围", en="The number of points is out of range"
-    ),
-    ErrorCode.APP_UNKNOWN: Text(
-        zh="该小程序不属于本会员计划", en="This app does not belong to the programme"
-    ),
-    ErrorCode.WECHAT_CODE_INVALID: Text(
-        zh="微信登录凭证无效或已过期，请重新登录",
-        en="The WeChat login code is not valid or has expired; sign in again",
-    ),
-    ErrorCode.WECHAT_CODE_USED: Text(
-        zh="微信登录凭证已被使用，请重新登录",
-        en="The WeChat login code was used before; sign in again",
-    ),
-    ErrorCode.WECHAT_RATE_LIMITED: Text(
-        zh="登录过于频繁，请稍后再试", en="Too many sign-ins; try again later"
-    ),
-    ErrorCode.WECHAT_USER_BLOCKED: Text(
-        zh="微信判定该账号存在风险，暂不能登录", en="WeChat blocks this account as high-risk"
-    ),
-    ErrorCode.WECHAT_UNAVAILABLE: Text(
-        zh="微信服务繁忙，请稍后再试", en="WeChat is busy; try again later"
-    ),
-    ErrorCode.REFRESH_TOKEN_INVALID: Text(
-        zh="登录已失效，请重新登录", en="The session has ended; sign in again"
-    ),
-    ErrorCode.REFRESH_TOKEN_REUSED: Text(
-        zh="登录凭证被重复使用，为保护账号请重新登录",
-        en="The session was ended to protect the account; sign in again",
-    ),
-}
 
 
 def concrete_refusals() -> Iterator[type[Refusal]]:
@@ -114,6 +61,21 @@ class UserError:
     retryable: bool
     """Whether sending the same again later may succeed."""
 
+
+PLAINLY_TOLD: Final[frozenset[type[Refusal]]] = frozenset(
+    {
+        errors.PointsOutOfRange,  # The number may not fit the scalar, which is the point.
+        errors.AmountInvalid,
+        errors.QuantityInvalid,
+        errors.CurrencyMismatch,
+        errors.TextInvalid,
+        errors.LinesInvalid,
+        errors.AccountUnknown,
+        errors.CodeTaken,
+        errors.ScopeNotGranted,
+    }
+)
+"""Refusals whose facts are told by their message alone. A test asks every other one for a type."""
 
 _COMMON: Final = frozenset({"code", "message", "field", "retryable"})
 

@@ -20,7 +20,7 @@ from domain.access.grants import (
 )
 from domain.access.tokens import TOKEN_LIFE, AccessTokens
 from domain.errors import AccountUnknown, CodeTaken, InvalidInput, ScopeNotGranted
-from domain.storage import transaction
+from domain.storage import execute, transaction
 from domain.texts import clean_code, is_storable
 
 CLIENT_KINDS: Final = frozenset({CallerKind.SHOP, CallerKind.PARTNER})
@@ -97,20 +97,12 @@ async def issue_client_token(
 
 async def revoke_client_tokens(code: str, *, now: datetime) -> None:
     """End every token of the API client issued before now; new ones are good. AccountUnknown."""
-    row = await _row(code)
-    if row is None:
-        raise AccountUnknown(field=("code",), account=code)
-    row.tokens_not_before = now
-    await row.save(update_fields=["tokens_not_before"])
+    await _change(code, tokens_not_before=now)
 
 
 async def disable_client(code: str, *, now: datetime) -> None:
     """Take all access from the API client, at once and for good. Raises AccountUnknown."""
-    row = await _row(code)
-    if row is None:
-        raise AccountUnknown(field=("code",), account=code)
-    row.disabled_at = row.disabled_at or now
-    await row.save(update_fields=["disabled_at"])
+    await _change(code, disabled_at=now)
 
 
 async def authenticate_client(caller: Caller) -> ApiClient:
@@ -137,16 +129,29 @@ async def _row(code: str) -> models.ApiClient | None:
     return await models.ApiClient.get_or_none(code=code)
 
 
+async def _change(code: str, **columns: datetime) -> None:
+    known = is_storable(code, characters_max=CODE_CHARACTERS_MAX)
+    if not known or not await models.ApiClient.filter(code=code).update(**columns):
+        raise AccountUnknown(field=("code",), account=code)
+
+
 async def _make(command: RegisterClient, now: datetime) -> ApiClient:
-    row = await models.ApiClient.create(
+    client = ApiClient(
         id=uuid7(),
+        kind=command.kind,
         code=command.code,
         name=command.name,
-        kind=command.kind.value,
-        scopes=words(command.scopes),
+        scopes=command.scopes,
         created_at=now,
+        disabled_at=None,
     )
-    return _client(row)
+    await execute(
+        "INSERT INTO api_client (id, code, name, kind, scopes, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6)",
+        *(client.id, client.code, client.name, client.kind.value),
+        *(words(client.scopes), client.created_at),
+    )
+    return client
 
 
 def _client(row: models.ApiClient) -> ApiClient:

@@ -19,7 +19,7 @@ from domain.access.grants import (
 )
 from domain.access.tokens import TOKEN_LIFE, AccessTokens
 from domain.errors import AccountUnknown, CodeTaken
-from domain.storage import transaction
+from domain.storage import execute, transaction
 from domain.texts import clean_code, is_storable
 
 
@@ -82,20 +82,12 @@ async def issue_staff_token(
 
 async def revoke_staff_tokens(login: str, *, now: datetime) -> None:
     """End every token of the account issued before now; new ones are good. AccountUnknown."""
-    row = await _row(login)
-    if row is None:
-        raise AccountUnknown(field=("login",), account=login)
-    row.tokens_not_before = now
-    await row.save(update_fields=["tokens_not_before"])
+    await _change(login, tokens_not_before=now)
 
 
 async def disable_staff(login: str, *, now: datetime) -> None:
     """Take all access from the account, at once and for good. Raises AccountUnknown."""
-    row = await _row(login)
-    if row is None:
-        raise AccountUnknown(field=("login",), account=login)
-    row.disabled_at = row.disabled_at or now
-    await row.save(update_fields=["disabled_at"])
+    await _change(login, disabled_at=now)
 
 
 async def authenticate_staff(caller: Caller) -> StaffAccount:
@@ -122,15 +114,27 @@ async def _row(login: str) -> models.StaffAccount | None:
     return await models.StaffAccount.get_or_none(login=login)
 
 
+async def _change(login: str, **columns: datetime) -> None:
+    known = is_storable(login, characters_max=CODE_CHARACTERS_MAX)
+    if not known or not await models.StaffAccount.filter(login=login).update(**columns):
+        raise AccountUnknown(field=("login",), account=login)
+
+
 async def _make(command: RegisterStaff, now: datetime) -> StaffAccount:
-    row = await models.StaffAccount.create(
+    account = StaffAccount(
         id=uuid7(),
         login=command.login,
         name=command.name,
-        roles=words(command.roles),
+        roles=command.roles,
         created_at=now,
+        disabled_at=None,
     )
-    return _account(row)
+    await execute(
+        "INSERT INTO staff_account (id, login, name, roles, created_at)"
+        " VALUES ($1, $2, $3, $4, $5)",
+        *(account.id, account.login, account.name, words(account.roles), account.created_at),
+    )
+    return account
 
 
 def _account(row: models.StaffAccount) -> StaffAccount:

@@ -8,7 +8,6 @@ asking the database; what may end a token early (sign-out, a disabled client) is
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -27,6 +26,7 @@ _TYPE: Final = "at+jwt"
 _REQUIRED: Final = ["iss", "aud", "sub", "iat", "exp", "jti"]
 _AUDIENCES: Final[Mapping[str, CallerKind]] = {f"jifen:{kind}": kind for kind in CallerKind}
 _CHARACTERS_MAX: Final = 4096
+_END_OF_TIME: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _NONE: Final[frozenset[str]] = frozenset()
 
 # Moments are checked against the programme's clock by `_caller`, not against this machine's.
@@ -158,6 +158,8 @@ def _caller(claims: dict[str, Any], now: datetime, leeway: timedelta) -> Caller:
 
 def _moment(number: object) -> datetime:
     """A NumericDate (RFC 7519) as aware UTC."""
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise ValueError(f"not a NumericDate: {number!r}")
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise TypeError(f"not a NumericDate: {number!r}")
+    if not 0 <= number < _END_OF_TIME:
+        raise ValueError(f"not a moment of this calendar: {number!r}")
     return datetime.fromtimestamp(number, UTC)

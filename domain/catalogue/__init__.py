@@ -1,6 +1,11 @@
 """The catalogue: products, the themes that they belong to, and interests declared in themes."""
 
-from domain.catalogue.interests import DeclareInterests, declare_interests
+from domain.catalogue.interests import (
+    DeclareInterests,
+    ThemeInterest,
+    declare_interests,
+    theme_interests,
+)
 from domain.catalogue.products import (
     BATCH_MAX,
     CatalogueItem,
@@ -21,11 +26,13 @@ __all__ = [
     "DeclareInterests",
     "Product",
     "Theme",
+    "ThemeInterest",
     "Upserted",
     "check_item",
     "declare_interests",
     "products_by_code",
     "products_by_id",
+    "theme_interests",
     "themes",
     "themes_of_products",
     "upsert_products",

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain import members
-from domain.catalogue.products import missing_themes
+from domain.catalogue.products import Theme, missing_themes, themes_by_code
 from domain.errors import InvalidInput
 from domain.storage import transaction
 
@@ -40,3 +40,27 @@ async def declare_interests(
         return await members.replace_declared_interests(command.member_id, chosen, now=now)
 
     return await transaction(declare)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThemeInterest:
+    """A theme that a member cares for; `weight` is 0..1, a declared theme has it all."""
+
+    theme: Theme
+    source: members.InterestSource
+    weight: float
+
+
+async def theme_interests(member_id: UUID) -> Sequence[ThemeInterest]:
+    """The member's interests with their themes, declared ones first, then by weight."""
+    found = await members.interests(member_id)
+    known = await themes_by_code(interest.theme_code for interest in found)
+    return [
+        ThemeInterest(
+            theme=known[interest.theme_code],
+            source=interest.source,
+            weight=interest.weight_permille / members.WEIGHT_PERMILLE_MAX,
+        )
+        for interest in found
+        if interest.theme_code in known
+    ]

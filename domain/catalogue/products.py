@@ -111,7 +111,7 @@ async def upsert_products(items: Sequence[CatalogueItem], *, now: datetime) -> U
 
 async def _upsert(wanted: dict[str, CatalogueItem], *, now: datetime) -> Upserted:
     themes = {item.theme.code: item.theme for item in wanted.values() if item.theme}
-    known = {theme.code for theme in await _themes_of(themes)}
+    known = await themes_by_code(themes)
     await _THEMES.insert(
         (
             {"code": theme.code, "name_zh": theme.name_zh, "name_en": theme.name_en}
@@ -166,18 +166,19 @@ async def themes() -> list[Theme]:
     return sorted((_theme_of(row) for row in rows), key=lambda theme: theme.code)
 
 
-async def _themes_of(codes: Iterable[str]) -> list[Theme]:
+async def themes_by_code(codes: Iterable[str]) -> dict[str, Theme]:
+    """The themes of these codes; a code that is not in the answer names none."""
     rows = await fetch_all(
         "SELECT code, name_zh, name_en FROM theme WHERE code = ANY($1::text[])", sorted(set(codes))
     )
-    return [_theme_of(row) for row in rows]
+    return {row["code"]: _theme_of(row) for row in rows}
 
 
 async def missing_themes(codes: Iterable[str]) -> list[str]:
     """Which of these codes name no theme, sorted."""
     wanted = set(codes)
     possible = (code for code in wanted if is_storable(code, characters_max=CODE_LENGTH_MAX))
-    return sorted(wanted - {theme.code for theme in await _themes_of(possible)})
+    return sorted(wanted - (await themes_by_code(possible)).keys())
 
 
 def _check_text(field: str, text: str, *, length_max: int) -> None:

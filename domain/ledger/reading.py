@@ -14,6 +14,7 @@ from uuid import UUID
 from domain.ledger.book import Book
 from domain.ledger.entries import EntryKind, Source
 from domain.ledger.store import LOT_COLUMNS, book_of, lot_of
+from domain.paging import KeyPart, Page, PageRequest, page_of
 from domain.storage import Row, fetch_all
 
 EXPIRING_SOON = timedelta(days=30)
@@ -55,6 +56,11 @@ class JournalEntry:
     effective_at: datetime
     recorded_at: datetime
     source: Source
+
+    @property
+    def key(self) -> str:
+        """What names the entry in the whole programme."""
+        return f"{self.member_id}:{self.seq}"
 
 
 # Two ranges of two partial indexes; an OR of both would read every open lot of the member.
@@ -118,10 +124,14 @@ def _expiring(book: Book, *, until: datetime) -> tuple[ExpiringPoints, ...]:
     )
 
 
-async def journal(
-    member_id: UUID, *, first: int, before_seq: int | None = None
-) -> Sequence[JournalEntry]:
-    """At most `first` entries, newest first, older than `before_seq`. One index range scan."""
+async def journal(member_id: UUID, page: PageRequest) -> Page[JournalEntry]:
+    """A page of the journal, newest first, by the key (seq,). One index range scan."""
+    before = page.after[0] if page.after else 2**62
+    entries = await _entries(member_id, before=before, limit=page.limit)
+    return page_of(entries, first=page.first, key=lambda one: (one.seq,))
+
+
+async def _entries(member_id: UUID, *, before: KeyPart, limit: int) -> Sequence[JournalEntry]:
     rows = await fetch_all(
         """
         SELECT e.member_id, e.seq, e.kind, e.amount, e.balance_after, e.effective_at,
@@ -133,15 +143,15 @@ async def journal(
         LIMIT $3
         """,
         member_id,
-        before_seq if before_seq is not None else 2**62,
-        first,
+        before,
+        limit,
     )
     return [_journal_entry(row) for row in rows]
 
 
 async def entry(member_id: UUID, *, seq: int) -> JournalEntry | None:
     """One entry of the member's journal, or None."""
-    found = await journal(member_id, first=1, before_seq=seq + 1)
+    found = await _entries(member_id, before=seq + 1, limit=1)
     return found[0] if found and found[0].seq == seq else None
 
 

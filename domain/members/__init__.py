@@ -7,6 +7,7 @@ and is one person for life.
 from domain.members.external import register_external_members
 from domain.members.interest import (
     THEMES_MAX,
+    WEIGHT_PERMILLE_MAX,
     Interest,
     InterestSource,
     interests,
@@ -40,6 +41,7 @@ from domain.members.values import (
 __all__ = [
     "THEMES_MAX",
     "UNCHANGED",
+    "WEIGHT_PERMILLE_MAX",
     "ByBindToken",
     "ByExternalReference",
     "ById",

@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from uuid_utils.compat import uuid7
 
+from domain.outbox import LAST_EVENT_ID
 from domain.storage import Table, fetch_one
 
 _NOTIFICATIONS = Table(
@@ -46,14 +47,27 @@ async def notify(notifications: Iterable[Notification], *, now: datetime) -> Non
     )
 
 
-async def unread_count(member_id: UUID) -> int:
-    """How many notifications the member has not read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """Whether a member's client has something new to fetch.
+
+    `version` grows with every event about the member, whatever it changed; `unread` counts
+    notifications.
+    """
+
+    version: int
+    unread: int
+
+
+async def freshness(member_id: UUID) -> Freshness:
+    """The member's version and unread count, in one statement."""
     row = await fetch_one(
-        "SELECT COUNT(*) AS unread FROM notification WHERE member_id = $1 AND read_at IS NULL",
+        f"SELECT COUNT(*) AS unread, {LAST_EVENT_ID} AS version "
+        "FROM notification WHERE member_id = $1 AND read_at IS NULL",
         member_id,
     )
     assert row is not None
-    return int(row["unread"])
+    return Freshness(version=row["version"] or 0, unread=row["unread"])
 
 
-__all__ = ["Notification", "notify", "unread_count"]
+__all__ = ["Freshness", "Notification", "freshness", "notify"]

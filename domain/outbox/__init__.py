@@ -21,6 +21,10 @@ _OUTBOX = Table(
 )
 
 
+LAST_EVENT_ID = "(SELECT o.id FROM outbox AS o WHERE o.member_id = $1 ORDER BY o.id DESC LIMIT 1)"
+"""The newest event of the member $1, NULL before the first: for statements of other contexts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened: to a member, or to the programme (`member_id` None)."""
@@ -43,4 +47,4 @@ async def announce(events: Iterable[Event], *, now: datetime) -> None:
     )
 
 
-__all__ = ["Event", "announce"]
+__all__ = ["LAST_EVENT_ID", "Event", "announce"]

@@ -17,7 +17,7 @@ from domain.purchases.earning import (
     rule_from_json,
     rule_to_json,
 )
-from domain.purchases.importing import ImportOrders, import_orders
+from domain.purchases.importing import FILE_ORDER_LINES_MAX, ImportOrders, import_orders
 from domain.purchases.orders import (
     AMOUNT_FEN_MAX,
     CHANNEL_LENGTH_MAX,
@@ -38,6 +38,7 @@ __all__ = [
     "CHANNEL_LENGTH_MAX",
     "DEFAULT_RULE",
     "EXTERNAL_ID_LENGTH_MAX",
+    "FILE_ORDER_LINES_MAX",
     "FUTURE_TOLERANCE",
     "LINES_MAX",
     "LINE_ID_LENGTH_MAX",

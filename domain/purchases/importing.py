@@ -27,7 +27,7 @@ from domain.purchases.recording import (
 )
 from domain.storage import transaction
 
-LINES_MAX = 10_000
+FILE_ORDER_LINES_MAX = 10_000
 """Lines of one order that a file may bring."""
 _MAY_GROW = frozenset({"lines", "paid", "placed_at", "shop", "channel"})
 """What may differ when a file brings more lines of a known order; the first record holds."""
@@ -65,7 +65,7 @@ async def _import(
         contents,
         source=command.source,
         programme=programme,
-        lines_max=LINES_MAX,
+        lines_max=FILE_ORDER_LINES_MAX,
         now=now,
     )
     outcomes = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
+from domain.catalogue import Product, Theme
 from domain.purchases import most_bought
 from domain.storage import Row, Table, execute, fetch_all, transaction
 
@@ -23,32 +23,19 @@ _POPULAR = Table(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecommendedTheme:
-    """The theme of a recommended product."""
-
-    code: str
-    name_zh: str
-    name_en: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
     """A product to show; `rank` from 1, `score` the share of purchase lines that name it (0..1)."""
 
     rank: int
     score: float
-    product_id: UUID
-    title: str
-    image_url: str | None
-    price_fen: int | None
-    theme: RecommendedTheme | None
+    product: Product
 
 
 async def popular(*, first: int) -> Sequence[Recommendation]:
     """The `first` most bought products that are still sold, best first. One statement."""
     rows = await fetch_all(
         """
-        SELECT p.score, c.id, c.title, c.image_url, c.price_fen,
+        SELECT p.score, c.id, c.code, c.title, c.image_url, c.price_fen,
                c.theme_code, c.theme_name_zh, c.theme_name_en
         FROM popular_product AS p
         JOIN product_card AS c ON c.code = p.product_code
@@ -79,24 +66,18 @@ async def refresh_popularity(*, now: datetime) -> int:
 def _recommendation(rank: int, row: Row) -> Recommendation:
     theme = None
     if row["theme_code"] is not None:
-        theme = RecommendedTheme(
+        theme = Theme(
             code=row["theme_code"], name_zh=row["theme_name_zh"], name_en=row["theme_name_en"]
         )
-    return Recommendation(
-        rank=rank,
-        score=row["score"],
-        product_id=row["id"],
+    product = Product(
+        id=row["id"],
+        code=row["code"],
         title=row["title"],
         image_url=row["image_url"],
         price_fen=row["price_fen"],
         theme=theme,
     )
+    return Recommendation(rank=rank, score=row["score"], product=product)
 
 
-__all__ = [
-    "KEPT",
-    "Recommendation",
-    "RecommendedTheme",
-    "popular",
-    "refresh_popularity",
-]
+__all__ = ["KEPT", "Recommendation", "popular", "refresh_popularity"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from domain.paging import Page, PageRequest, page_of
 from domain.storage import Row, fetch_all
 
 
@@ -33,6 +33,11 @@ class Coupon:
     status: CouponStatus
     expires_at: datetime
 
+    @property
+    def key(self) -> str:
+        """What names the coupon in the whole programme."""
+        return f"{self.member_id}:{self.id}"
+
 
 _EFFECTIVE = "CASE WHEN status = 'ACTIVE' AND expires_at <= $2 THEN 'EXPIRED' ELSE status END"
 
@@ -49,19 +54,15 @@ _FIRST = (datetime.fromisoformat("0001-01-02T00:00:00+00:00"), UUID(int=0))
 
 
 async def coupons(
-    member_id: UUID,
-    *,
-    status: CouponStatus | None,
-    first: int,
-    after: tuple[datetime, UUID] | None,
-    now: datetime,
-) -> Sequence[Coupon]:
-    """At most `first` coupons, those that expire soonest first, after the key of another."""
-    since, since_id = after or _FIRST
+    member_id: UUID, page: PageRequest, *, status: CouponStatus | None, now: datetime
+) -> Page[Coupon]:
+    """A page of coupons, those that expire soonest first, by the key (expires_at, id)."""
+    since, since_id = page.after or _FIRST
     rows = await fetch_all(
-        _PAGE, member_id, now, status.value if status else None, since, since_id, first
+        _PAGE, member_id, now, status.value if status else None, since, since_id, page.limit
     )
-    return [_coupon(row) for row in rows]
+    found = [_coupon(row) for row in rows]
+    return page_of(found, first=page.first, key=lambda one: (one.expires_at, one.id))
 
 
 async def coupon(member_id: UUID, *, coupon_id: UUID, now: datetime) -> Coupon | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from domain.paging import Page, PageRequest, page_of
 from domain.storage import fetch_all
 from domain.tiers.ladder import LevelDefinition
 from domain.tiers.standing import read_levels
@@ -23,19 +23,17 @@ class LevelChange:
     occurred_at: datetime
 
 
-async def level_history(
-    member_id: UUID, *, first: int, before_seq: int | None = None
-) -> Sequence[LevelChange]:
-    """At most `first` changes, newest first, older than `before_seq`."""
+async def level_history(member_id: UUID, page: PageRequest) -> Page[LevelChange]:
+    """A page of the member's changes of level, newest first, by the key (seq,)."""
     levels = {level.code: level for level in await read_levels()}
     rows = await fetch_all(
         "SELECT seq, from_code, to_code, reason, occurred_at FROM level_change "
         "WHERE member_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",
         member_id,
-        before_seq if before_seq is not None else 2**62,
-        first,
+        page.after[0] if page.after else 2**62,
+        page.limit,
     )
-    return [
+    changes = [
         LevelChange(
             seq=row["seq"],
             from_level=levels.get(row["from_code"]),
@@ -45,3 +43,4 @@ async def level_history(
         )
         for row in rows
     ]
+    return page_of(changes, first=page.first, key=lambda change: (change.seq,))

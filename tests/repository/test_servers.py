@@ -178,7 +178,7 @@ signal.pause()
 """
 
 
-def test_a_process_that_fails_at_once_is_reported_with_its_log() -> None:
+def test_a_server_that_fails_at_once_is_reported_with_its_log() -> None:
     account = Account.choose()
     folder = account.make_folder("broken")
     process = GuardedProcess(
@@ -189,7 +189,11 @@ def test_a_process_that_fails_at_once_is_reported_with_its_log() -> None:
         folder=folder,
         stop_signal=signal.SIGTERM,
     )
-    process.stop()
+
+    def refused() -> None:
+        raise ConnectionRefusedError
+
+    with pytest.raises(CouldNotStart, match="the server does not answer: no such luck"):
+        process.await_answer(refused, seconds=10, not_yet=(ConnectionError,))
     assert not process.alive
-    assert str(process.failure("it failed")) == "it failed: no such luck"
     shutil.rmtree(folder)

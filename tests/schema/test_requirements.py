@@ -3,13 +3,58 @@
 from __future__ import annotations
 
 import pytest
-from graphql import parse
+from graphql import parse, validate
 
-from schema.documents import VALIDATION_RULES, validate
+from schema.building import make_schema
+from schema.documents import VALIDATION_RULES
+from schema.fields import computed, field, interface_type, object_type
+from schema.policies import OWNER, PUBLIC, staff
 from schema.requirements import document_needs
 from tests.schema.sample import build_sample
 
 SCHEMA = build_sample()._schema
+
+
+@interface_type(policy=PUBLIC)
+class Named:
+    """Named."""
+
+    name: str
+    """The name."""
+
+
+@object_type()
+class Mine(Named):
+    """Mine."""
+
+    name: str = field(OWNER)
+    """The name, for the owner."""
+
+
+@object_type()
+class Theirs(Named):
+    """Theirs."""
+
+    name: str = field(staff())
+    """The name, for staff."""
+
+
+@object_type(name="Query")
+class NamedQuery:
+    """The root."""
+
+    @computed(PUBLIC)
+    def named(self) -> list[Named]:
+        """Both."""
+        return []
+
+
+@object_type(name="Query")
+class BareQuery:
+    """The root."""
+
+    bare: int = 1
+    """Guarded by nothing."""
 
 
 def needs(query: str) -> dict[str | None, list[str]]:
@@ -91,61 +136,13 @@ def test_introspection_is_found_wherever_it_stands() -> None:
 
 
 def test_a_field_of_an_interface_needs_what_any_type_behind_it_needs() -> None:
-    from schema.building import make_schema
-    from schema.fields import computed, interface_type, object_type
-    from schema.policies import OWNER, PUBLIC, staff
-
-    @interface_type(policy=PUBLIC)
-    class Named:
-        """Named."""
-
-        name: str
-        """The name."""
-
-    @object_type(policy=OWNER)
-    class Mine(Named):
-        """Mine."""
-
-        @computed(OWNER)
-        def name(self) -> str:  # type: ignore[override]  # an attribute of the interface
-            """The name, for the owner."""
-            return "mine"
-
-    @object_type(policy=staff())
-    class Theirs(Named):
-        """Theirs."""
-
-        @computed(staff())
-        def name(self) -> str:  # type: ignore[override]  # an attribute of the interface
-            """The name, for staff."""
-            return "theirs"
-
-    @object_type(policy=PUBLIC)
-    class Query:
-        """The root."""
-
-        @computed(PUBLIC)
-        def named(self) -> list[Named]:
-            """Both."""
-            return []
-
-    schema = make_schema(query=Query, types=[Mine, Theirs])._schema
+    schema = make_schema(query=NamedQuery, types=[Mine, Theirs])._schema
     requirements = document_needs(schema, parse("{named{name}}")).requirements[None]
     assert [one.policy for one in requirements] == [OWNER, staff()]
 
 
 def test_a_field_without_a_policy_admits_nobody() -> None:
-    from schema.building import make_schema
-    from schema.fields import object_type
-
-    @object_type()
-    class Query:
-        """The root."""
-
-        bare: int = 1
-        """Guarded by nothing."""
-
-    result = make_schema(query=Query).execute_sync("{bare}")
+    result = make_schema(query=BareQuery).execute_sync("{bare}")
     assert result.errors is not None
     assert [error.extensions for error in result.errors] == [{"code": "UNAUTHENTICATED"}]
     assert result.data is None

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from schema.scalars import (
     SCALARS,
+    URL,
     Fen,
     PhoneNumber,
     Points,
-    URL,
     give_date,
     give_date_time,
     give_phone_number,
@@ -41,7 +41,7 @@ def test_whole_numbers_are_taken_and_given_as_they_are(value: int) -> None:
 
 @pytest.mark.parametrize("value", [True, False, 1.0, 0.5, "1", None, [1], {}, b"1"])
 def test_what_is_no_whole_number_is_refused(value: object) -> None:
-    with pytest.raises(ValueError, match="^must be a whole number without quotes or fraction$"):
+    with pytest.raises(ValueError, match=r"^must be a whole number without quotes or fraction$"):
         parse_whole_number(value)
 
 
@@ -102,7 +102,7 @@ def test_moments_are_taken_with_any_offset(text: str, expected: datetime) -> Non
     ],
 )
 def test_what_is_no_moment_is_refused(value: str) -> None:
-    with pytest.raises(ValueError, match="^must be RFC 3339 with an offset"):
+    with pytest.raises(ValueError, match=r"^must be RFC 3339 with an offset"):
         parse_date_time(value)
 
 
@@ -137,7 +137,7 @@ def test_days_are_taken_and_given() -> None:
     "value", ["20240229", "2024-W09-4", "2024-2-9", "2026-02-29", "", "2024-02-29Z"]
 )
 def test_what_is_no_day_is_refused(value: str) -> None:
-    with pytest.raises(ValueError, match="^must be a day as YYYY-MM-DD$"):
+    with pytest.raises(ValueError, match=r"^must be a day as YYYY-MM-DD$"):
         parse_date(value)
 
 
@@ -180,12 +180,12 @@ def test_addresses_are_taken(value: str) -> None:
     ],
 )
 def test_what_is_no_address_is_refused(value: str) -> None:
-    with pytest.raises(ValueError, match="^must be an http or https address$"):
+    with pytest.raises(ValueError, match=r"^must be an http or https address$"):
         parse_url(value)
 
 
 def test_an_address_may_have_2048_characters_and_no_more() -> None:
-    with pytest.raises(ValueError, match="^must have at most 2048 characters$"):
+    with pytest.raises(ValueError, match=r"^must have at most 2048 characters$"):
         parse_url("https://img.example/" + "a" * (2049 - 20))
 
 

@@ -11,13 +11,18 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 _PREFIX = "jifen-test-"
 _OWNER = "owner.pid"
 _BASES = ("/tmp", "/var/tmp", "/dev/shm")
 _STOP_SECONDS = 30
+_START_ATTEMPTS = 3
+
+T = TypeVar("T")
 
 _GUARD = """
 exec 3<&0
@@ -127,6 +132,8 @@ class GuardedProcess:
         deadline = Deadline(_STOP_SECONDS)
         while not pid_file.exists():
             if not (self.alive and deadline.pause()):
+                self._guard.kill()
+                self._reap()
                 raise self.failure("the process was not started")
         self.pid = int(pid_file.read_text())
         """The server's own process id."""
@@ -135,6 +142,23 @@ class GuardedProcess:
     def alive(self) -> bool:
         """Whether the server runs."""
         return self._guard.poll() is None
+
+    def await_answer(
+        self, ask: Callable[[], T], *, seconds: float, not_yet: tuple[type[Exception], ...]
+    ) -> T:
+        """What the server answers, asked until it no longer raises what means "not yet".
+
+        The process is ended, and `CouldNotStart` or the unexpected error raised, when it does not.
+        """
+        deadline = Deadline(seconds)
+        try:
+            while self.alive and deadline.pause():
+                with contextlib.suppress(*not_yet):
+                    return ask()
+            raise self.failure("the server does not answer")
+        except BaseException:
+            self.stop()
+            raise
 
     def failure(self, what: str) -> CouldNotStart:
         """The error that tells why the server is not there."""
@@ -165,12 +189,12 @@ class GuardedProcess:
         self._guard.stdin.close()
 
 
-def free_port() -> int:
-    """A TCP port of the loopback address that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def on_free_port(start: Callable[[int], T]) -> T:
+    """Start a server on a loopback port that was free a moment ago; another one if it was taken."""
+    for _ in range(_START_ATTEMPTS - 1):
+        with contextlib.suppress(CouldNotStart):
+            return start(_free_port())
+    return start(_free_port())
 
 
 def sweep() -> None:
@@ -194,6 +218,13 @@ class Deadline:
         return time.monotonic() < self._end
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 def _runs(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -205,5 +236,5 @@ def _runs(pid: int) -> bool:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    path = os.environ.get("PATH", os.defpath)
+    path = os.pathsep.join((os.environ.get("PATH", ""), os.defpath))
     return {"PATH": path, "HOME": str(folder), "LC_ALL": "C", "TZ": "UTC"}

@@ -22,12 +22,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from tests.servers.apart import run_apart
-from tests.servers.guarded import Account, CouldNotStart, Deadline, GuardedProcess, free_port
+from tests.servers.guarded import Account, CouldNotStart, GuardedProcess, on_free_port
 
 _USER = "jifen"
 _DEBIAN = Path("/usr/lib/postgresql")
 _START_SECONDS = 30
-_START_ATTEMPTS = 5
+_STARTING = asyncpg.CannotConnectNowError
 
 
 class Postgres(Protocol):
@@ -150,22 +150,23 @@ class OwnPostgres:
 
     def start(self) -> str:
         """Start the cluster on a free port; returns the server's version once it answers."""
-        for attempt in range(1, _START_ATTEMPTS + 1):
-            self.port = free_port()
-            self.process = GuardedProcess(
-                self._binaries / "postgres",
-                *self._arguments(),
-                account=self._account,
-                folder=self.folder,
-                stop_signal=signal.SIGINT,
-            )
-            if version := self._await_answer():
-                return version
-            failure = self.process.failure("postgres did not start")
-            self.process.stop()
-            if attempt == _START_ATTEMPTS:
-                raise failure
-        raise AssertionError("unreachable")
+        return on_free_port(self._start)
+
+    def _start(self, port: int) -> str:
+        self.port = port
+        self.process = GuardedProcess(
+            self._binaries / "postgres",
+            *self._arguments(),
+            account=self._account,
+            folder=self.folder,
+            stop_signal=signal.SIGINT,
+        )
+        return self.process.await_answer(
+            self._answer, seconds=_START_SECONDS, not_yet=(ConnectionError, TimeoutError, _STARTING)
+        )
+
+    def _answer(self) -> str:
+        return run_apart(lambda: _version(self.url("postgres")))
 
     def kill(self) -> None:
         """End it as a crash would; `start` recovers it, on another port."""
@@ -221,13 +222,6 @@ class OwnPostgres:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return ["-D", str(self.folder / "cluster"), *flags]
-
-    def _await_answer(self) -> str | None:
-        deadline = Deadline(_START_SECONDS)
-        while self.process.alive and deadline.pause():
-            with contextlib.suppress(OSError, asyncpg.CannotConnectNowError):
-                return run_apart(lambda: _version(self.url("postgres")))
-        return None
 
 
 async def _version(url: str) -> str:

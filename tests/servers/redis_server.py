@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import shutil
@@ -11,7 +10,7 @@ from typing import Protocol
 
 import redis as redis_client
 
-from tests.servers.guarded import Account, CouldNotStart, Deadline, GuardedProcess, free_port
+from tests.servers.guarded import Account, CouldNotStart, GuardedProcess, on_free_port
 
 _START_SECONDS = 10
 
@@ -68,20 +67,31 @@ class OwnRedis:
     origin = "PATH"
 
     def __init__(self, executable: str) -> None:
-        account = Account.choose("redis")
-        self.folder = account.make_folder("redis")
-        password = secrets.token_hex(16)
-        port = free_port()
-        self.url = f"redis://:{password}@127.0.0.1:{port}/0"
+        self._executable = executable
+        self._account = Account.choose("redis")
+        self.folder = self._account.make_folder("redis")
+        self._password = secrets.token_hex(16)
+        try:
+            self.version = on_free_port(self._start)
+        except BaseException:
+            shutil.rmtree(self.folder)
+            raise
+
+    def _start(self, port: int) -> str:
+        self.url = f"redis://:{self._password}@127.0.0.1:{port}/0"
         self.process = GuardedProcess(
-            executable,
-            *("--bind", "127.0.0.1", "--port", str(port), "--requirepass", password),
+            self._executable,
+            *("--bind", "127.0.0.1", "--port", str(port), "--requirepass", self._password),
             *("--save", "", "--appendonly", "no", "--dir", str(self.folder)),
-            account=account,
+            account=self._account,
             folder=self.folder,
             stop_signal=signal.SIGTERM,
         )
-        self.version = self._await_answer()
+        return self.process.await_answer(
+            lambda: _version(self.url),
+            seconds=_START_SECONDS,
+            not_yet=(redis_client.ConnectionError, redis_client.BusyLoadingError),
+        )
 
     def empty(self) -> None:
         """Remove every key."""
@@ -91,15 +101,6 @@ class OwnRedis:
         """Stop the server and remove its folder."""
         self.process.stop()
         shutil.rmtree(self.folder)
-
-    def _await_answer(self) -> str:
-        deadline = Deadline(_START_SECONDS)
-        while self.process.alive and deadline.pause():
-            with contextlib.suppress(redis_client.RedisError):
-                return _version(self.url)
-        failure = self.process.failure("redis-server did not start")
-        self.close()
-        raise failure
 
 
 class FakeRedis:

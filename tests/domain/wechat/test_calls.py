@@ -383,15 +383,6 @@ async def test_errcode_instead_of_an_image_is_a_fault(
     assert fault.value.errcode == 41030
 
 
-async def test_ok_instead_of_an_image_is_no_answer(
-    client: WeChatClient, phone: MiniProgram
-) -> None:
-    await phone.break_endpoint("getwxacodeunlimit", errcode=0)
-
-    with pytest.raises(WeChatUnavailable):
-        await client.mini_program_code(DEMO_APP_ID, scene="x")
-
-
 async def test_apps_are_told_apart(client: WeChatClient, phone: MiniProgram) -> None:
     assert set(SECRETS) == {DEMO_APP_ID, OTHER_APP_ID}
     for app_id in SECRETS:

@@ -26,6 +26,7 @@ from domain.wechat import (
     TextScene,
     TextSuggestion,
     WeChatClient,
+    WeChatLimits,
 )
 from domain.wechat.credentials import AccessToken
 from domain.wechat.transport import WeChatRequest
@@ -51,6 +52,10 @@ REPEATABLE: dict[str, Call] = {
     "getwxacodeunlimit": lambda client: client.mini_program_code(DEMO_APP_ID, scene="x"),
 }
 AMBIGUOUS: list[dict[str, Any]] = [{"garbage": True}, {"drop": True}, {"status": 500}, {"slow": 60}]
+
+
+def limits_for(fault: dict[str, Any]) -> WeChatLimits:
+    return replace(PROMPT, read_timeout_seconds=0.2) if "slow" in fault else PROMPT
 
 
 async def test_busy_twice_then_well(client: WeChatClient, phone: MiniProgram) -> None:
@@ -82,7 +87,7 @@ async def test_single_use_call_is_not_repeated_when_wechat_may_have_acted(
     await phone.break_endpoint(endpoint, **fault)
 
     with pytest.raises(WeChatUnavailable):
-        await ONCE_ONLY[endpoint](worker(limits=replace(PROMPT, read_timeout_seconds=0.2)))
+        await ONCE_ONLY[endpoint](worker(limits=limits_for(fault)))
 
     assert (await phone.calls())[endpoint] == 1
 
@@ -95,7 +100,7 @@ async def test_repeatable_call_is_tried_three_times(
     await phone.break_endpoint(endpoint, **fault)
 
     with pytest.raises(WeChatUnavailable):
-        await REPEATABLE[endpoint](worker(limits=replace(PROMPT, read_timeout_seconds=0.2)))
+        await REPEATABLE[endpoint](worker(limits=limits_for(fault)))
 
     assert (await phone.calls())[endpoint] == 3
 

@@ -1,0 +1,58 @@
+"""How shops, partners and staff name a member."""
+
+from __future__ import annotations
+
+import strawberry
+
+from domain import members
+from schema.fields import input_type
+from schema.node import decode_uuid
+from schema.scalars import PhoneNumber
+
+
+@input_type()
+class WeChatIdentityInput:
+    """A member as a mini-program knows them."""
+
+    app_id: str
+    """The app id of the mini-program."""
+
+    open_id: str
+    """The member's openid in it."""
+
+
+@input_type(one_of=True, name="MemberRef")
+class MemberReference:
+    """One way to name a member: exactly one of the fields."""
+
+    id: strawberry.ID | None = strawberry.UNSET
+    """The member's own global id."""
+
+    phone: PhoneNumber | None = strawberry.UNSET
+    """A phone number that the member has proved to be theirs."""
+
+    wechat: WeChatIdentityInput | None = strawberry.UNSET
+    """The member's identity in a mini-program."""
+
+    bind_token: str | None = strawberry.UNSET
+    """The short-lived token of a game binding."""
+
+    member_ref: str | None = strawberry.UNSET
+    """What the calling partner alone calls the member."""
+
+    external_ref: str | None = strawberry.UNSET
+    """What the merchant's other systems call the member."""
+
+    def value(self) -> members.MemberRef:
+        """The reference as the domain takes it. Raises CodedError for what is no member's id."""
+        if self.id:
+            return members.ById(decode_uuid(self.id, "Member"))
+        if self.phone:
+            return members.ByPhone(self.phone)
+        if self.wechat:
+            return members.ByWeChat(self.wechat.app_id, self.wechat.open_id)
+        if self.bind_token:
+            return members.ByBindToken(self.bind_token)
+        if self.member_ref:
+            return members.ByPairwiseReference(self.member_ref)
+        return members.ByExternalReference(self.external_ref or "")

@@ -1,0 +1,159 @@
+"""Members: the home of everything that belongs to one person."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+
+from domain.members import InterestSource
+from domain.rewards import CouponStatus
+from resolvers import ledger as ledger_resolvers
+from resolvers import members as resolvers
+from resolvers import profile as profile_resolvers
+from resolvers import recommendations as recommendation_resolvers
+from resolvers import rewards as reward_resolvers
+from resolvers.records import MemberRecord
+from schema.catalogue import Theme
+from schema.connections import After, Connection, First, checked_first
+from schema.fields import Info, argument, computed, enum_type, object_type, view
+from schema.ledger import ENTRIES, LedgerEntry, PointsBalance
+from schema.node import Node, node_type
+from schema.policies import OWNER
+from schema.recommendations import Recommendations, RecommendationSurface, popular_shelf
+from schema.rewards import COUPONS, Coupon
+from schema.scalars import URL
+from schema.tiers import Tier, tier_of
+
+enum_type(
+    InterestSource,
+    descriptions={
+        "DECLARED": "The member said so.",
+        "INFERRED": "It follows from what the member did.",
+    },
+)
+
+
+@object_type(policy=OWNER)
+class Interest:
+    """A theme that a member cares for."""
+
+    theme: Theme
+    """The theme."""
+
+    source: InterestSource
+    """Where it is known from; what is declared beats what is inferred."""
+
+    weight: float
+    """How much, 0 to 1; 1 for what is declared."""
+
+
+@node_type(policy=OWNER, key="id", load=resolvers.member_node, reads=MemberRecord)
+class Member(Node):
+    """A member of the programme. Blocks are null when the service behind them fails."""
+
+    @computed(OWNER)
+    async def version(self) -> str | None:
+        """Changes whenever something of the member changes; compare it, do not read it."""
+        record: MemberRecord = view(self)
+        return str((await record.freshness()).version)
+
+    @computed(OWNER)
+    def nickname(self) -> str:
+        """What the member wants to be called; empty where they did not say."""
+        record: MemberRecord = view(self)
+        return record.member.nickname
+
+    @computed(OWNER)
+    def avatar_url(self) -> URL | None:
+        """The member's picture."""
+        record: MemberRecord = view(self)
+        return URL(record.member.avatar_url) if record.member.avatar_url else None
+
+    @computed(OWNER)
+    def birthday(self) -> date | None:
+        """The member's day of birth."""
+        record: MemberRecord = view(self)
+        return record.member.birthday
+
+    @computed(OWNER)
+    def gender(self) -> str | None:
+        """`female`, `male` or `other`; null where the member did not say."""
+        record: MemberRecord = view(self)
+        return record.member.gender
+
+    @computed(OWNER)
+    def preferred_channel(self) -> str | None:
+        """The code of the channel by which the member wants to be reached."""
+        record: MemberRecord = view(self)
+        return record.member.preferred_channel
+
+    @computed(OWNER)
+    def joined_at(self) -> datetime:
+        """When the member joined."""
+        record: MemberRecord = view(self)
+        return record.member.joined_at
+
+    @computed(OWNER)
+    async def unread_count(self) -> int | None:
+        """How many notifications the member has not read."""
+        record: MemberRecord = view(self)
+        return (await record.freshness()).unread
+
+    @computed(OWNER)
+    async def interests(self) -> list[Interest] | None:
+        """The themes that the member cares for, declared ones first, then by weight."""
+        record: MemberRecord = view(self)
+        interests: list[Interest] = view(await profile_resolvers.interests(record.id))
+        return interests
+
+    @computed(OWNER)
+    async def tier(self) -> Tier | None:
+        """The member's level; null while the programme has no levels."""
+        record: MemberRecord = view(self)
+        standing = await record.standing()
+        return tier_of(standing, joined_at=record.member.joined_at) if standing else None
+
+    @computed(OWNER)
+    async def points(self) -> PointsBalance | None:
+        """The member's points as of now."""
+        record: MemberRecord = view(self)
+        balance: PointsBalance = view(await record.balance())
+        return balance
+
+    @computed(OWNER)
+    async def ledger(
+        self, first: First = 20, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        """The journal of points, newest first."""
+        record: MemberRecord = view(self)
+        request = ENTRIES.request(first=first, after=after)
+        return ENTRIES.connection(await ledger_resolvers.journal(record.id, request), request)
+
+    @computed(OWNER)
+    async def coupons(
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = None,
+        status: Annotated[CouponStatus | None, argument("Only those that stand so.")] = None,
+    ) -> Connection[Coupon] | None:
+        """The member's coupons, those that expire soonest first."""
+        record: MemberRecord = view(self)
+        request = COUPONS.request(first=first, after=after)
+        page = await reward_resolvers.coupons(info.context, record.id, request, status=status)
+        return COUPONS.connection(page, request)
+
+    @computed(OWNER)
+    async def recommendations(
+        self,
+        surface: Annotated[RecommendationSurface, argument("Where they will be shown.")],
+        first: First = 10,
+    ) -> Recommendations | None:
+        """What to show to the member."""
+        return popular_shelf(await recommendation_resolvers.popular(first=checked_first(first)))
+
+
+async def me(info: Info) -> Member | None:
+    """The member who asks."""
+    member: Member = view(await resolvers.me(info.context))
+    return member

@@ -1,0 +1,160 @@
+"""Purchases that shops record."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+
+from domain import purchases
+from domain.errors import ErrorCode
+from domain.purchases import ReceiptStatus
+from resolvers import purchases as resolvers
+from schema.fields import Info, computed, enum_type, input_type, object_type, view
+from schema.member_references import MemberReference
+from schema.mutations import Payload, mutation
+from schema.node import encode_global_id
+from schema.policies import scope
+from schema.scalars import Fen, Points
+
+WRITES_PURCHASES = scope("purchases:write")
+
+enum_type(ReceiptStatus)
+
+
+@input_type()
+class OrderLineInput:
+    """One line of an order."""
+
+    line_id: strawberry.ID
+    """The shop's own id of the line, unique within the order."""
+
+    product_code: str
+    """The product's code; one that is not in the catalogue is kept and earns at the default."""
+
+    quantity: int
+    """How many."""
+
+    amount: Fen
+    """What the line costs in all, before discounts on the whole order."""
+
+
+@input_type()
+class OrderInput:
+    """One order that was paid."""
+
+    external_id: strawberry.ID
+    """The shop's own id of the order: recorded once, whatever batch it comes in."""
+
+    member: MemberReference
+    """Who bought."""
+
+    placed_at: datetime
+    """When the order was placed; not in the future."""
+
+    paid: Fen
+    """What was paid for it in all."""
+
+    currency: str | None = None
+    """ISO 4217; the programme's currency where it is left out, and no other."""
+
+    channel: str | None = None
+    """The code of the channel, for example `mini-program`."""
+
+    shop: str | None = None
+    """The shop's name or code."""
+
+    lines: list[OrderLineInput]
+    """What was bought: 1 to 200 lines."""
+
+
+@input_type()
+class RecordPurchasesInput:
+    """A batch of orders."""
+
+    batch_id: strawberry.ID
+    """The shop's own id of the batch: sent again, it gives the same answer."""
+
+    orders: list[OrderInput]
+    """1 to 500 orders."""
+
+
+@object_type(policy=WRITES_PURCHASES)
+class PurchaseReceipt:
+    """What became of one order."""
+
+    index: int
+    """Its place in the batch, from 0."""
+
+    external_id: strawberry.ID
+    """The shop's own id of the order."""
+
+    status: ReceiptStatus
+    """What became of it."""
+
+    code: ErrorCode | None
+    """Why it was rejected; null otherwise."""
+
+    points_earned: Points
+    """What the order earned when it was recorded."""
+
+    @computed(WRITES_PURCHASES)
+    def order_id(self) -> strawberry.ID | None:
+        """The id of the recorded purchase; null when it was rejected."""
+        receipt: purchases.Receipt = view(self)
+        if receipt.purchase_id is None:
+            return None
+        return encode_global_id("Purchase", f"{receipt.member_id}:{receipt.purchase_id}")
+
+
+@object_type(policy=WRITES_PURCHASES)
+class PurchaseBatch:
+    """The answer to a batch: one receipt per order, in their order."""
+
+    id: strawberry.ID
+    """The shop's own id of the batch."""
+
+    replayed: bool
+    """Whether the batch had been answered before, and this is that answer."""
+
+    receipts: list[PurchaseReceipt]
+    """What became of each order."""
+
+
+@object_type(policy=WRITES_PURCHASES)
+class RecordPurchasesPayload(Payload):
+    """What recording a batch led to."""
+
+    batch: PurchaseBatch | None = None
+    """The answer; null when the batch was refused whole."""
+
+
+@mutation(WRITES_PURCHASES)
+async def record_purchases(info: Info, input: RecordPurchasesInput) -> RecordPurchasesPayload:
+    """Record orders that were paid, so that they earn points. Not all or nothing."""
+    orders = [_order(order) for order in input.orders]
+    batch: PurchaseBatch = view(
+        await resolvers.record_purchases(info.context, batch_id=input.batch_id, orders=orders)
+    )
+    return RecordPurchasesPayload(batch=batch)
+
+
+def _order(order: OrderInput) -> purchases.Order:
+    return purchases.Order(
+        external_id=order.external_id,
+        member=order.member.value(),
+        placed_at=order.placed_at,
+        paid_fen=order.paid,
+        currency=order.currency,
+        channel=order.channel,
+        shop=order.shop,
+        lines=[
+            purchases.OrderLine(
+                line_id=line.line_id,
+                product_code=line.product_code,
+                quantity=line.quantity,
+                amount_fen=line.amount,
+            )
+            for line in order.lines
+        ],
+    )

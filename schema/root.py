@@ -1,0 +1,47 @@
+"""The roots of the schema, and the schema itself."""
+
+from __future__ import annotations
+
+from schema import members, profile, purchases, sessions
+from schema import program as programs
+from schema.building import JifenSchema, make_schema
+from schema.catalogue import Product
+from schema.documents import DocumentLimits
+from schema.fields import field, object_type
+from schema.ledger import LedgerEntry
+from schema.node import Node, resolve_node
+from schema.policies import OWNER, PUBLIC
+from schema.rewards import Coupon
+
+
+@object_type()
+class Query:
+    """What can be read."""
+
+    program: programs.Program | None = field(PUBLIC, resolver=programs.program)
+    me: members.Member | None = field(OWNER, resolver=members.me)
+    node: Node | None = field(PUBLIC, resolver=resolve_node)
+
+
+@object_type()
+class Mutation:
+    """What can be changed. Every mutation takes one `input` and answers one payload."""
+
+    sign_in_with_we_chat = sessions.sign_in_with_we_chat
+    refresh_session = sessions.refresh_session
+    sign_out = sessions.sign_out
+    update_profile = profile.update_profile
+    set_interests = profile.set_interests
+    record_purchases = purchases.record_purchases
+
+
+def build_schema(limits: DocumentLimits | None = None) -> JifenSchema:
+    """The whole schema; `limits` bound its documents and do not change its SDL."""
+    return make_schema(
+        query=Query, mutation=Mutation, types=[Product, LedgerEntry, Coupon], limits=limits
+    )
+
+
+def sdl() -> str:
+    """The schema in SDL, as `schema/schema.graphql` keeps it."""
+    return build_schema().as_str() + "\n"

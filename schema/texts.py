@@ -1,0 +1,81 @@
+"""What refusals say to people, in both languages: one row per code, held complete by a test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from domain.errors import ErrorCode
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One message in both languages; `{refusal.x}` stands for the fact x of the refusal."""
+
+    zh: str
+    en: str
+
+
+TEXTS: Final[dict[ErrorCode, Text]] = {
+    ErrorCode.INVALID_INPUT: Text(
+        zh="填写的内容不符合要求：{refusal.rule}", en="The input is not valid: {refusal.rule}"
+    ),
+    ErrorCode.MEMBER_NOT_FOUND: Text(zh="没有找到该会员", en="There is no such member"),
+    ErrorCode.IDEMPOTENCY_CONFLICT: Text(
+        zh="该幂等键已用于内容不同的请求", en="This idempotency key was used with another input"
+    ),
+    ErrorCode.INSUFFICIENT_POINTS: Text(
+        zh="积分不足：需要 {refusal.requested}，可用 {refusal.available}",
+        en="Not enough points: {refusal.requested} needed, {refusal.available} available",
+    ),
+    ErrorCode.POINTS_OUT_OF_RANGE: Text(
+        zh="积分数量超出允许范围", en="The number of points is out of range"
+    ),
+    ErrorCode.AMOUNT_INVALID: Text(zh="金额超出允许范围", en="The amount is out of range"),
+    ErrorCode.QUANTITY_INVALID: Text(zh="数量超出允许范围", en="The quantity is out of range"),
+    ErrorCode.FUTURE_DATED: Text(
+        zh="下单时间晚于当前时间", en="The order was placed in the future"
+    ),
+    ErrorCode.CURRENCY_MISMATCH: Text(
+        zh="币种不符：收到 {refusal.currency}，应为 {refusal.expected}",
+        en="The currency is {refusal.currency}, but the programme's is {refusal.expected}",
+    ),
+    ErrorCode.TEXT_INVALID: Text(
+        zh="文字不符合要求：{refusal.rule}", en="The text is not valid: {refusal.rule}"
+    ),
+    ErrorCode.LINES_INVALID: Text(
+        zh="订单明细不符合要求：{refusal.rule}", en="The order lines are not valid: {refusal.rule}"
+    ),
+    ErrorCode.ACCOUNT_UNKNOWN: Text(zh="账号不存在或已停用", en="There is no such account"),
+    ErrorCode.CODE_TAKEN: Text(zh="该代码已被其他账号使用", en="Another account has this code"),
+    ErrorCode.SCOPE_NOT_GRANTED: Text(
+        zh="该账号没有所申请的权限", en="The account does not hold the scopes it asks for"
+    ),
+    ErrorCode.APP_UNKNOWN: Text(
+        zh="该小程序不属于本会员计划", en="This app does not belong to the programme"
+    ),
+    ErrorCode.WECHAT_CODE_INVALID: Text(
+        zh="微信登录凭证无效或已过期，请重新登录",
+        en="The WeChat login code is not valid or has expired; sign in again",
+    ),
+    ErrorCode.WECHAT_CODE_USED: Text(
+        zh="微信登录凭证已被使用，请重新登录",
+        en="The WeChat login code was used before; sign in again",
+    ),
+    ErrorCode.WECHAT_RATE_LIMITED: Text(
+        zh="登录过于频繁，请稍后再试", en="Too many sign-ins; try again later"
+    ),
+    ErrorCode.WECHAT_USER_BLOCKED: Text(
+        zh="微信判定该账号存在风险，暂不能登录", en="WeChat blocks this account as high-risk"
+    ),
+    ErrorCode.WECHAT_UNAVAILABLE: Text(
+        zh="微信服务繁忙，请稍后再试", en="WeChat is busy; try again later"
+    ),
+    ErrorCode.REFRESH_TOKEN_INVALID: Text(
+        zh="登录已失效，请重新登录", en="The session has ended; sign in again"
+    ),
+    ErrorCode.REFRESH_TOKEN_REUSED: Text(
+        zh="登录凭证被重复使用，为保护账号请重新登录",
+        en="The session was ended to protect the account; sign in again",
+    ),
+}

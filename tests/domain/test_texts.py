@@ -1,0 +1,91 @@
+"""Texts: what is kept exactly, what never gets in."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.errors import InvalidInput
+from domain.texts import clean_code, clean_text, is_storable
+
+KEPT = {
+    "Chinese": "小明",
+    "a family of one emoji": "👨‍👩‍👧‍👦",
+    "a flag and a skin tone": "🇨🇳👍🏽",
+    "Arabic": "محمد",
+    "Hebrew with marks": "\u200f\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd\u200f abc",
+    "a combining accent": "e\u0301",
+    "the same accent composed": "\u00e9",
+    "a rare Chinese character": "𠮷野家",
+    "spaces around": "  a  ",
+    "nothing": "",
+    "a private use character": "\ue000",
+    "markup": "<b>'; DROP TABLE member; --",
+}
+
+
+@pytest.mark.parametrize("text", KEPT.values(), ids=KEPT.keys())
+def test_a_text_is_kept_exactly(text: str) -> None:
+    assert clean_text(text, field=("nickname",), characters_max=64) == text
+
+
+REFUSED = {
+    "NUL": "a\x00b",
+    "NUL alone": "\x00",
+    "a line feed": "a\nb",
+    "a tab": "a\tb",
+    "a bell": "a\x07",
+    "an escape": "\x1b[31m",
+    "delete": "a\x7f",
+    "a C1 control": "a\x85",
+    "a high surrogate": "a\ud83d",
+    "a low surrogate": "\udc68a",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())
+def test_what_never_gets_in(text: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        clean_text(text, field=("profile", "nickname"), characters_max=64)
+    assert refusal.value.field == ("profile", "nickname")
+    assert refusal.value.rule == "no control characters"
+    assert not is_storable(text, characters_max=64)
+
+
+def test_texts_of_several_lines_may_have_tabs_and_line_feeds_only() -> None:
+    assert clean_text("a\n\tb", field=("text",), characters_max=9, lines=True) == "a\n\tb"
+    for text in ("a\r\nb", "a\x00", "a\x0b", "\x0c", "\ud800", "\x7f"):
+        with pytest.raises(InvalidInput):
+            clean_text(text, field=("text",), characters_max=9, lines=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("", "at least 1 characters"),
+        ("👍" * 3, None),
+        ("👍" * 4, "at most 3 characters"),
+        ("e\u0301e\u0301", "at most 3 characters"),
+    ],
+)
+def test_characters_are_code_points(text: str, rule: str | None) -> None:
+    assert is_storable(text, characters_max=3) is (rule is None)
+    if rule is None:
+        assert clean_text(text, field=("a",), characters_min=1, characters_max=3) == text
+        return
+    with pytest.raises(InvalidInput) as refusal:
+        clean_text(text, field=("a",), characters_min=1, characters_max=3)
+    assert refusal.value.rule == rule
+
+
+@pytest.mark.parametrize("code", ["a", "TEA-01", "wechat_mini", "a.b:c", "0"])
+def test_codes(code: str) -> None:
+    assert clean_code(code, field=("code",), characters_max=16) == code
+
+
+@pytest.mark.parametrize(
+    "code", ["", "-a", "_a", "a b", "a\n", "茶", "a/b", "a" * 17, "a\x00", "ａ", "a\u200b"]
+)
+def test_what_is_no_code(code: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        clean_code(code, field=("code",), characters_max=16)
+    assert refusal.value.field == ("code",)
