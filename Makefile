@@ -83,7 +83,7 @@ $(find_python); \
 if $(PY) -m pip --version >/dev/null 2>&1; then pip="$(PY) -m pip"; \
 else pip="$$python -m pip --python $(PY)"; fi; \
 echo 'Installing $(2) into $(VENV), once (about a minute) ...'; \
-$$pip --disable-pip-version-check --quiet install --no-input --require-hashes -r $(1)
+$$pip --disable-pip-version-check -qq install --no-input --require-hashes -r $(1)
 endef
 
 $(RUNTIME): requirements.lock | $(PY)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from graphql import ArgumentNode, GraphQLError, Node, ValueNode, VariableNode
+from graphql import ArgumentNode, GraphQLError, Node, ValueNode
 
 INTERNAL_MESSAGE: Final = "Internal error"
 
@@ -89,7 +89,4 @@ class CodedError(GraphQLError):
 def blames_values(error: GraphQLError) -> bool:
     """Whether the error points at nothing but values and arguments that stand in the document."""
     nodes = error.nodes or []
-    return bool(nodes) and all(
-        isinstance(node, ValueNode | ArgumentNode) and not isinstance(node, VariableNode)
-        for node in nodes
-    )
+    return bool(nodes) and all(isinstance(node, ValueNode | ArgumentNode) for node in nodes)

@@ -7,7 +7,8 @@ the control endpoints with a curl line each.
 
 from api.fake_wechat.application import create_fake_wechat
 from api.fake_wechat.server import RunningFake, running_fake_wechat, serve
-from api.fake_wechat.state import DEMO_APP_ID, DEMO_APP_SECRET, FakeWeChat
+from api.fake_wechat.state import FakeWeChat
+from api.settings import DEMO_APP_ID, DEMO_APP_SECRET
 
 __all__ = [
     "DEMO_APP_ID",

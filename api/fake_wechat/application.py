@@ -18,7 +18,7 @@ from starlette.routing import Route
 from api.fake_wechat.control import control_routes
 from api.fake_wechat.endpoints import wechat_routes
 from api.fake_wechat.faults import ENDPOINTS, FaultInjection
-from api.fake_wechat.state import DEMO_APP_ID, DEMO_APP_SECRET, FakeWeChat, system_clock
+from api.fake_wechat.state import FakeWeChat, system_clock
 from api.fake_wechat.wire import (
     ControlError,
     WeChatError,
@@ -26,6 +26,7 @@ from api.fake_wechat.wire import (
     answer_http_error,
     answer_wechat_error,
 )
+from api.settings import DEMO_APP_ID, DEMO_APP_SECRET
 
 _PAGE: Final = Path(__file__).with_name("page.html")
 _SAMPLE_TEMPLATE_ID: Final = "points-changed-template-of-the-fake-wechat0"

@@ -14,8 +14,6 @@ from api.fake_wechat.people import People
 from api.fake_wechat.tokens import TokenIssuer
 from api.fake_wechat.wire import WeChatError
 
-DEMO_APP_ID: Final = "wx0000000000000000"
-DEMO_APP_SECRET: Final = "demo-secret-of-the-fake-wechat"  # noqa: S105 - opens nothing but the fake
 APP_ID: Final = re.compile(r"wx[0-9a-z]{16}")
 
 

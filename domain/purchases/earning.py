@@ -122,18 +122,17 @@ def rule_from_json(code: str, version: int, definition: object) -> EarningRule:
 async def publish_rule(rule: EarningRule, *, now: datetime) -> EarningRule:
     """Store the rule as the next version of its code, from now on the current one; returns it.
 
-    `rule.version` is not read. Refused with InvalidInput where a number is out of its range.
+    `rule.version` is not read. Publishing what is in force already changes nothing. Refused with
+    InvalidInput where a number is out of its range.
     """
     definition = rule_to_json(rule)
     sound = rule_from_json(rule.code, 1, definition)
 
     async def publish() -> EarningRule:
-        row = await fetch_one(
-            "SELECT COALESCE(MAX(version), 0) AS latest FROM earning_rule WHERE code = $1",
-            sound.code,
-        )
-        assert row is not None, "an aggregate always has a row"
-        published = replace(sound, version=row["latest"] + 1)
+        row = await _newest(sound.code)
+        if row is not None and rule_to_json(_rule_of(row)) == definition:
+            return _rule_of(row)
+        published = replace(sound, version=row["version"] + 1 if row is not None else 1)
         await execute(
             "INSERT INTO earning_rule (id, code, version, definition, created_at) "
             "VALUES ($1, $2, $3, $4, $5)",
@@ -148,13 +147,17 @@ async def publish_rule(rule: EarningRule, *, now: datetime) -> EarningRule:
     return await transaction(publish)
 
 
-async def current_rule(code: str) -> EarningRule:
-    """The newest version of the rule; InvalidInput where no rule of this code was published."""
-    row = await fetch_one(
+async def _newest(code: str) -> Row | None:
+    return await fetch_one(
         "SELECT code, version, definition FROM earning_rule WHERE code = $1 "
         "ORDER BY version DESC LIMIT 1",
         code,
     )
+
+
+async def current_rule(code: str) -> EarningRule:
+    """The newest version of the rule; InvalidInput where no rule of this code was published."""
+    row = await _newest(code)
     if row is not None:
         return _rule_of(row)
     if code == DEFAULT_RULE.code:

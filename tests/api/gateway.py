@@ -12,6 +12,8 @@ from uuid import UUID
 
 import fakeredis
 import httpx
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 from uuid_utils.compat import uuid7
 
 from api.app import create_app
@@ -59,8 +61,9 @@ def production_settings(**changes: Any) -> Settings:
 
 @dataclass(slots=True)
 class Gateway:
-    """A running gateway: its HTTP client, and the tokens that it accepts."""
+    """A running gateway: its application, its HTTP client, and the tokens that it accepts."""
 
+    app: Starlette
     http: httpx.AsyncClient
     keys: KeyRing
     tokens: AccessTokens
@@ -120,7 +123,9 @@ class Parts:
 
     checks: tuple[Check, ...] = ()
     confirm: ConfirmCaller = confirm_nothing
+    routes: tuple[BaseRoute, ...] = ()
     opened: list[str] = field(default_factory=list)
+    """What happened to the runtime, in order."""
 
 
 @asynccontextmanager
@@ -148,10 +153,12 @@ async def open_gateway(
             await wechat.aclose()
         parts.opened.append("closed")
 
-    app = create_app(settings, build_schema=build_sample, open_runtime=open_runtime)
+    app = create_app(
+        settings, build_schema=build_sample, open_runtime=open_runtime, routes=parts.routes
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http,
     ):
-        yield Gateway(http=http, keys=keys, tokens=tokens)
+        yield Gateway(app=app, http=http, keys=keys, tokens=tokens)

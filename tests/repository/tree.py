@@ -8,7 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-_NOT_OURS = frozenset({".git", ".venv", "var", "node_modules", "vendor", "__pycache__"})
+_NOT_OURS = frozenset(
+    {".git", ".hypothesis", ".venv", "__pycache__", "node_modules", "var", "vendor"}
+)
 
 
 def texts(root: Path) -> Iterator[tuple[Path, str]]:

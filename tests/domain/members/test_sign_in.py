@@ -189,7 +189,7 @@ async def test_what_wechat_refuses(door: Door) -> None:
     }
     for errcode, refusal in refusals.items():
         code = await door.phone.login(openid="o-alice")
-        await door.phone.break_endpoint("jscode2session", kind="errcode", errcode=errcode)
+        await door.phone.break_endpoint("jscode2session", errcode=errcode, times=9)
         await refused(door, with_code(code), refusal)
         await door.phone.http.delete("/_fake/faults")
 

@@ -1,0 +1,22 @@
+"""All commands, by what they are about."""
+
+from __future__ import annotations
+
+import typer
+
+from api.cli import accounts, database, serving
+from api.imports.commands import add_import_commands
+
+app = typer.Typer(
+    name="jifen",
+    help="Jifen (积分): an open-source GraphQL loyalty gateway.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+serving.add_to(app)
+database.add_to(app)
+accounts.add_to(app)
+add_import_commands(app)
+
+if __name__ == "__main__":
+    app(prog_name="python -m api.cli")

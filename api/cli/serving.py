@@ -1,0 +1,71 @@
+"""Commands that serve: everything for a developer, or the fake WeChat alone."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from api.cli.session import read_settings, stop
+from api.demo.announcement import announce
+from api.demo.preparation import prepare
+from api.fake_wechat import running_fake_wechat
+from api.fake_wechat import serve as serve_fake_wechat
+from api.settings import Settings
+from domain.errors import Refusal
+
+HOST = "127.0.0.1"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("run")(run)
+    app.command("fake-wechat")(fake_wechat)
+
+
+def run() -> None:
+    """Migrate, seed the demo programme, serve the gateway and the fake WeChat."""
+    settings = read_settings()
+    if settings.is_production:
+        stop("`run` is for development; in production serve gateway:app with uvicorn")
+    for name, port in (("PORT", settings.port), ("FAKE_WECHAT_PORT", settings.fake_wechat_port)):
+        if is_busy(port):
+            stop(f"port {port} is in use; choose another: {name}={port + 100} make run")
+    apps = {app: secret.get_secret_value() for app, secret in settings.wechat_apps.items()}
+    with running_fake_wechat(apps, port=settings.fake_wechat_port):
+        demo = asyncio.run(_prepared(settings))
+        announce(demo, settings)
+        config = uvicorn.Config(
+            "gateway:app", host=HOST, port=settings.port, log_config=None, access_log=False
+        )
+        uvicorn.Server(config).run()
+
+
+def fake_wechat(
+    port: Annotated[int | None, typer.Option(help="[default: FAKE_WECHAT_PORT or 8001]")] = None,
+) -> None:
+    """Serve the fake WeChat alone."""
+    settings = read_settings()
+    apps = {app: secret.get_secret_value() for app, secret in settings.wechat_apps.items()}
+    serve_fake_wechat(host=HOST, port=port or settings.fake_wechat_port, apps=apps)
+
+
+def is_busy(port: int) -> bool:
+    """Whether something listens on the port already."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+        return False
+
+
+async def _prepared(settings: Settings) -> dict[str, object]:
+    try:
+        return await prepare(settings)
+    except Refusal as refusal:
+        stop(f"the demo could not be prepared: {refusal}")

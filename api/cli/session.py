@@ -1,0 +1,57 @@
+"""What most commands need: settings, a database while they run, and one clear line on failure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from tortoise.exceptions import DBConnectionError
+
+from api.settings import Settings
+from domain import storage
+from domain.clock import Clock
+from domain.errors import Refusal
+
+T = TypeVar("T")
+
+console = Console()
+complaints = Console(stderr=True)
+
+
+def stop(reason: str) -> NoReturn:
+    """End the command with exit status 1 and one line that says why."""
+    complaints.print(reason, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def read_settings() -> Settings:
+    """The settings of the environment; what is wrong with them ends the command."""
+    try:
+        return Settings()
+    except ValidationError as invalid:
+        stop("; ".join(str(error["msg"]) for error in invalid.errors()))
+
+
+def with_database(work: Callable[[Settings, Clock], Awaitable[T]]) -> T:
+    """Run `work` with the settings' database connected; refusals end the command as one line."""
+    settings = read_settings()
+
+    async def connected() -> T:
+        try:
+            await storage.connect(settings.database_url)
+            clock = Clock()
+            await storage.synchronise_clock(clock)
+            return await work(settings, clock)
+        finally:
+            await storage.close()
+
+    try:
+        return asyncio.run(connected())
+    except Refusal as refusal:
+        stop(f"refused: {refusal}")
+    except (DBConnectionError, OSError, ValueError) as failure:
+        stop(f"{type(failure).__name__}: {failure}")

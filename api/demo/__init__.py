@@ -1,0 +1,1 @@
+"""The demo programme of `make run`: deterministic, and made through the real writers."""

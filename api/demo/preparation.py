@@ -1,0 +1,138 @@
+"""Preparing the demo: migrate, seed once, and write var/demo.json with fresh tokens."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from api.demo.history import Demo, make_history
+from api.demo.programme import PARTNER_CODE, SHOP_CODE, STAFF_LOGIN, set_up_programme
+from api.opening import connect_redis, open_key_ring, open_wechat
+from api.settings import Settings
+from domain import access, idempotency, members, recommendations, storage
+from domain.access import AccessTokens
+from domain.clock import Clock
+from domain.members import SessionLifetimes
+from schema.node import encode_global_id
+
+DEMO_FILE: Final = Path("var/demo.json")
+TOKENS_LIVE: Final = timedelta(days=1)
+
+_SCOPE: Final = "demo"
+_KEY: Final = "seeded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seeded:
+    """What the seed made: told by the database, so that it belongs to the database it is in."""
+
+    app_id: str
+    member_ids: list[UUID]
+
+
+async def prepare(settings: Settings) -> dict[str, Any]:
+    """Bring the database up to date, seed it unless it was, and write the demo file.
+
+    Returns what was written. Run it before the gateway serves: whoever finds `/readyz` at 200 finds
+    a fresh file.
+    """
+    async with AsyncExitStack() as stack:
+        await storage.connect(settings.database_url)
+        stack.push_async_callback(storage.close)
+        await storage.migrate()
+        clock = Clock()
+        await storage.synchronise_clock(clock)
+        now = clock.now()
+        tokens = AccessTokens(open_key_ring(settings, now=now), settings.issuer)
+        seeded = await _recall_seed()
+        if seeded is None:
+            seeded = await _seed(settings, tokens=tokens, now=now)
+        demo = await _describe(settings, seeded, tokens=tokens, now=now)
+        write_atomically(DEMO_FILE, orjson.dumps(demo, option=orjson.OPT_INDENT_2))
+        return demo
+
+
+async def _recall_seed() -> _Seeded | None:
+    recalled = (await idempotency.recall(_SCOPE, {_KEY: {}})).get(_KEY)
+    if recalled is None:
+        return None
+    facts = recalled.result
+    return _Seeded(app_id=facts["app_id"], member_ids=[UUID(one) for one in facts["member_ids"]])
+
+
+async def _seed(settings: Settings, *, tokens: AccessTokens, now: datetime) -> _Seeded:
+    """Make the programme and its history. Killed half-way, the next run goes on."""
+    await set_up_programme(now=now)
+    app_id = next(iter(settings.wechat_apps))
+    async with AsyncExitStack() as stack:
+        redis = connect_redis(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        wechat = open_wechat(settings, redis=redis)
+        stack.push_async_callback(wechat.aclose)
+        member_ids = await make_history(
+            Demo(
+                app_id=app_id,
+                fake_wechat_url=settings.wechat_url,
+                wechat=wechat,
+                tokens=tokens,
+                now=now,
+            )
+        )
+    await recommendations.refresh_popularity(now=now)
+    facts = {"app_id": app_id, "member_ids": [str(one) for one in member_ids]}
+    await idempotency.remember(_SCOPE, {_KEY: ({}, facts)}, now=now)
+    return _Seeded(app_id=app_id, member_ids=member_ids)
+
+
+async def _describe(
+    settings: Settings, seeded: _Seeded, *, tokens: AccessTokens, now: datetime
+) -> dict[str, Any]:
+    """Where everything is, and tokens that live a day."""
+    session = await members.open_session(
+        seeded.member_ids[0],
+        app_id=seeded.app_id,
+        tokens=tokens,
+        now=now,
+        lifetimes=SessionLifetimes(access_token=TOKENS_LIVE),
+    )
+    partner, _ = await access.issue_client_token(
+        PARTNER_CODE, tokens=tokens, now=now, ttl=TOKENS_LIVE
+    )
+    shop, _ = await access.issue_client_token(SHOP_CODE, tokens=tokens, now=now, ttl=TOKENS_LIVE)
+    staff, _ = await access.issue_staff_token(STAFF_LOGIN, tokens=tokens, now=now, ttl=TOKENS_LIVE)
+    return {
+        "graphqlUrl": f"http://127.0.0.1:{settings.port}/graphql",
+        "fakeWechatUrl": settings.wechat_url,
+        "memberToken": session.access_token,
+        "memberIds": [encode_global_id("Member", one) for one in seeded.member_ids],
+        "partnerToken": partner,
+        "shopToken": shop,
+        "staffToken": staff,
+        "appId": seeded.app_id,
+    }
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write the file so that a reader finds the old or the new content, never half of it.
+
+    Only its owner may read it: it holds tokens.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
