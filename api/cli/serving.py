@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -41,7 +42,9 @@ def run() -> None:
         config = uvicorn.Config(
             "gateway:app", host=HOST, port=settings.port, log_config=None, access_log=False
         )
-        uvicorn.Server(config).run()
+        # Ctrl-C is how it ends: uvicorn has closed everything by the time it passes it on.
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run()
 
 
 def fake_wechat(

@@ -29,13 +29,10 @@ _TABLE = """
 """
 # Orders by the moment of their first line, so that a member's history is recorded as it happened.
 _BY_ORDER = """
-    SELECT line.order_id, line.row, line.sound, line.line_id, line.member, line.product_code,
-           line.quantity, line.amount_fen, line.shop, line.channel, placed.first_us
+    SELECT order_id, row, sound, line_id, member, product_code, quantity, amount_fen, shop, channel,
+           MIN(placed_us) OVER (PARTITION BY order_id) AS first_us
     FROM line
-    JOIN (
-        SELECT order_id, MIN(placed_us) AS first_us FROM line WHERE sound GROUP BY order_id
-    ) AS placed ON placed.order_id = line.order_id
-    ORDER BY placed.first_us, line.order_id, line.row
+    ORDER BY first_us, order_id, row
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
@@ -115,9 +116,12 @@ async def test_a_fault_outside_of_graphql_is_masked(tmp_path: Path) -> None:
 async def raw_exchange(app: Any, path: str, received: dict[str, Any]) -> list[Any]:
     """The messages that the application sends for a request of which it receives this."""
     sent: list[Any] = []
+    waiting = [received]
 
     async def receive() -> dict[str, Any]:
-        return received
+        if not waiting:
+            await asyncio.Event().wait()
+        return waiting.pop()
 
     async def send(message: Any) -> None:
         sent.append(message)

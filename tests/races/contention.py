@@ -52,6 +52,8 @@ class Gate:
 
     async def waiting(self) -> int:
         """How many backends of this database wait for a lock now."""
+        # Inside a transaction the server's statistics stand still until they are thrown away.
+        await self._connection.execute("SELECT pg_stat_clear_snapshot()")
         count: int = await self._connection.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND application_name = 'jifen' AND wait_event_type = 'Lock'"

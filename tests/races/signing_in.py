@@ -1,7 +1,8 @@
 """A process that signs people in, for the races: `python -m tests.races.signing_in`.
 
 Arguments: database URL, fake WeChat's URL, key set's path, one `app id:code` per sign-in. All run
-at once; the answer on standard output is JSON, a list of `[member id, is new]`.
+at once; the last line of standard output is the answer as JSON, a list of
+`[member id, is new]`; log lines come before it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ async def main(database: str, base_url: str, key_path: str, *sign_ins: str) -> N
         )
         await wechat.aclose()
     await storage.close()
-    print(orjson.dumps([[each.member.id, each.is_new_member] for each in answers]).decode())
+    print(orjson.dumps([[str(each.member.id), each.is_new_member] for each in answers]).decode())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ const welcome = `# Jifen. Give a token under Headers, below:
 #
 #   { "Authorization": "Bearer <accessToken>" }
 #
-# Run with Ctrl-Enter; Ctrl-Space completes. The documentation is behind the book, left.
+# Run: Ctrl-Enter. Complete: Ctrl-Space.
+# The documentation is behind the book on the left.
 `;
 
 ReactDOM.createRoot(document.getElementById("graphiql")).render(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -38,11 +38,16 @@ _READERS = 2
 
 def _instant_text(value: datetime) -> str:
     """UTC, fixed width: text that sorts as the instants do."""
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00:00")
+    return value.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
+
+
+def _stored(value: object) -> str:
+    """A list's item as the column that it is looked up in stores it."""
+    return _instant_text(value) if isinstance(value, datetime) else str(value)
 
 
 def _json_text(value: list[Any]) -> str:
-    return json.dumps([str(v) if isinstance(v, UUID) else v for v in value])
+    return json.dumps(value, default=_stored)
 
 
 sqlite3.register_adapter(UUID, str)
@@ -53,6 +58,19 @@ sqlite3.register_converter("TIMESTAMPTZ", lambda raw: datetime.fromisoformat(raw
 sqlite3.register_converter("TIMESTAMP", lambda raw: datetime.fromisoformat(raw.decode()))
 sqlite3.register_converter("DATE", lambda raw: date.fromisoformat(raw.decode()))
 sqlite3.register_converter("BOOLEAN", lambda raw: raw != b"0")
+# The declared type gives JSONB numeric affinity: a bare number in it comes back as text all the same.
+sqlite3.register_converter("JSONB", lambda raw: raw.decode())
+
+
+def _statements_of(script: str) -> Iterator[str]:
+    """The statements of a script. The semicolons inside a trigger or a literal end none."""
+    pending = ""
+    for piece in script.split(";"):
+        pending += f"{piece};"
+        if sqlite3.complete_statement(pending):
+            if pending.strip(" \n;"):
+                yield pending
+            pending = ""
 
 
 class _Statements:
@@ -114,27 +132,35 @@ class EmbeddedClient(_Statements, SqliteClient):
                 await finish(self._open())
 
     async def _open(self) -> None:
-        writer = await self._connect(self.pragmas)
-        if self.filename != ":memory:":
-            for _ in range(_READERS):
-                reader = await self._connect({**self.pragmas, "query_only": "ON"})
-                self._readers.append(reader)
-                self._free_readers.put_nowait(reader)
-        self._connection = writer
+        try:
+            self._connection = await self._connect(self.pragmas)
+            if self.filename != ":memory:":
+                for _ in range(_READERS):
+                    reader = await self._connect({**self.pragmas, "query_only": "ON"})
+                    self._readers.append(reader)
+                    self._free_readers.put_nowait(reader)
+        except BaseException:
+            await self.close()
+            raise
         await self._post_connect()
 
+    @translate_exceptions
     async def _connect(self, pragmas: dict[str, Any]) -> aiosqlite.Connection:
         connection = await aiosqlite.connect(
             self.filename, isolation_level=None, detect_types=sqlite3.PARSE_DECLTYPES
         )
-        connection._conn.row_factory = sqlite3.Row
-        for pragma, value in pragmas.items():
-            await connection.execute_fetchall(f"PRAGMA {pragma}={value}")
+        try:
+            connection._conn.row_factory = sqlite3.Row
+            for pragma, value in pragmas.items():
+                await connection.execute_fetchall(f"PRAGMA {pragma}={value}")
+        except BaseException:
+            # An unclosed connection keeps its thread, and with it the process, alive.
+            await connection.close()
+            raise
         return connection
 
     @override
     async def close(self) -> None:
-        # An unclosed aiosqlite connection keeps its thread, and the process, alive.
         readers, self._readers = self._readers, []
         self._free_readers = asyncio.Queue()
         for reader in readers:
