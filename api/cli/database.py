@@ -12,12 +12,14 @@ from domain import recommendations, storage
 from domain.clock import Clock
 
 SDL_PATH = Path("schema/schema.graphql")
+ERRORS_PATH = Path("docs/errors.md")
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("migrate")(migrate)
     app.command("print-schema")(print_schema)
+    app.command("print-errors")(print_errors)
     app.command("refresh-recommendations")(refresh_recommendations)
 
 
@@ -40,6 +42,14 @@ def print_schema() -> None:
 
     SDL_PATH.write_text(sdl(), encoding="utf-8")
     console.print(f"wrote {SDL_PATH}")
+
+
+def print_errors() -> None:
+    """Write the catalogue of error codes to docs/errors.md."""
+    from schema.catalogue_of_errors import error_catalogue
+
+    ERRORS_PATH.write_text(error_catalogue(), encoding="utf-8")
+    console.print(f"wrote {ERRORS_PATH}")
 
 
 def refresh_recommendations() -> None:

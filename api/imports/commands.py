@@ -46,10 +46,14 @@ from domain.texts import is_storable
 Counts = TypeVar("Counts", PurchaseCounts, ProductCounts)
 
 _SOURCE_LENGTH_MAX = 64
-_POOL = storage.PoolSettings(
-    size_max=2, write_wait_s=5.0, statement_timeout_ms=30_000, lock_timeout_ms=5_000
+IMPORT_POOL = storage.PoolSettings(
+    size_max=2,
+    write_wait_s=5.0,
+    statement_timeout_ms=30_000,
+    lock_timeout_ms=5_000,
+    plan_lifetime_s=1,
 )
-"""An import may wait for the others: nobody is waiting for it."""
+"""An import may wait for others, as nobody waits for it; and it makes small tables large."""
 
 FileArgument = Annotated[Path, typer.Argument(help="A CSV file with a header, or a Parquet file.")]
 MapOption = Annotated[
@@ -227,7 +231,7 @@ def _run(
 
     async def connected() -> Counts:
         source = open_source(file, csv_form=csv_form)
-        await storage.connect(database_url or Settings().database_url, pool=_POOL)
+        await storage.connect(database_url or Settings().database_url, pool=IMPORT_POOL)
         try:
             pending = await storage.pending_migrations()
             if pending:

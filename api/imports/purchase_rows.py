@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -106,7 +107,7 @@ class PurchaseRows:
         """The field's first value that is not blank, without the spaces around it."""
         for position in self._positions[field]:
             text = values[position]
-            if text is not None and (stripped := text.strip()):
+            if text and (stripped := text.strip()):
                 return stripped
         return None
 
@@ -194,8 +195,14 @@ _MISSING = {
 }
 
 
+@lru_cache(maxsize=65_536)
+def _is_sound(text: str, length_max: int) -> bool:
+    """Members, products and shops come again and again."""
+    return is_storable(text, characters_max=length_max)
+
+
 def _sound(field: str, text: str, length_max: int) -> str:
-    if not is_storable(text, characters_max=length_max):
+    if not _is_sound(text, length_max):
         raise _Refused(
             RejectCode.TEXT_INVALID, f"{field} is not plain text of 1 to {length_max} characters"
         )

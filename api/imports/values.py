@@ -76,6 +76,7 @@ def is_zero(text: str) -> bool:
     return number is not None and number[0] == 0
 
 
+@lru_cache(maxsize=65_536)
 def microseconds_of(text: str, *, zone: ZoneInfo, form: str | None) -> int | None:
     """A moment as microseconds since 1970, UTC; one that names no offset is local to `zone`.
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain import members
-from domain.catalogue.products import Theme, missing_themes, themes_by_code
+from domain.catalogue.products import CODE_LENGTH_MAX, Theme, missing_themes, themes_by_code
 from domain.errors import InvalidInput
 from domain.storage import transaction
 
@@ -36,7 +36,8 @@ async def declare_interests(
     async def declare() -> Sequence[members.Interest]:
         missing = await missing_themes(chosen)
         if missing:
-            raise InvalidInput(field=("themes",), rule=f"there is no theme {missing[0]!r}")
+            code = missing[0][:CODE_LENGTH_MAX]
+            raise InvalidInput(field=("themes",), rule=f"there is no theme {code!r}")
         return await members.replace_declared_interests(command.member_id, chosen, now=now)
 
     return await transaction(declare)

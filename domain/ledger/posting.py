@@ -18,7 +18,7 @@ from domain.errors import IdempotencyConflict, Refusal
 from domain.idempotency import Digests
 from domain.ledger.book import Book, checked_points
 from domain.ledger.entries import Command, Earn, Entry, EntryKind, Key, Posted, Redeem
-from domain.ledger.store import load_open_lots, open_books, write_books
+from domain.ledger.store import load_open_lots, open_books, remove_unused, write_books
 from domain.outbox import Event, announce
 from domain.storage import transaction
 
@@ -84,6 +84,7 @@ async def _post(commands: Sequence[Command], *, now: datetime) -> list[Outcome]:
     # A book in which nothing succeeded is dropped whole, its due changes included: a refusal
     # changes nothing, and readers compute what is due anyway.
     await write_books(list(moved.values()))
+    await remove_unused([book for book in books.values() if book.member_id not in moved])
     await _remember(answers, now=now)
     await announce((_event(e) for book in moved.values() for e in book.entries), now=now)
     return [outcomes[index] for index in range(len(commands))]

@@ -13,7 +13,7 @@ from domain.ledger import chain
 from domain.ledger.book import Book
 from domain.ledger.entries import Entry, Lot
 from domain.ledger.expiry import NEVER
-from domain.storage import Row, Table, fetch_all
+from domain.storage import Row, Table, execute, fetch_all
 
 _ACCOUNTS = Table(
     "points_account",
@@ -200,6 +200,13 @@ async def write_books(books: Sequence[Book]) -> None:
         for draw in book.draws
     )
     await _ACCOUNTS.update([_account_row(book) for book in books], key=("member_id",))
+
+
+async def remove_unused(books: Iterable[Book]) -> None:
+    """Remove the accounts that were made for this posting and in which nothing took effect."""
+    made = [book.member_id for book in books if book.version == 0]
+    if made:
+        await execute("DELETE FROM points_account WHERE member_id = ANY($1::uuid[])", made)
 
 
 def _account_row(book: Book) -> dict[str, object]:

@@ -6,8 +6,9 @@ Pure: no I/O.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from domain import idempotency
 from domain.errors import (
@@ -103,23 +104,33 @@ def order_digests(order: Order, *, currency: str) -> dict[str, str]:
 
 def _member_content(member: MemberRef) -> list[object]:
     """How the member is named; two ways to name one member count as different."""
-    return [type(member).__name__, *(_plain(value) for value in astuple(member))]
+    named = _member_fields(type(member))
+    return [type(member).__name__, *(_plain(getattr(member, name)) for name in named)]
+
+
+@cache
+def _member_fields(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _text_refusal(order: Order) -> Refusal | None:
-    texts: list[tuple[tuple[str, ...], str | None, int]] = [
-        (("external_id",), order.external_id, EXTERNAL_ID_LENGTH_MAX),
-        (("channel",), order.channel, CHANNEL_LENGTH_MAX),
-        (("shop",), order.shop, SHOP_LENGTH_MAX),
-    ]
-    for at, line in enumerate(order.lines):
-        texts.append((("lines", str(at), "line_id"), line.line_id, LINE_ID_LENGTH_MAX))
-        code = (("lines", str(at), "product_code"), line.product_code, PRODUCT_CODE_LENGTH_MAX)
-        texts.append(code)
-    for path, text, length_max in texts:
+    for name, text, length_max in (
+        ("external_id", order.external_id, EXTERNAL_ID_LENGTH_MAX),
+        ("channel", order.channel, CHANNEL_LENGTH_MAX),
+        ("shop", order.shop, SHOP_LENGTH_MAX),
+    ):
         if text is not None and not is_storable(text, characters_max=length_max):
-            return TextInvalid(field=path, rule=f"1 to {length_max} characters of plain text")
+            return _text_invalid((name,), length_max)
+    for at, line in enumerate(order.lines):
+        if not is_storable(line.line_id, characters_max=LINE_ID_LENGTH_MAX):
+            return _text_invalid(("lines", str(at), "line_id"), LINE_ID_LENGTH_MAX)
+        if not is_storable(line.product_code, characters_max=PRODUCT_CODE_LENGTH_MAX):
+            return _text_invalid(("lines", str(at), "product_code"), PRODUCT_CODE_LENGTH_MAX)
     return None
+
+
+def _text_invalid(path: tuple[str, ...], length_max: int) -> Refusal:
+    return TextInvalid(field=path, rule=f"1 to {length_max} characters of plain text")
 
 
 def _date_refusal(order: Order, *, now: datetime) -> Refusal | None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from tortoise import Tortoise
 from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connections
 
 from domain.clock import Clock
@@ -33,6 +34,8 @@ class PoolSettings:
     statement_timeout_ms: int = 2_000
     lock_timeout_ms: int = 1_000
     idle_in_transaction_timeout_ms: int = 5_000
+    plan_lifetime_s: int = 300
+    """How long a plan is used before it is made anew: a bulk load outgrows plans made at its start."""
 
 
 def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:
@@ -45,7 +48,12 @@ def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:
             "engine": "domain.storage.engines.sqlite_engine",
             "credentials": {
                 "file_path": path,
+                # There is one writer: to wait for it is to wait for the database's only lock,
+                # whether this process holds it or another one does.
+                "wait_s": pool.lock_timeout_ms * 4 / 1_000,
                 "busy_timeout": pool.lock_timeout_ms * 4,
+                # Or REPLACE would delete rows of a journal without asking its trigger.
+                "recursive_triggers": "ON",
                 "synchronous": "FULL",
             },
         }
@@ -58,6 +66,7 @@ def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:
             "read_wait_s": pool.read_wait_s,
             "write_wait_s": pool.write_wait_s,
             "command_timeout": 30,
+            "max_cached_statement_lifetime": pool.plan_lifetime_s,
             "server_settings": {
                 "application_name": "jifen",
                 "timezone": "UTC",
@@ -74,6 +83,8 @@ def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:
 
 async def connect(url: str, *, pool: PoolSettings | None = None) -> None:
     """Connect this process to the database at `url` and prove it with one statement."""
+    # Tortoise keeps the models' statements by the connection's name, whatever database it names.
+    EXECUTOR_CACHE.clear()
     await Tortoise.init(
         config={
             "connections": {"default": _engine_config(url, pool or PoolSettings())},

@@ -96,18 +96,22 @@ class ModelTable(tortoise_operations.CreateModel):
         await _run(state_editor, self._statements)
 
 
-def append_only(table: str) -> Statements:
+def append_only(table: str, *, partitioned: bool = False) -> Statements:
     """Refuse UPDATE, DELETE and TRUNCATE on a journal, in the database itself.
 
     Both databases report it as an integrity error. On PostgreSQL the row trigger on a partitioned
-    parent covers its partitions.
+    parent covers its partitions; TRUNCATE of one partition asks only that partition's own trigger.
     """
+    parts = [f"{table}_p{i}" for i in range(PARTITIONS)] if partitioned else []
     return Statements(
         postgres=[
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION refuse_change()",
-            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+            *(
+                f"CREATE TRIGGER {name}_no_truncate BEFORE TRUNCATE ON {name} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+                for name in (table, *parts)
+            ),
         ],
         sqlite=[
             f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "

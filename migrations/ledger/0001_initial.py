@@ -65,7 +65,7 @@ class Migration(migration.Migration):
                 )
             """,
         ),
-        append_only("points_entry"),
+        append_only("points_entry", partitioned=True),
         Statements(
             """
             CREATE TABLE points_entry_text (
@@ -121,7 +121,7 @@ class Migration(migration.Migration):
                 PRIMARY KEY (member_id, entry_seq, lot_seq)
             """,
         ),
-        append_only("points_draw"),
+        append_only("points_draw", partitioned=True),
         Statements(
             f"""
             CREATE TABLE points_hold (

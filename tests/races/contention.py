@@ -41,13 +41,17 @@ class Gate:
         await self._held.start()
         await self._connection.execute(statement, *values)
 
-    async def open(self, *, waiting: int) -> None:
-        """Let go once so many backends of the product wait for a lock; returns after that."""
+    async def gather(self, waiting: int) -> None:
+        """Return once so many backends of the product wait for a lock."""
         deadline = monotonic() + _GATHERING_SECONDS_MAX
         while (seen := await self.waiting()) < waiting:
             assert monotonic() < deadline, f"only {seen} of {waiting} competitors came to wait"
             await asyncio.sleep(0.005)
         assert seen == waiting
+
+    async def open(self, *, waiting: int) -> None:
+        """Let go once so many wait."""
+        await self.gather(waiting)
         await self._held.commit()
 
     async def waiting(self) -> int:

@@ -6,6 +6,7 @@ import asyncio
 from uuid import UUID
 
 import pytest
+import structlog.testing
 
 from domain.members import (
     ByExternalReference,
@@ -39,11 +40,15 @@ async def test_racing_imports_register_each_reference_once(gate: Gate) -> None:
     for batch in batches[::2]:
         batch.reverse()
     await gate.hold("LOCK TABLE member IN SHARE MODE")
-    crowd = asyncio.gather(*(register_external_members(batch, now=NOW) for batch in batches))
-    await gate.open(waiting=CROWD)
+    with structlog.testing.capture_logs() as logs:
+        crowd = asyncio.gather(*(register_external_members(batch, now=NOW) for batch in batches))
+        await gate.open(waiting=CROWD)
+        answers = await crowd
+    # Nor did any have to run again, which would run a whole import's transaction again.
+    assert [log for log in logs if log["event"] == "stamina.retry_scheduled"] == []
 
     everyone: dict[str, UUID] = {}
-    for registered in await crowd:
+    for registered in answers:
         for reference, member_id in registered.items():
             assert everyone.setdefault(reference, member_id) == member_id
     assert len(everyone) == len(set(everyone.values())) == 240
@@ -52,6 +57,34 @@ async def test_racing_imports_register_each_reference_once(gate: Gate) -> None:
     assert len(await announced()) == 240
     refs = [ByExternalReference(reference) for reference in everyone]
     assert await resolve_members(refs) == list(everyone.values())
+
+
+COMPETITOR = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
+
+
+@pytest.mark.usefixtures("postgres")
+async def test_imports_that_meet_half_way_do_not_wait_in_a_circle(gate: Gate) -> None:
+    # Somebody else is about to register the one in the middle.
+    await gate.hold(
+        f"""
+        INSERT INTO member (id, nickname, joined_at, version)
+        VALUES ('{COMPETITOR}', '', '{NOW}', 1);
+        INSERT INTO member_identity (member_id, id, kind, app_id, subject, bound_at)
+        VALUES ('{COMPETITOR}', '{COMPETITOR}', 'external', '', 'customer-20', '{NOW}')
+        """
+    )
+    batch = [ByExternalReference(f"customer-{number}") for number in range(10, 31)]
+    with structlog.testing.capture_logs() as logs:
+        crowd = asyncio.gather(
+            register_external_members(batch, now=NOW),
+            register_external_members(batch[::-1], now=NOW),
+        )
+        await gate.open(waiting=2)
+        here, there = await crowd
+    assert [log for log in logs if log["event"] == "stamina.retry_scheduled"] == []
+    assert here == there
+    assert here["customer-20"] == COMPETITOR
+    assert len(set(here.values())) == await count("member") == 21
 
 
 async def test_every_racing_change_of_a_profile_counts(member_id: UUID, gate: Gate) -> None:

@@ -62,27 +62,40 @@ async def test_of_racing_refreshes_one_wins_and_the_others_end_the_family(
 
 
 @pytest.mark.parametrize("everywhere", [False, True])
-async def test_a_refresh_never_outlives_a_sign_out(
+async def test_a_sign_out_that_comes_first_is_seen_by_a_refresh_under_way(
     session: SessionTokens, tokens: AccessTokens, gate: Gate, everywhere: bool
 ) -> None:
     await gate.hold("SELECT 1 FROM member_session FOR UPDATE")
     caller = tokens.verify(session.access_token, AT)
-    race = asyncio.gather(
-        refresh_session(session.refresh_token, tokens=tokens, now=AT),
-        sign_out(caller, everywhere=everywhere, now=AT),
-        return_exceptions=True,
-    )
+    leaving = asyncio.ensure_future(sign_out(caller, everywhere=everywhere, now=AT))
+    await gate.gather(1)
+    # The refresh has used its token, and waits for the session behind the sign-out.
+    refresh = asyncio.ensure_future(refresh_session(session.refresh_token, tokens=tokens, now=AT))
     await gate.open(waiting=2)
-    refreshed, signed_out = await race
-    assert signed_out is True
+    assert await leaving is True
+    with pytest.raises(RefreshTokenInvalid):
+        await refresh
     because = "signed_out_everywhere" if everywhere else "signed_out"
-    if isinstance(refreshed, SessionTokens):
-        await assert_over(refreshed, because=because, tokens=tokens)
-        with pytest.raises(RefreshTokenInvalid):
-            await refresh_session(refreshed.refresh_token, tokens=tokens, now=AT)
-    else:
-        # Refused after the sign-out: the refusal left the token unused.
-        assert isinstance(refreshed, RefreshTokenInvalid)
-        (row,) = await fetch_all("SELECT used_at FROM refresh_token")
-        assert row["used_at"] is None
     await assert_over(session, because=because, tokens=tokens)
+    # The refusal changed nothing: the token is still unused, and has no successor.
+    (row,) = await fetch_all("SELECT used_at FROM refresh_token")
+    assert row["used_at"] is None
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+async def test_a_refresh_that_comes_first_does_not_outlive_the_sign_out_behind_it(
+    session: SessionTokens, tokens: AccessTokens, gate: Gate, everywhere: bool
+) -> None:
+    await gate.hold("SELECT 1 FROM member_session FOR UPDATE")
+    caller = tokens.verify(session.access_token, AT)
+    refresh = asyncio.ensure_future(refresh_session(session.refresh_token, tokens=tokens, now=AT))
+    await gate.gather(1)
+    leaving = asyncio.ensure_future(sign_out(caller, everywhere=everywhere, now=AT))
+    await gate.open(waiting=2)
+    refreshed = await refresh
+    assert await leaving is True
+    because = "signed_out_everywhere" if everywhere else "signed_out"
+    for each in (session, refreshed):
+        await assert_over(each, because=because, tokens=tokens)
+    with pytest.raises(RefreshTokenInvalid):
+        await refresh_session(refreshed.refresh_token, tokens=tokens, now=AT)

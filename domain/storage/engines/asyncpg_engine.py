@@ -38,6 +38,10 @@ _LOST = (
 _RETRY_READ_AFTER_S = 0.05
 
 
+def _is_read(sql: str) -> bool:
+    return sql.lstrip().upper().startswith("SELECT")
+
+
 class _Statements:
     """Plain statements for the pool's client and for the client of one transaction."""
 
@@ -55,7 +59,7 @@ class _Statements:
         note(sql)
 
         async def run(self: Any) -> Any:
-            async with self.acquire_connection() as connection:
+            async with self._connection_for(sql) as connection:
                 return await connection.fetch(sql, *values)
 
         rows: Sequence[Row] = await self._reading(sql, run)
@@ -81,6 +85,9 @@ class _Statements:
                 await connection.executemany(sql, rows)
 
         await self._translate_exceptions(run)
+
+    def _connection_for(self, _sql: str) -> Any:
+        return self.acquire_connection()
 
     async def _reading(self, sql: str, run: Any) -> Any:
         return await self._translate_exceptions(run)
@@ -130,6 +137,9 @@ class PostgresClient(_Statements, AsyncpgDBClient):
 
     async def take(self, *, wait_s: float) -> Any:
         """A connection of the pool; ConnectionsBusy after `wait_s` seconds."""
+        return await self._translate_exceptions(type(self)._take, wait_s)
+
+    async def _take(self, wait_s: float) -> Any:
         if self._pool is None:
             async with self._pool_init_lock:
                 if self._pool is None:
@@ -149,8 +159,12 @@ class PostgresClient(_Statements, AsyncpgDBClient):
     def acquire_connection(self) -> Any:
         return _BoundedConnection(self, wait_s=self.write_wait_s)
 
+    def _connection_for(self, sql: str) -> Any:
+        wait_s = self.read_wait_s if _is_read(sql) else self.write_wait_s
+        return _BoundedConnection(self, wait_s=wait_s)
+
     async def _reading(self, sql: str, run: Any) -> Any:
-        if not sql.lstrip().upper().startswith("SELECT"):
+        if not _is_read(sql):
             return await self._translate_exceptions(run)
         try:
             return await self._translate_exceptions(run)
@@ -176,6 +190,22 @@ class PostgresClient(_Statements, AsyncpgDBClient):
 
 class _PostgresTransaction(_Statements, TransactionWrapper):
     """The client of one transaction: every statement goes to the connection that it holds."""
+
+    _failed_inside = False
+
+    async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super()._translate_exceptions(func, *args, **kwargs)
+        except Exception:
+            self._failed_inside = True
+            raise
+
+    async def commit(self) -> None:
+        if self._failed_inside:
+            # A failed statement whose error was caught: PostgreSQL would answer COMMIT with
+            # ROLLBACK, and no error. Any other statement tells, unless a savepoint mended it.
+            await self._connection.execute("SELECT 1")
+        await super().commit()
 
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_PostgresTransaction(self))

@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import aiosqlite
+import stamina
 from tortoise.backends.base.client import (
+    ConnectionWrapper,
     NestedTransactionContext,
     TransactionalDBClient,
     TransactionContext,
@@ -28,10 +30,14 @@ from tortoise.backends.sqlite.client import (
     translate_exceptions,
 )
 from tortoise.connection import get_connections
+from tortoise.exceptions import TransactionManagementError
 from typing_extensions import override
 
 from domain.storage.engines.finish import finish
 from domain.storage.engines.statements import Row, for_sqlite, note
+from domain.storage.faults import ConnectionsBusy
+
+T = TypeVar("T")
 
 _READERS = 2
 
@@ -58,8 +64,13 @@ sqlite3.register_converter("TIMESTAMPTZ", lambda raw: datetime.fromisoformat(raw
 sqlite3.register_converter("TIMESTAMP", lambda raw: datetime.fromisoformat(raw.decode()))
 sqlite3.register_converter("DATE", lambda raw: date.fromisoformat(raw.decode()))
 sqlite3.register_converter("BOOLEAN", lambda raw: raw != b"0")
-# The declared type gives JSONB numeric affinity: a bare number in it comes back as text all the same.
+# A JSONB column has numeric affinity here: a bare number in it comes back as text all the same.
 sqlite3.register_converter("JSONB", lambda raw: raw.decode())
+
+
+def _is_locked(exc: Exception) -> bool:
+    """Two processes that open a new file at once: one switches it to WAL, without waiting."""
+    return isinstance(exc, sqlite3.OperationalError) and "locked" in str(exc)
 
 
 def _statements_of(script: str) -> Iterator[str]:
@@ -116,11 +127,34 @@ class _Statements:
         return await super().execute_insert(query, values)  # type: ignore[misc]
 
 
+async def _within(wait_s: float, turn: Awaitable[T]) -> T:
+    """Wait for one's turn; ConnectionsBusy after `wait_s` seconds."""
+    try:
+        async with asyncio.timeout(wait_s):
+            return await turn
+    except TimeoutError as busy:
+        raise ConnectionsBusy(waited_s=wait_s) from busy
+
+
+class _BoundedWriter(ConnectionWrapper[Any]):
+    """Takes the writer for one statement, waiting no longer than it may."""
+
+    async def __aenter__(self) -> Any:
+        await _within(self.client.wait_s, self._lock.acquire())  # type: ignore[attr-defined]
+        try:
+            await self.ensure_connection()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self.connection
+
+
 class EmbeddedClient(_Statements, SqliteClient):
     """The client outside transactions: SELECTs go to a reader, everything else to the writer."""
 
-    def __init__(self, file_path: str, **kwargs: Any) -> None:
+    def __init__(self, file_path: str, *, wait_s: float = 4.0, **kwargs: Any) -> None:
         super().__init__(file_path, **kwargs)
+        self.wait_s = wait_s
         self._readers: list[aiosqlite.Connection] = []
         self._free_readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
         self._opening = asyncio.Lock()
@@ -145,6 +179,7 @@ class EmbeddedClient(_Statements, SqliteClient):
         await self._post_connect()
 
     @translate_exceptions
+    @stamina.retry(on=_is_locked, attempts=10, wait_initial=0.02, wait_max=0.2)
     async def _connect(self, pragmas: dict[str, Any]) -> aiosqlite.Connection:
         connection = await aiosqlite.connect(
             self.filename, isolation_level=None, detect_types=sqlite3.PARSE_DECLTYPES
@@ -176,12 +211,13 @@ class EmbeddedClient(_Statements, SqliteClient):
     async def _read(self, sql: str, values: Sequence[Any]) -> Sequence[Row]:
         """Ask a reader: it sees the last commit and waits for no writer."""
         note(sql)
-        reader = await self._free_readers.get()
+        free = self._free_readers
+        reader = await _within(self.wait_s, free.get())
         try:
             found: Any = await reader.execute_fetchall(for_sqlite(sql), values)
             return list(found)
         finally:
-            self._free_readers.put_nowait(reader)
+            free.put_nowait(reader)
 
     @override
     async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Row]:
@@ -214,6 +250,10 @@ class EmbeddedClient(_Statements, SqliteClient):
         async with self._in_transaction() as client:
             await client.execute_many(query, values)
 
+    @override
+    def acquire_connection(self) -> Any:
+        return _BoundedWriter(self._lock, self)
+
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(_EmbeddedTransaction(self), self._lock)
 
@@ -234,6 +274,17 @@ class _EmbeddedTransaction(_Statements, SqliteTransactionWrapper):
         # IMMEDIATE takes the write lock at once, so that what is read cannot change until COMMIT.
         await self._connection.execute_fetchall("BEGIN IMMEDIATE")
 
+    async def commit(self) -> None:
+        # Some failures (a full disk) end the transaction, and COMMIT would then do nothing.
+        if not self._connection.in_transaction:
+            raise TransactionManagementError("the transaction has been rolled back")
+        await super().commit()
+
+    async def execute_script(self, query: str) -> None:
+        # The driver's own executescript() would commit the transaction first.
+        for statement in _statements_of(query):
+            await self.execute_query(statement)
+
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_EmbeddedTransaction(self))
 
@@ -241,7 +292,7 @@ class _EmbeddedTransaction(_Statements, SqliteTransactionWrapper):
 class _Transaction(SqliteTransactionContext):
     async def __aenter__(self) -> TransactionalDBClient:
         client: Any = self.connection
-        await self._trxlock.acquire()
+        await _within(client._parent.wait_s, self._trxlock.acquire())
         try:
             await self.ensure_connection()
             await finish(self._begin())

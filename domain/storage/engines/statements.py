@@ -56,7 +56,7 @@ def note(sql: str) -> None:
 
 _REWRITES = re.compile(
     r"""
-    (?P<literal>'(?:[^']|'')*' | "(?:[^"]|"")*")       # left alone
+    (?P<literal>'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]*)  # left alone, comments too
   | =\s*ANY\(\s*\$(?P<any>\d+)(?:::\w+\[\])?\s*\)        # = ANY($1::uuid[])
   | \$(?P<number>\d+)                                  # $1
   | ::\s*\w+(?:\[\])?                                  # a cast
@@ -81,6 +81,7 @@ def for_sqlite(sql: str) -> str:
     """The statement as SQLite takes it.
 
     `$1` becomes `?1` (left as it is, SQLite would number it by first appearance), `= ANY($1::t[])`
-    a look-up in a JSON array, casts and row locks disappear. Text inside quotes is left alone.
+    a look-up in a JSON array, casts and row locks disappear. What stands inside quotes and comments
+    is left alone.
     """
     return _REWRITES.sub(_rewrite, sql)

@@ -1,0 +1,123 @@
+"""The catalogue of error codes in Markdown, made from the code that answers them.
+
+`docs/errors.md` keeps it; `python -m api.cli print-errors` writes it anew, and a test fails when it
+is stale. Whatever the page says about a code comes from the docstrings and tables of
+`domain.errors`, `schema.errors`, `schema.texts` and `schema.faults`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from strawberry.utils.str_converters import to_camel_case
+
+from domain.errors import Refusal
+from schema.errors import UserError, concrete_refusals, user_error_type
+from schema.faults import FAULTS
+from schema.texts import TEXTS
+
+_HEAD: Final = """\
+# Errors
+
+<!-- Made by `python -m api.cli print-errors`: change the code it is made from, not this page. -->
+
+Every code that the gateway answers. Codes are stable and additive: a client treats one that it
+does not know as a plain refusal. What to do about them is told by the guides for
+[mini-programs](mini-program.md) and for [shops](shops.md).
+
+## Refusals
+
+A refusal is an answer, not a failure: something about the request, or about the world, is not so.
+It stands in `userErrors` of a mutation's payload, whose other fields are null then, and nothing was
+changed. The one exception is `REFRESH_TOKEN_REUSED`, which ends the session. In a batch a refusal
+is the `code` of one receipt; on the command line it is one line that begins with `refused:`.
+
+Every refusal has `code`, `message`, `field` (the path inside `input`, or null) and `retryable`
+(whether sending the same again later may succeed). A type other than `PlainUserError` adds the
+facts that are named beside it. The last two columns are `message`; `{x}` stands for a fact.
+"""
+
+_FAULTS_HEAD: Final = """\
+## Top-level errors
+
+These are for authentication, authorization, limits, malformed requests and our own faults. They
+stand in `errors`, each with `extensions { code requestId }`; some codes add `limit`, `reason` or
+`argument`. Only the first few are answered (`JIFEN_LIMITS__ERRORS_MAX`).
+
+The status is that of an answer that consists of errors alone. Where the HTTP request is at fault
+(its token, method, media type, size or JSON), everyone gets it. Where the GraphQL document or its
+values are at fault, only a client that asked for `application/graphql-response+json` does, and all
+others get 200. So read the code, not the status.
+"""
+
+_REFUSAL_COLUMNS: Final = ("code", "returned when", "retryable", "type", "中文", "English")
+_FAULT_COLUMNS: Final = ("code", "status", "meaning")
+
+
+def error_catalogue() -> str:
+    """The whole page."""
+    parts = [_HEAD]
+    for branch, refusals in _branches().items():
+        parts.append(f"### {_title(branch)}\n")
+        parts.append(_table(_REFUSAL_COLUMNS, (_refusal_row(one) for one in refusals)))
+    parts.append(_FAULTS_HEAD)
+    parts.append(
+        _table(
+            _FAULT_COLUMNS,
+            ((f"`{code}`", str(fault.status), fault.meaning) for code, fault in FAULTS.items()),
+        )
+    )
+    return "\n".join(parts)
+
+
+def _branches() -> dict[type[Refusal], list[type[Refusal]]]:
+    """The refusals below each branch of the tree, in its order; Refusal has those of no branch."""
+    found: dict[type[Refusal], list[type[Refusal]]] = {}
+    for refusal in concrete_refusals():
+        found.setdefault(refusal.__bases__[0], []).append(refusal)
+    return found
+
+
+def _title(branch: type[Refusal]) -> str:
+    if branch is Refusal:
+        return "General"
+    words = _documentation(branch).removeprefix("The branch of ").rstrip(".")
+    return words[0].upper() + words[1:]
+
+
+def _refusal_row(refusal: type[Refusal]) -> Sequence[str]:
+    text = TEXTS[refusal.code]
+    when = _documentation(refusal).removeprefix("Returned when ").rstrip(".")
+    return (
+        f"`{refusal.code}`",
+        when,
+        "yes" if refusal.retryable else "no",
+        _type_with_facts(user_error_type(refusal)),
+        text.zh.replace("{refusal.", "{"),
+        text.en.replace("{refusal.", "{"),
+    )
+
+
+def _type_with_facts(told_by: type[UserError]) -> str:
+    common = {one.name for one in dataclasses.fields(UserError)}
+    facts = [
+        f"`{to_camel_case(one.name)}`"
+        for one in dataclasses.fields(told_by)
+        if one.name not in common
+    ]
+    return f"`{told_by.__name__}`" + (f": {', '.join(facts)}" if facts else "")
+
+
+def _documentation(refusal: type[Refusal]) -> str:
+    """The docstring as one line."""
+    return " ".join(inspect.cleandoc(refusal.__doc__ or "").split())
+
+
+def _table(columns: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
+    )

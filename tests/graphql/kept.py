@@ -1,0 +1,27 @@
+"""Everything that the database keeps, to show that a request changed nothing of it."""
+
+from __future__ import annotations
+
+from domain.storage import dialect, fetch_all
+
+_TABLES = {
+    # A partitioned table is read as a whole, not part by part.
+    "postgres": "SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    " AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY relname",
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
+}
+
+
+async def everything_kept() -> dict[str, list[str]]:
+    """All rows of all tables, each as text, sorted."""
+    tables = [row["name"] for row in await fetch_all(_TABLES[dialect()])]
+    assert len(tables) > 20, tables
+    return {
+        table: sorted(str(dict(row)) for row in await fetch_all(f"SELECT * FROM {table}"))
+        for table in tables
+    }
+
+
+def changed(before: dict[str, list[str]], after: dict[str, list[str]]) -> set[str]:
+    """The tables in which something changed."""
+    return {table for table in before if before[table] != after[table]}

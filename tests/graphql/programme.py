@@ -1,0 +1,132 @@
+"""The programme of these tests, small enough to reckon with by hand; made by the real writers.
+
+One point per yuan, one and a half for tea; a tenth more at silver. Points live for twelve months.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import NAMESPACE_URL, UUID, uuid5
+from zoneinfo import ZoneInfo
+
+from domain import access, catalogue, program, purchases, tiers
+from domain.access import CallerKind
+from domain.catalogue import CatalogueItem, Theme
+from domain.ledger import AfterMonths
+from domain.purchases import EarningRule
+from domain.tiers import LevelDefinition, PerkDefinition
+
+SHOP, ARCADE, CLERK = "corner-shop", "arcade", "clerk"
+
+TEA = Theme(code="tea", name_zh="茶饮", name_en="Tea")
+HOME = Theme(code="home", name_zh="家居", name_en="Home")
+GEMS = Theme(code="gems", name_zh="珠宝", name_en="Gems")
+
+PRODUCTS = (
+    CatalogueItem(
+        code="tea",
+        title="西湖龙井 100g",
+        theme=TEA,
+        image_url="https://img.jifen.example/tea.png",
+        price_fen=16_800,
+    ),
+    CatalogueItem(code="cup", title="青瓷茶杯", theme=HOME, price_fen=8_800),
+    CatalogueItem(code="bag", title="礼品袋"),
+    CatalogueItem(code="diamond", title="钻石", theme=GEMS, price_fen=2**53 - 1),
+)
+
+RULE = EarningRule(
+    code="standard",
+    version=0,
+    permille_per_yuan=1_000,
+    themes={"tea": 1_500, "gems": 1_000_000},
+    levels={"silver": 1_100},
+    expiry=AfterMonths(12),
+)
+
+LEVELS = tuple(
+    LevelDefinition(code=code, rank=rank, name_zh=zh, name_en=en, threshold=threshold)
+    for rank, (code, zh, en, threshold) in enumerate(
+        [
+            ("bronze", "青铜会员", "Bronze", 0),
+            ("silver", "白银会员", "Silver", 1_000),
+            ("gold", "黄金会员", "Gold", 3_000),
+        ]
+    )
+)
+
+
+def perk_id(level: str, code: str) -> UUID:
+    """The id of a perk of this programme."""
+    return uuid5(NAMESPACE_URL, f"https://jifen.example/tests/perk/{level}/{code}")
+
+
+def _perk(level: str, code: str, position: int, **definition: object) -> PerkDefinition:
+    made = PerkDefinition(
+        id=perk_id(level, code),
+        level_code=level,
+        code=code,
+        position=position,
+        kind="DISCOUNT",
+        value="0.98",
+        title_zh="会员折扣",
+        title_en="Member discount",
+        description_zh="全场 98 折",
+        description_en="2 % off everything",
+    )
+    return replace(made, **definition)  # type: ignore[arg-type]  # by name, from the lines below
+
+
+_SHIPPING = {
+    "kind": "FREE_SHIPPING",
+    "title_zh": "包邮",
+    "title_en": "Free shipping",
+    "period": "MONTH",
+}
+PERKS = (
+    _perk(
+        "bronze",
+        "shipping",
+        0,
+        **_SHIPPING,
+        value="99",
+        quota=1,
+        description_zh="满 99 元",
+        description_en="From 99 yuan",
+    ),
+    _perk("silver", "discount", 0),
+    _perk(
+        "silver",
+        "shipping",
+        1,
+        **_SHIPPING,
+        value="59",
+        quota=4,
+        description_zh="满 59 元",
+        description_en="From 59 yuan",
+    ),
+)
+
+
+async def set_up_programme(*, now: datetime) -> None:
+    """Make the programme, a shop, a partner without a right to write purchases, and staff."""
+    await program.set_up(
+        program.Programme(
+            name_zh="茶语会员",
+            name_en="Teatalk Club",
+            zone=ZoneInfo("Asia/Shanghai"),
+            currency="CNY",
+        )
+    )
+    await tiers.define_levels(LEVELS, perks=PERKS)
+    await catalogue.upsert_products(PRODUCTS, now=now)
+    await purchases.publish_rule(RULE, now=now)
+    for code, kind, scopes in (
+        (SHOP, CallerKind.SHOP, {"purchases:write", "points:hold"}),
+        (ARCADE, CallerKind.PARTNER, {"rewards:write"}),
+    ):
+        client = access.RegisterClient(code=code, name=code, kind=kind, scopes=frozenset(scopes))
+        await access.register_client(client, now=now)
+    clerk = access.RegisterStaff(login=CLERK, name="小王", roles=frozenset({"owner", "service"}))
+    await access.register_staff(clerk, now=now)
