@@ -10,7 +10,7 @@ from domain.ledger import EntryKind
 from resolvers import ledger as resolvers
 from schema.connections import KeysetList
 from schema.fields import computed, enum_type, object_type, view
-from schema.node import Node, node_type
+from schema.node import Node, node_type, parse_uuid
 from schema.policies import OWNER
 from schema.scalars import Points
 
@@ -84,7 +84,7 @@ def parse_entry_key(text: str) -> tuple[UUID, int]:
     number = int(seq)
     if not 0 < number < 2**62 or seq != str(number):
         raise ValueError(text)
-    return UUID(member_id), number
+    return parse_uuid(member_id), number
 
 
 @node_type(

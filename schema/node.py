@@ -36,6 +36,14 @@ ID_LENGTH_MAX: Final = 300
 Loader = Callable[[RequestContext, Any], Awaitable[object | None]]
 
 
+def parse_uuid(text: str) -> UUID:
+    """The UUID that the text spells as this server does. ValueError for any other spelling."""
+    parsed = UUID(text)
+    if str(parsed) != text:
+        raise ValueError(text)
+    return parsed
+
+
 @dataclass(frozen=True, slots=True)
 class NodeSource:
     """How the objects of a node type are found by key, and as which class they come."""
@@ -71,7 +79,7 @@ def node_type(
     policy: Policy | None = None,
     key: str,
     load: Loader,
-    parse: Callable[[str], Any] = UUID,
+    parse: Callable[[str], Any] = parse_uuid,
     reads: type | None = None,
 ) -> Callable[[type[T]], type[T]]:
     """Declare an object type with a global id.
@@ -116,7 +124,7 @@ def decode_uuid(global_id: str, expected_type: str) -> UUID:
     """As `decode_global_id`, for types whose key is a UUID."""
     key = decode_global_id(global_id, expected_type)
     try:
-        return UUID(key)
+        return parse_uuid(key)
     except ValueError:
         raise _no_id() from None
 

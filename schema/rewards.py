@@ -11,7 +11,7 @@ from resolvers import rewards as resolvers
 from schema.connections import KeysetList
 from schema.fields import Info, computed, enum_type
 from schema.language import spoken
-from schema.node import Node, node_type
+from schema.node import Node, node_type, parse_uuid
 from schema.policies import OWNER
 
 COUPONS = KeysetList("coupons", (datetime, UUID))
@@ -31,7 +31,7 @@ enum_type(
 def parse_coupon_key(text: str) -> tuple[UUID, UUID]:
     """The member and the coupon in a coupon's key."""
     member_id, _, coupon_id = text.partition(":")
-    return UUID(member_id), UUID(coupon_id)
+    return parse_uuid(member_id), parse_uuid(coupon_id)
 
 
 @node_type(

@@ -12,12 +12,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from rich.console import Console
+from tortoise.exceptions import DBConnectionError
 
+from api.cli.session import read_settings, stop
 from api.imports.mapping import (
     PRODUCT_FIELDS,
     PRODUCT_PRESETS,
@@ -35,7 +37,6 @@ from api.imports.purchase_import import Now, PurchaseCounts, PurchaseImport
 from api.imports.purchase_import import import_purchases as run_purchase_import
 from api.imports.purchase_rows import PurchaseForm
 from api.imports.reading import CsvForm, SourceFile, UnusableFile, open_source
-from api.settings import Settings
 from domain import storage
 from domain.clock import Clock
 from domain.errors import InvalidInput
@@ -154,7 +155,7 @@ def import_purchases(
         fields=PURCHASE_FIELDS, presets=PURCHASE_PRESETS, preset=preset, mapping=mapping, map_=map_
     )
     if not is_storable(source, characters_max=_SOURCE_LENGTH_MAX):
-        _stop(f"--source takes 1 to {_SOURCE_LENGTH_MAX} characters of plain text")
+        stop(f"--source takes 1 to {_SOURCE_LENGTH_MAX} characters of plain text")
 
     async def work(opened: SourceFile, now: Now, console: Console) -> PurchaseCounts:
         known_guests = choice.chosen_preset.guests if choice.chosen_preset else frozenset()
@@ -229,12 +230,13 @@ def _run(
     console = Console(file=sys.stdout)
     begun = time.monotonic()
 
+    database_url = database_url or read_settings().database_url
+
     async def connected() -> Counts:
         source = open_source(file, csv_form=csv_form)
-        await storage.connect(database_url or Settings().database_url, pool=IMPORT_POOL)
+        await storage.connect(database_url, pool=IMPORT_POOL)
         try:
-            pending = await storage.pending_migrations()
-            if pending:
+            if await storage.pending_migrations():
                 raise UnusableFile("the database is not migrated: run `make migrate` first")
             clock = Clock()
             await storage.synchronise_clock(clock)
@@ -245,11 +247,13 @@ def _run(
     try:
         counts = asyncio.run(connected())
     except UnusableFile as fault:
-        _stop(str(fault))
+        stop(str(fault))
     except InvalidInput as refusal:
-        _stop(refusal.rule)
+        stop(refusal.rule)
     except storage.StorageFault as fault:
-        _stop(f"{fault}; run the same command again to go on from here")
+        stop(f"{fault}; run the same command again to go on from here")
+    except (DBConnectionError, OSError, ValueError) as failure:
+        stop(f"{type(failure).__name__}: {failure}")
     _summarise(console, counts, seconds=time.monotonic() - begun, rejects_path=rejects_path)
 
 
@@ -293,8 +297,3 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as failure:
         raise UnusableFile(f"there is no time zone {name!r}") from failure
-
-
-def _stop(reason: str) -> NoReturn:
-    typer.secho(f"error: {reason}", fg="red", err=True)
-    raise typer.Exit(1)

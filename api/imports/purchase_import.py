@@ -167,7 +167,8 @@ async def _record(
             reject = Reject(outcome.refusal.code.value, _reason(outcome.refusal))
             rejects.add((row, reject) for row in staged.rows.values())
             continue
-        rejects.add(_differing(staged, outcome))
+        if outcome.differing:
+            rejects.add(_differing(staged, outcome))
         counts.imported += len(outcome.added)
         counts.known += len(outcome.known)
         counts.orders += bool(outcome.added)

@@ -112,10 +112,11 @@ class PurchaseRows:
         return None
 
     def _required(self, field: str, values: Values) -> str:
-        text = self._value(field, values)
-        if text is None:
-            raise _Refused(_MISSING[field], f"{field} is empty")
-        return text
+        for position in self._positions[field]:
+            text = values[position]
+            if text and (stripped := text.strip()):
+                return stripped
+        raise _Refused(_MISSING[field], f"{field} is empty")
 
     def _text(self, field: str, values: Values, length_max: int) -> str:
         return _sound(field, self._required(field, values), length_max)

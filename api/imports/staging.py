@@ -8,7 +8,6 @@ order first.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -150,10 +149,11 @@ def _order_of(rows: Sequence[_Row]) -> tuple[StagedOrder | None, list[tuple[int,
 
 def _numbered(rows: Sequence[_Row]) -> Iterator[tuple[_Row, str]]:
     """Each row with its line id: the file's own, or product#1, product#2, … as they come."""
-    seen: Counter[str] = Counter()
+    seen: dict[str, int] = {}
     for row in rows:
-        seen[row.product_code] += 1
-        yield row, row.line_id or f"{row.product_code}#{seen[row.product_code]}"
+        code = row.product_code
+        number = seen[code] = seen.get(code, 0) + 1
+        yield row, row.line_id or f"{code}#{number}"
 
 
 def _too_many(lines_max: int) -> Reject:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,11 +34,19 @@ _KEYS = Table(
 class Recalled:
     """What is known of a key: the stored answer, and the fields in which the input differs.
 
-    No differing field: a replay. Any: a conflict, which must be refused.
+    No differing field: a replay. Any: a conflict, which must be refused. `digests` are those of the
+    input that was answered.
     """
 
     result: Any
+    digests: Digests
     differing: tuple[str, ...]
+
+    def compared_with(self, given: Digests) -> Recalled:
+        """The same answer, compared with another input: a batch may use one key twice."""
+        names = sorted(self.digests.keys() | given.keys())
+        differing = (name for name in names if self.digests.get(name) != given.get(name))
+        return replace(self, differing=tuple(differing))
 
 
 def digests(fields: Mapping[str, object]) -> dict[str, str]:
@@ -64,7 +72,7 @@ async def recall(scope: str, inputs: Mapping[str, Digests]) -> dict[str, Recalle
         scope,
         list(inputs),
     )
-    return {row["key"]: _compared(row, inputs[row["key"]]) for row in rows}
+    return {row["key"]: _recalled(row).compared_with(inputs[row["key"]]) for row in rows}
 
 
 async def remember(
@@ -83,12 +91,9 @@ async def remember(
     )
 
 
-def _compared(row: Mapping[str, Any], given: Digests) -> Recalled:
-    stored = orjson.loads(row["digests"])
-    names = sorted(stored.keys() | given.keys())
+def _recalled(row: Mapping[str, Any]) -> Recalled:
     return Recalled(
-        result=orjson.loads(row["result"]),
-        differing=tuple(name for name in names if stored.get(name) != given.get(name)),
+        result=orjson.loads(row["result"]), digests=orjson.loads(row["digests"]), differing=()
     )
 
 

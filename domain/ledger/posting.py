@@ -160,7 +160,8 @@ def _replay(
         differing = tuple(n for n in sorted(digests) if digests[n] != first_digests.get(n))
         facts = _facts(posted)
     else:
-        differing, facts = earlier[key].differing, earlier[key].result
+        recalled = earlier[key].compared_with(digests)
+        differing, facts = recalled.differing, recalled.result
     if differing:
         raise IdempotencyConflict(key=key.key, differing=differing)
     return _posted(facts)

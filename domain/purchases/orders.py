@@ -104,8 +104,9 @@ def order_digests(order: Order, *, currency: str) -> dict[str, str]:
 
 def _member_content(member: MemberRef) -> list[object]:
     """How the member is named; two ways to name one member count as different."""
-    named = _member_fields(type(member))
-    return [type(member).__name__, *(_plain(getattr(member, name)) for name in named)]
+    kind: type = type(member)
+    named = _member_fields(kind)
+    return [kind.__name__, *(_plain(getattr(member, name)) for name in named)]
 
 
 @cache

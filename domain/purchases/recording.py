@@ -124,7 +124,7 @@ async def triage(
         if earlier is None:
             unknown.append(candidate)
         else:
-            known.append((candidate, earlier))
+            known.append((candidate, earlier.compared_with(candidate.digests)))
     return Triage(refused=refused, known=known, unknown=unknown)
 
 

@@ -73,9 +73,14 @@ def global_id(type_name: str, key: object) -> str:
     return base64.urlsafe_b64encode(f"{type_name}:{key}".encode()).rstrip(b"=").decode()
 
 
+def cursor(content: str) -> str:
+    """A cursor with this content, which is JSON: the list's tag, then the item's key."""
+    return base64.urlsafe_b64encode(content.encode()).rstrip(b"=").decode()
+
+
 def entries_cursor(seq: int) -> str:
     """The cursor of an entry of the journal."""
-    return base64.urlsafe_b64encode(f'["entries",{seq}]'.encode()).rstrip(b"=").decode()
+    return cursor(f'["entries",{seq}]')
 
 
 def plain_id(global_id: str) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from domain.storage import dialect, fetch_all
 
+Kept = dict[str, list[str]]
+"""The rows of each table, as text."""
+
 _TABLES = {
     # A partitioned table is read as a whole, not part by part.
     "postgres": "SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace"
@@ -12,7 +15,7 @@ _TABLES = {
 }
 
 
-async def everything_kept() -> dict[str, list[str]]:
+async def everything_kept() -> Kept:
     """All rows of all tables, each as text, sorted."""
     tables = [row["name"] for row in await fetch_all(_TABLES[dialect()])]
     assert len(tables) > 20, tables
@@ -22,6 +25,6 @@ async def everything_kept() -> dict[str, list[str]]:
     }
 
 
-def changed(before: dict[str, list[str]], after: dict[str, list[str]]) -> set[str]:
+def changed(before: Kept, after: Kept) -> set[str]:
     """The tables in which something changed."""
     return {table for table in before if before[table] != after[table]}

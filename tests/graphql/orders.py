@@ -10,15 +10,14 @@ from tests.graphql.gateway import Gateway
 OrderFields = dict[str, Any]
 
 
-def line(
-    product: str, amount: int, *, quantity: int = 1, line_id: str | None = None
-) -> OrderFields:
-    """One line; its id is its product's unless it is given."""
+def line(product: str, amount: int, **changes: Any) -> OrderFields:
+    """One line of one piece, with its product's code for an id; with what is changed."""
     return {
-        "lineId": line_id or product,
+        "lineId": product,
         "productCode": product,
-        "quantity": quantity,
+        "quantity": 1,
         "amount": amount,
+        **changes,
     }
 
 

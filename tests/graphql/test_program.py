@@ -44,7 +44,8 @@ async def test_a_gateway_on_which_nothing_was_set_up_answers_all_the_same(
         "currency": "CNY",
     }
     session = await fresh_gateway.sign_in()
-    query = "{ me { tier { since } points { available } recommendations(surface: HOME) { items { rank } } } }"
+    query = """{ me {
+        tier { since } points { available } recommendations(surface: HOME) { items { rank } } } }"""
     response = await fresh_gateway.ask(query, token=session.access_token)
     assert response.json() == {
         "data": {"me": {"tier": None, "points": {"available": 0}, "recommendations": {"items": []}}}

@@ -1,0 +1,1 @@
+"""The ledger: its pure rules, postings, reading and verification on both databases."""

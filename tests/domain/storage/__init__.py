@@ -1,0 +1,1 @@
+"""Storage: statements, types, transactions, waits and connections, on both databases."""

@@ -1,0 +1,1 @@
+"""Tests of importing files, through the commands and below them."""

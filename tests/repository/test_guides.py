@@ -1,0 +1,174 @@
+"""What the documents name is real: commands, targets, settings, links, codes, GraphQL, files."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer.main
+from graphql import build_schema, parse, validate
+
+from api.cli.__main__ import app
+from api.imports.rejects import RejectCode
+from domain.errors import ErrorCode
+from schema.faults import FaultCode
+from tests.repository.guides import (
+    Guide,
+    broken_links,
+    commands,
+    make_targets,
+    read_guides,
+    settings_with_defaults,
+    variables,
+)
+from tests.repository.test_commands import phony_targets
+from tests.repository.tree import ROOT
+
+GUIDES = {guide.name: guide for guide in read_guides()}
+COMMANDS = {
+    name: {option for parameter in command.params for option in parameter.opts}
+    | {option for parameter in command.params for option in parameter.secondary_opts}
+    for name, command in typer.main.get_group(app).commands.items()
+}
+SETTINGS = settings_with_defaults()
+OF_TESTS = {
+    "TEST_DATABASE_URL",
+    "TEST_REDIS_URL",
+    *re.findall(r"JIFEN_[A-Z_]+", (ROOT / ".ci" / "run").read_text()),
+}
+
+
+@pytest.fixture(params=GUIDES)
+def guide(request: pytest.FixtureRequest) -> Guide:
+    return GUIDES[request.param]
+
+
+def test_links_lead_somewhere(guide: Guide) -> None:
+    assert list(broken_links(guide)) == []
+
+
+def test_make_targets_exist(guide: Guide) -> None:
+    assert make_targets(guide) <= phony_targets()
+
+
+def test_commands_and_their_options_exist(guide: Guide) -> None:
+    for name, options in commands(guide):
+        assert name in COMMANDS
+        assert options <= COMMANDS[name] | {"--help"}, name
+
+
+def test_settings_exist(guide: Guide) -> None:
+    prefixed = {f"JIFEN_{name}" for name in SETTINGS if not name.startswith("JIFEN_")}
+    assert variables(guide) <= SETTINGS.keys() | prefixed | OF_TESTS
+
+
+def test_graphql_fits_the_schema(guide: Guide) -> None:
+    schema = build_schema((ROOT / "schema" / "schema.graphql").read_text())
+    for document in guide.blocks("graphql"):
+        assert validate(schema, parse(document)) == []
+
+
+def test_json_is_json(guide: Guide) -> None:
+    for document in guide.blocks("json"):
+        json.loads(document)
+
+
+def test_codes_are_answered_by_something(guide: Guide) -> None:
+    named = {piece for piece in guide.inline() if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", piece)}
+    assert named - variables(guide) <= {*ErrorCode, *FaultCode, *RejectCode}
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    rows = re.findall(
+        r"^\| `([A-Z_]+)` \| (.+?) \| .+ \|$", GUIDES["docs/operations.md"].text, re.MULTILINE
+    )
+    documented = dict(rows)
+    assert len(rows) == len(documented)
+    assert documented.keys() == SETTINGS.keys()
+    told_in_words = {
+        name: default for name, default in documented.items() if not default.startswith("`")
+    }
+    assert told_in_words == {
+        "JIFEN_WECHAT_APPS": "the demo's app",
+        "JIFEN_WECHAT_BASE_URL": "empty",
+    }
+    for name in documented.keys() - told_in_words.keys():
+        assert documented[name] == f"`{SETTINGS[name]}`", name
+
+
+def test_every_command_is_documented() -> None:
+    page = GUIDES["docs/operations.md"].text
+    cells = re.findall(r"^\| ((?:`[a-z-]+`(?:, )?)+) \|", page, re.MULTILINE)
+    assert sorted(re.findall(r"`([a-z-]+)`", " ".join(cells))) == sorted(COMMANDS)
+
+
+def test_every_reason_to_reject_a_row_is_documented() -> None:
+    assert set(RejectCode) <= set(GUIDES["docs/shops.md"].inline())
+
+
+def test_the_architecture_page_draws_the_ladder_that_is_enforced() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    [ladder] = [one for one in contracts["contracts"] if one.get("containers") == ["domain"]]
+    drawn = [block.splitlines() for block in GUIDES["docs/ARCHITECTURE.md"].blocks()]
+    assert ladder["layers"] in drawn
+
+
+def files_named(guide: Guide) -> list[tuple[str, str]]:
+    """Python files in its code, each with the name after the colon, if any."""
+    pattern = re.compile(r"([\w/]+\.py)(?::(\w+))?")
+    found = (pattern.fullmatch(piece) for piece in guide.inline())
+    return [(match[1], match[2] or "") for match in found if match]
+
+
+@pytest.mark.parametrize("name_of_guide", [name for name in GUIDES if "/decisions/" not in name])
+def test_files_and_functions_that_are_named_exist(name_of_guide: str) -> None:
+    """A decision is left out: it is never rewritten, and tells of what was then."""
+    guide = GUIDES[name_of_guide]
+    for name, function in files_named(guide):
+        inside = [ROOT / name] if "/" in name else list(ROOT.glob(f"[a-z]*/**/{name}"))
+        found = [path for path in [*inside, ROOT / name] if path.is_file()]
+        assert found, f"{guide.name}: {name}"
+        if function:
+            texts = "\n".join(path.read_text() for path in found)
+            assert re.search(rf"\b(def|class) {function}\b", texts), f"{name}:{function}"
+
+
+def test_both_halves_of_the_readme_show_the_same_commands() -> None:
+    english, chinese = GUIDES["README.md"].text.split("\n# 中文\n")
+    languages = ("sh", "json", "text")
+    shown = Guide(name="English", text=english).blocks(*languages)
+    assert shown == Guide(name="中文", text=chinese).blocks(*languages)
+    assert len(shown) == 7
+
+
+def test_the_quick_start_is_what_make_run_prints() -> None:
+    from api.demo.announcement import _HOME, _SIGN_IN
+
+    texts = {
+        "fake": "http://127.0.0.1:8001",
+        "graphql": "http://127.0.0.1:8000/graphql",
+        "app": "wxjifendemo0000001",
+    }
+    blocks = GUIDES["README.md"].blocks("sh")
+    for printed in (_SIGN_IN, _HOME):
+        assert printed.format(**texts) + "\n" in blocks
+
+
+def test_what_does_not_exist_is_found(tmp_path: Path) -> None:
+    text = (
+        "# A page\n[gone](gone.md) [nowhere](#nowhere) [here](#a-page) `make sense` "
+        "`python -m api.cli dance --fast` `JIFEN_SHOE_SIZE`\n"
+        "```sh\nPORT=1 make haste\npython -m api.cli issue-token x \\\n  --minutes 5\n```\n"
+    )
+    (tmp_path / "page.md").write_text(text)
+    page = Guide(name="page.md", text=text)
+    assert list(broken_links(page, tmp_path)) == [
+        "page.md: gone.md: no such file",
+        "page.md: #nowhere: no such heading",
+    ]
+    assert make_targets(page) == {"sense", "haste"}
+    assert dict(commands(page)) == {"dance": {"--fast"}, "issue-token": {"--minutes"}}
+    assert variables(page) == {"PORT", "JIFEN_SHOE_SIZE"}

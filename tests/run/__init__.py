@@ -1,0 +1,1 @@
+"""`make run` as a developer runs it: as a process."""
