@@ -1,9 +1,15 @@
-"""The gateway as a fixture, on each database."""
+"""The gateway as a fixture, on each database.
+
+Tests share the database of their module, each with people and a shop of its own; those that change
+what everybody sees have a database of their own.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,31 +20,60 @@ from tests.closing import ClosingReport
 from tests.conftest import part_is_missing
 from tests.domain.wechat import fixtures as wechat
 from tests.domain.wechat.mini_program import MovableClock
-from tests.graphql.gateway import Gateway, Session, open_gateway, settings_for
+from tests.graphql.gateway import NOW, Gateway, Session, open_gateway, settings_for
 from tests.graphql.kept import Kept, everything_kept
 from tests.graphql.orders import order, record
-from tests.graphql.programme import set_up_programme
+from tests.graphql.programme import SHOP, open_shop, set_up_programme
 from tests.servers import PostgresDatabases, SqliteDatabases
 
 _serving_fake = wechat._serving_fake
 clock = wechat.clock
 fake = wechat.fake
 
+_TESTS = count(1)
 
-@pytest.fixture
-async def fresh_gateway(
-    database_url: str, tmp_path: Path, fake: RunningFake
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_url(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    _sqlite_databases: SqliteDatabases,
+    _postgres_databases: PostgresDatabases | str,
+    report: ClosingReport,
+) -> Iterator[str]:
+    """A database for a whole module: its tests run once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        report.parts["sqlite"] = f"{sqlite3.sqlite_version}, the library of this Python"
+        yield _sqlite_databases.fresh(tmp_path_factory.mktemp("shared"))
+    elif isinstance(_postgres_databases, str):
+        part_is_missing(report, "postgresql", _postgres_databases)
+    else:
+        with _postgres_databases.fresh() as url:
+            yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_gateway(
+    shared_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    _serving_fake: tuple[RunningFake, MovableClock],
 ) -> AsyncIterator[Gateway]:
-    """The gateway over a database in which nothing was set up yet."""
-    async with open_gateway(settings_for(database_url, tmp_path, fake), fake) as opened:
+    """The gateway for a whole module, whose tests are marked to run on the module's own loop."""
+    fake, _ = _serving_fake
+    fake.state.reset()
+    settings = settings_for(shared_url, tmp_path_factory.mktemp("keys"), fake)
+    async with open_gateway(settings, fake) as opened:
+        await set_up_programme(now=NOW)
         yield opened
 
 
-@pytest.fixture
-async def gateway(fresh_gateway: Gateway) -> Gateway:
-    """The gateway of the programme of these tests."""
-    await set_up_programme(now=fresh_gateway.clock.now())
-    return fresh_gateway
+@pytest_asyncio.fixture(loop_scope="module")
+async def gateway(shared_gateway: Gateway, fake: RunningFake) -> Gateway:
+    """The shared gateway, at NOW, with people and a shop whom no other test has met."""
+    shared_gateway.clock.moment = NOW
+    own = replace(shared_gateway, tag=f"-{next(_TESTS)}")
+    await open_shop(own.named(SHOP), now=NOW)
+    return own
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,42 +91,31 @@ class Scene:
         assert await everything_kept() == self.kept
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def scene_url(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    _sqlite_databases: SqliteDatabases,
-    _postgres_databases: PostgresDatabases | str,
-    report: ClosingReport,
-) -> Iterator[str]:
-    """A database for a whole module, on each engine."""
-    if request.param == "sqlite":
-        yield _sqlite_databases.fresh(tmp_path_factory.mktemp("scene"))
-    elif isinstance(_postgres_databases, str):
-        part_is_missing(report, "postgresql", _postgres_databases)
-    else:
-        with _postgres_databases.fresh() as url:
-            yield url
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def scene(
-    scene_url: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    _serving_fake: tuple[RunningFake, MovableClock],
-) -> AsyncIterator[Scene]:
-    """A scene for all tests of a module; they run on the module's own loop."""
-    fake, _ = _serving_fake
-    fake.state.reset()
-    settings = settings_for(scene_url, tmp_path_factory.mktemp("keys"), fake)
-    async with open_gateway(settings, fake) as gateway:
-        await set_up_programme(now=gateway.clock.now())
-        alice = await gateway.sign_in("o-alice")
-        await record(gateway, "the-first", [order("A", alice.member_id)])
-        yield Scene(
-            gateway=gateway,
-            alice=alice,
-            bob=await gateway.sign_in("o-bob"),
-            shop=await gateway.shop(),
-            kept=await everything_kept(),
-        )
+async def scene(shared_gateway: Gateway) -> Scene:
+    """A scene for all tests of a module."""
+    alice = await shared_gateway.sign_in("o-alice")
+    await record(shared_gateway, "the-first", [order("A", alice.member_id)])
+    return Scene(
+        gateway=shared_gateway,
+        alice=alice,
+        bob=await shared_gateway.sign_in("o-bob"),
+        shop=await shared_gateway.shop(),
+        kept=await everything_kept(),
+    )
+
+
+@pytest.fixture
+async def bare_gateway(
+    database_url: str, tmp_path: Path, fake: RunningFake
+) -> AsyncIterator[Gateway]:
+    """The gateway over a database of its own, in which nothing was set up."""
+    async with open_gateway(settings_for(database_url, tmp_path, fake), fake) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def own_gateway(bare_gateway: Gateway) -> Gateway:
+    """The gateway of the programme of these tests, over a database of its own."""
+    await set_up_programme(now=NOW)
+    return bare_gateway

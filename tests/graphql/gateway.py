@@ -90,13 +90,17 @@ def plain_id(global_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The gateway, as everybody around it sees it."""
+    """The gateway, as everybody around it sees it.
+
+    `tag` tells the people and the shop of one test from those of others in the same database.
+    """
 
     app: Starlette
     http: httpx.AsyncClient
     clock: StandingClock
     phone: MiniProgram
     tokens: AccessTokens
+    tag: str = ""
 
     async def ask(
         self,
@@ -127,11 +131,22 @@ class Gateway:
         (answer,) = body["data"].values()
         return answer
 
+    def named(self, name: str) -> str:
+        """What WeChat calls somebody of this test; also the code of its shop."""
+        return f"{name}{self.tag}"
+
+    async def login(
+        self, openid: str = "o-alice", *, unionid: str | None = None, app_id: str = DEMO_APP_ID
+    ) -> str:
+        """`wx.login` on the phone: a code."""
+        named = None if unionid is None else self.named(unionid)
+        return await self.phone.login(openid=self.named(openid), unionid=named, appId=app_id)
+
     async def sign_in(
         self, openid: str = "o-alice", *, unionid: str | None = None, app_id: str = DEMO_APP_ID
     ) -> Session:
-        """`wx.login` on the phone, then the mutation."""
-        code = await self.phone.login(openid=openid, unionid=unionid, appId=app_id)
+        """`wx.login`, then the mutation."""
+        code = await self.login(openid, unionid=unionid, app_id=app_id)
         return await self.exchange(code, app_id=app_id)
 
     async def exchange(self, code: str, *, app_id: str = DEMO_APP_ID) -> Session:
@@ -149,7 +164,7 @@ class Gateway:
 
     async def shop(self, *scopes: str) -> str:
         """A token of the shop: with the named scopes, else with all it holds."""
-        return await self._client(SHOP, scopes)
+        return await self._client(self.named(SHOP), scopes)
 
     async def partner(self) -> str:
         """A token of a partner who may not write purchases."""

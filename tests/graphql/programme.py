@@ -122,11 +122,17 @@ async def set_up_programme(*, now: datetime) -> None:
     await tiers.define_levels(LEVELS, perks=PERKS)
     await catalogue.upsert_products(PRODUCTS, now=now)
     await purchases.publish_rule(RULE, now=now)
-    for code, kind, scopes in (
-        (SHOP, CallerKind.SHOP, {"purchases:write", "points:hold"}),
-        (ARCADE, CallerKind.PARTNER, {"rewards:write"}),
-    ):
-        client = access.RegisterClient(code=code, name=code, kind=kind, scopes=frozenset(scopes))
-        await access.register_client(client, now=now)
+    await open_shop(SHOP, now=now)
+    arcade = access.RegisterClient(
+        code=ARCADE, name="arcade", kind=CallerKind.PARTNER, scopes=frozenset({"rewards:write"})
+    )
+    await access.register_client(arcade, now=now)
     clerk = access.RegisterStaff(login=CLERK, name="小王", roles=frozenset({"owner", "service"}))
     await access.register_staff(clerk, now=now)
+
+
+async def open_shop(code: str, *, now: datetime) -> None:
+    """Make a shop that may record purchases."""
+    scopes = frozenset({"purchases:write", "points:hold"})
+    shop = access.RegisterClient(code=code, name=code, kind=CallerKind.SHOP, scopes=scopes)
+    await access.register_client(shop, now=now)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from domain.ledger import verify_account
+from tests.graphql import conftest
 from tests.graphql.gateway import Gateway, global_id
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.orders import applied, line, order, record
+
+gateway = conftest.own_gateway
 
 NOBODY = global_id("Member", "01977c1e-0000-7000-8000-000000000000")
 LARGEST = 2**53 - 1

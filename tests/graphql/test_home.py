@@ -12,12 +12,15 @@ from domain.ledger import AfterMonths
 from domain.purchases import EarningRule, publish_rule
 from resolvers import context
 from tests.closing import ClosingReport
+from tests.graphql import conftest
 from tests.graphql.alice import a_life, alices_home, in_english, newest_event
 from tests.graphql.gateway import NOW, Gateway, Session, global_id
 from tests.graphql.kept import everything_kept
 from tests.graphql.operations import operation
 from tests.graphql.orders import applied, order, record
 from tests.graphql.programme import perk_id
+
+gateway = conftest.own_gateway
 
 STATEMENTS_MAX = 8
 

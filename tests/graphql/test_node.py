@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from domain import catalogue
 from tests.graphql.gateway import Gateway, entries_cursor, global_id
 from tests.graphql.orders import order, record
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NODE = """query($id: ID!) { node(id: $id) { __typename id
     ... on Member { nickname points { available } }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from tests.graphql import conftest
 from tests.graphql.gateway import Gateway
+
+gateway = conftest.own_gateway
 
 QUERY = "{ program { name timeZone currency } }"
 
@@ -35,18 +38,18 @@ async def test_the_programme_is_told_to_everybody(gateway: Gateway) -> None:
 
 
 async def test_a_gateway_on_which_nothing_was_set_up_answers_all_the_same(
-    fresh_gateway: Gateway,
+    bare_gateway: Gateway,
 ) -> None:
-    response = await fresh_gateway.ask(QUERY)
+    response = await bare_gateway.ask(QUERY)
     assert response.json()["data"]["program"] == {
         "name": "积分会员",
         "timeZone": "Asia/Shanghai",
         "currency": "CNY",
     }
-    session = await fresh_gateway.sign_in()
+    session = await bare_gateway.sign_in()
     query = """{ me {
         tier { since } points { available } recommendations(surface: HOME) { items { rank } } } }"""
-    response = await fresh_gateway.ask(query, token=session.access_token)
+    response = await bare_gateway.ask(query, token=session.access_token)
     assert response.json() == {
         "data": {"me": {"tier": None, "points": {"available": 0}, "recommendations": {"items": []}}}
     }

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from domain.ledger import verify_account
 from domain.storage import fetch_all
-from tests.graphql.gateway import Gateway, Session, global_id
+from tests.graphql.gateway import NOW, Gateway, Session, global_id
 from tests.graphql.kept import everything_kept
 from tests.graphql.operations import operation
 from tests.graphql.orders import OrderFields, applied, line, order, record
+from tests.graphql.programme import SHOP, open_shop
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ORDERS_MAX = 500
 
 
 async def order_id(session: Session, external_id: str) -> str:
     """The global id of a recorded purchase."""
-    rows = await fetch_all("SELECT id FROM purchase WHERE external_id = $1", external_id)
+    rows = await fetch_all(
+        "SELECT id FROM purchase WHERE member_id = $1 AND external_id = $2",
+        *(session.member, external_id),
+    )
     return global_id("Purchase", f"{session.member}:{rows[0]['id']}")
 
 
@@ -71,12 +80,14 @@ async def test_members_are_named_as_the_shop_knows_them(gateway: Gateway) -> Non
     alice = await gateway.sign_in("o-alice")
     named: dict[str, OrderFields] = {
         "by id": {"id": alice.member_id},
-        "by openid": {"wechat": {"appId": "wxjifendemo0000001", "openId": "o-alice"}},
+        "by openid": {
+            "wechat": {"appId": "wxjifendemo0000001", "openId": gateway.named("o-alice")}
+        },
     }
     nobody: dict[str, OrderFields] = {
         "an id of nobody": {"id": global_id("Member", "01977c1e-0000-7000-8000-000000000000")},
         "another app's openid": {
-            "wechat": {"appId": "wx1111111111111111", "openId": "o-alice"},
+            "wechat": {"appId": "wx1111111111111111", "openId": gateway.named("o-alice")},
         },
         "a phone": {"phone": "+8613800138000"},
         "an external reference": {"externalRef": "CRM-1"},
@@ -260,19 +271,10 @@ async def test_only_callers_with_the_scope_may_record(gateway: Gateway) -> None:
 
 async def test_two_shops_have_orders_of_their_own(gateway: Gateway) -> None:
     """The same ids from another shop are other orders and other batches."""
-    from domain import access
-    from domain.access import CallerKind
-
     alice = await gateway.sign_in()
-    scopes = frozenset({"purchases:write"})
-    other = access.RegisterClient(
-        code="other-shop", name="another", kind=CallerKind.SHOP, scopes=scopes
-    )
-    await access.register_client(other, now=gateway.clock.now())
-    token, _ = await access.issue_client_token(
-        "other-shop", tokens=gateway.tokens, now=gateway.clock.now()
-    )
-    for shop in (None, token):
-        batch = await record(gateway, "b", [order("A", alice.member_id)], token=shop)
+    other = replace(gateway, tag=f"{gateway.tag}-2")
+    await open_shop(other.named(SHOP), now=NOW)
+    for shop in (gateway, other):
+        batch = await record(shop, "b", [order("A", alice.member_id)])
         assert applied(batch) == [88]
     assert await points(gateway, alice) == 176

@@ -12,12 +12,16 @@ import jwt
 import pytest
 
 from api.fake_wechat import RunningFake
+from domain import storage
 from tests.closing import ClosingReport
 from tests.conftest import part_is_missing
+from tests.graphql import conftest
 from tests.graphql.gateway import NOW, Gateway, open_gateway, settings_for
 from tests.repository.tree import ROOT
 from tests.servers import OwnPostgres, find_binaries
 from tests.servers.apart import run_apart
+
+gateway = conftest.own_gateway
 
 
 async def test_the_schema_is_served_as_it_is_kept(gateway: Gateway) -> None:
@@ -145,8 +149,6 @@ async def test_a_database_that_goes_away_is_told_and_found_again(
 
 
 async def migrate(url: str) -> None:
-    from domain import storage
-
     await storage.connect(url)
     try:
         await storage.migrate()

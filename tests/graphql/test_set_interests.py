@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import everything_kept
 from tests.graphql.operations import operation
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 QUERY = "{ me { version interests { theme { code name } source weight } } }"
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import everything_kept
 from tests.graphql.operations import operation
 from tests.graphql.test_refresh_session import me, refresh, refused
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 REVOKED = ("UNAUTHENTICATED", "revoked")
 

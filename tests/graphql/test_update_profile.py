@@ -8,6 +8,9 @@ import pytest
 
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import changed, everything_kept
+from tests.graphql.operations import operation
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WHOLE = "{ me { nickname avatarUrl birthday gender preferredChannel version } }"
 
@@ -102,8 +105,6 @@ REFUSED = {
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_what_breaks_a_rule_is_refused_by_its_field(gateway: Gateway, language: str) -> None:
-    from tests.graphql.operations import operation
-
     session = await gateway.sign_in()
     await update(gateway, session, nickname="小明")
     before = await everything_kept()

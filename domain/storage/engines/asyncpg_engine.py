@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
@@ -36,6 +37,21 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
 )
 _RETRY_READ_AFTER_S = 0.05
+
+
+def _uuid_bytes(value: UUID | str) -> bytes:
+    return (value if isinstance(value, UUID) else UUID(value)).bytes
+
+
+async def _read_plain_uuids(connection: Any) -> None:
+    """Give rows uuid.UUID: orjson refuses the driver's own subclass of it."""
+    await connection.set_type_codec(
+        "uuid",
+        schema="pg_catalog",
+        format="binary",
+        encoder=_uuid_bytes,
+        decoder=lambda raw: UUID(bytes=raw),
+    )
 
 
 def _is_read(sql: str) -> bool:
@@ -154,6 +170,10 @@ class PostgresClient(_Statements, AsyncpgDBClient):
         """Hand a connection back to its pool, cancelled or not."""
         if self._pool is not None:
             await finish(self._pool.release(connection))
+
+    @override
+    async def create_pool(self, **kwargs: Any) -> Any:
+        return await super().create_pool(init=_read_plain_uuids, **kwargs)
 
     @override
     def acquire_connection(self) -> Any:

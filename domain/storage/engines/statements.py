@@ -57,7 +57,7 @@ def note(sql: str) -> None:
 _REWRITES = re.compile(
     r"""
     (?P<literal>'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]*)  # left alone, comments too
-  | =\s*ANY\(\s*\$(?P<any>\d+)(?:::\w+\[\])?\s*\)        # = ANY($1::uuid[])
+  | \s*=\s*ANY\s*\(\s*\$(?P<any>\d+)(?:::\w+\[\])?\s*\)  # = ANY($1::uuid[])
   | \$(?P<number>\d+)                                  # $1
   | ::\s*\w+(?:\[\])?                                  # a cast
   | \bFOR\s+(?:NO\s+KEY\s+)?UPDATE(?:\s+SKIP\s+LOCKED)?  # BEGIN IMMEDIATE is the lock
@@ -70,7 +70,7 @@ def _rewrite(match: re.Match[str]) -> str:
     if literal := match["literal"]:
         return literal
     if number := match["any"]:
-        return f"IN (SELECT value FROM json_each(?{number}))"
+        return f" IN (SELECT value FROM json_each(?{number}))"
     if number := match["number"]:
         return f"?{number}"
     return ""

@@ -15,7 +15,7 @@ from domain.storage.engines.statements import for_sqlite
         ("SELECT $2, $1", "SELECT ?2, ?1"),
         ("a = ANY($1::uuid[])", "a IN (SELECT value FROM json_each(?1))"),
         ("a=any( $12 )", "a IN (SELECT value FROM json_each(?12))"),
-        ("a = ANY ($1)", "a = ANY (?1)"),
+        ("a = ANY ($1::text[])", "a IN (SELECT value FROM json_each(?1))"),
         ("SUM(points)::bigint AS points", "SUM(points) AS points"),
         ("$3::text IS NULL", "?3 IS NULL"),
         ("$1 :: text[]", "?1 "),

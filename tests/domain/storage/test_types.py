@@ -134,7 +134,8 @@ async def test_the_first_and_the_last_years_are_moments_too(moment: datetime) ->
 
 
 async def test_a_json_column_is_text_whatever_it_holds() -> None:
-    for value in (5, -(2**53), "5", "true", None, True, [], {"n": 1}):
+    values: list[Any] = [5, -(2**53), "5", "true", None, True, [], {"n": 1}]
+    for value in values:
         await execute("DELETE FROM sample")
         await SAMPLE.insert([{"id": ID, "facts": orjson.dumps(value).decode()}])
         facts = (await the_row())["facts"]

@@ -1,0 +1,1 @@
+"""Faults: cancellations, kills, servers that are down."""
