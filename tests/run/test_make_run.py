@@ -1,7 +1,7 @@
 """`make run`: everything a front-end developer needs, from one command.
 
 A process is started in a folder of its own, where it makes `var`. The first one serves the tests
-that only look; those about ends and beginnings start their own.
+that only look, and the last test, which ends it and starts it again; others start their own.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import sqlite3
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from domain import storage
@@ -25,7 +27,7 @@ from domain.ledger import verify_account
 from tests.closing import ClosingReport
 from tests.graphql.gateway import plain_id
 from tests.graphql.operations import operation
-from tests.run.running import MakeRun
+from tests.run.running import MakeRun, free_ports
 
 MEMBERS = 200
 SECOND_START_SECONDS_MAX = 3.0
@@ -34,15 +36,43 @@ SECOND_START_SECONDS_MAX = 3.0
 Start = Callable[..., MakeRun]
 
 
+# What the seeded history amounts to, whoever made it in how many attempts.
+HISTORY = """
+    SELECT i.subject, a.available, a.version, m.nickname,
+           (SELECT COUNT(*) FROM purchase p WHERE p.member_id = m.id),
+           (SELECT COUNT(*) FROM member_interest t WHERE t.member_id = m.id),
+           (SELECT level_code FROM member_level l WHERE l.member_id = m.id)
+    FROM member m
+    JOIN member_identity i ON i.member_id = m.id AND i.kind = 'wechat_openid'
+    JOIN points_account a ON a.member_id = m.id
+    ORDER BY i.subject
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """A first run that became ready after some seconds, with the history that it made."""
+
+    run: MakeRun
+    seconds: float
+    history: list[tuple[Any, ...]]
+
+
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRun]:
-    """A first run that is ready, on SQLite."""
-    running = MakeRun(tmp_path_factory.mktemp("first"))
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seeded]:
+    """A first run, on SQLite."""
+    run = MakeRun(tmp_path_factory.mktemp("first"))
     try:
-        running.until_ready()
-        yield running
+        seconds = run.until_ready()
+        yield Seeded(run=run, seconds=seconds, history=rows(run.database, HISTORY))
     finally:
-        running.close()
+        run.close()
+
+
+@pytest.fixture
+def first(seeded: Seeded) -> MakeRun:
+    """The first run, for those who only look."""
+    return seeded.run
 
 
 @pytest.fixture
@@ -112,26 +142,37 @@ def test_the_members_token_opens_a_full_home_page(first: MakeRun) -> None:
     assert len(me["recommendations"]["items"]) == 10
 
 
-def test_the_shops_token_records_purchases(first: MakeRun) -> None:
+def test_whoever_signs_in_and_buys_sees_the_points(first: MakeRun) -> None:
+    """The whole way: the fake WeChat's code, a session, a purchase by the shop, the home page."""
     demo = first.demo()
-    bought = {"lineId": "1", "productCode": "tea-01", "quantity": 1, "amount": 10_000}
+    shopper = {"appId": demo["appId"], "openid": "test-shopper"}
+    login = httpx.post(f"{demo['fakeWechatUrl']}/_fake/login", json=shopper, trust_env=False)
+    credentials = {"appId": demo["appId"], "code": login.json()["code"]}
+    signed_in = ask(demo["graphqlUrl"], operation("SignInWithWeChat"), input=credentials)
+    session = signed_in["signInWithWeChat"]["session"]
+    assert session["isNewMember"] is True
+
+    tea = {"lineId": "1", "productCode": "tea-01", "quantity": 1, "amount": 10_000}
     order = {
         "externalId": "test-order",
-        "member": {"id": demo["memberIds"][-1]},
-        "placedAt": "2026-01-01T00:00:00Z",
+        "member": {"wechat": {"appId": demo["appId"], "openId": "test-shopper"}},
+        "placedAt": (datetime.now(UTC) - timedelta(days=1)).isoformat(),
         "paid": 10_000,
-        "lines": [bought],
+        "lines": [tea],
     }
-    data = ask(
+    recorded = ask(
         demo["graphqlUrl"],
         operation("RecordPurchases"),
         demo["shopToken"],
         input={"batchId": "test-batch", "orders": [order]},
     )
-    assert data["recordPurchases"]["userErrors"] == []
-    (receipt,) = data["recordPurchases"]["batch"]["receipts"]
-    assert receipt["status"] == "APPLIED"
-    assert receipt["pointsEarned"] >= 150, "a tea earns one and a half points per yuan"
+    assert recorded["recordPurchases"]["userErrors"] == []
+    (receipt,) = recorded["recordPurchases"]["batch"]["receipts"]
+    assert (receipt["status"], receipt["pointsEarned"]) == ("APPLIED", 150)
+
+    me = ask(demo["graphqlUrl"], operation("Home"), session["accessToken"])["me"]
+    assert me["id"] == session["member"]["id"]
+    assert me["points"]["available"] == 150
 
 
 @pytest.mark.parametrize("who", ["partnerToken", "staffToken", "shopToken", "memberToken"])
@@ -163,8 +204,6 @@ def test_what_is_printed_can_be_pasted(first: MakeRun) -> None:
 
 
 def pasted(commands: str, *, cwd: Path) -> Any:
-    import orjson
-
     done = subprocess.run(["bash", "-c", commands], cwd=cwd, capture_output=True, check=True)
     return orjson.loads(done.stdout)
 
@@ -179,61 +218,32 @@ def test_the_page_for_developers_is_served(first: MakeRun) -> None:
         assert httpx.get(f"{first.url}{asset}", trust_env=False).status_code == 200, asset
 
 
-def test_a_busy_port_is_told_in_one_line(first: MakeRun, start: Start, tmp_path: Path) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        free = listener.getsockname()[1]
-        runs = {}
-        for name, ports in (("PORT", (first.port, free)), ("FAKE_WECHAT_PORT", (0, free))):
-            folder = tmp_path / name
-            folder.mkdir()
-            runs[name] = start(folder, ports=ports if ports[0] else (unused(), free))
-        for name, run in runs.items():
-            ended = run.ended()
-            port = run.port if name == "PORT" else run.fake_port
-            assert ended.status == 1
-            assert ended.errors == (
-                f"port {port} is in use; choose another: {name}={port + 100} make run\n"
-            )
-            assert ended.output == ""
-            assert not (run.folder / "var").exists(), "nothing was begun"
-
-
-def unused() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def test_interrupted_it_ends_cleanly_and_the_next_run_keeps_the_data(
-    start: Start, tmp_path: Path, report: ClosingReport
+@pytest.mark.parametrize("name", ["PORT", "FAKE_WECHAT_PORT"])
+def test_a_busy_port_is_told_in_one_line(
+    first: MakeRun, start: Start, tmp_path: Path, name: str
 ) -> None:
-    run = start(tmp_path)
-    seconds = run.until_ready()
-    report.notes.append(f"make run: {seconds:.1f} s until ready the first time")
-    before = run.demo()
-    home = ask(before["graphqlUrl"], operation("Home"), before["memberToken"])
-    assert_clean_end(run)
+    busy = first.port if name == "PORT" else first.fake_port
+    free, _ = free_ports()
+    ended = start(tmp_path, ports=(busy, free) if name == "PORT" else (free, busy)).ended()
 
-    starts = []
-    for _ in range(2):
-        run = start(tmp_path)
-        starts.append((run.until_ready(), processor_seconds(run)))
-        after = run.demo()
-        assert after["memberIds"] == before["memberIds"]
-        assert after["memberToken"] != before["memberToken"], "tokens are fresh"
-        assert ask(after["graphqlUrl"], operation("Home"), after["memberToken"]) == home
-        assert_clean_end(run)
-
-    wall, processor = (min(each) for each in zip(*starts, strict=True))
-    report.notes.append(
-        f"make run: {wall:.1f} s until ready the second time, {processor:.1f} s of them computing"
+    assert ended.status == 1
+    assert ended.errors == (
+        f"port {busy} is in use; choose another: {name}={busy + 100} make run\n"
     )
-    # Where other programs keep every processor busy, the time of ours alone is judged.
-    busy = os.getloadavg()[0] > (os.cpu_count() or 1)
-    assert (processor if busy else wall) < SECOND_START_SECONDS_MAX
+    assert ended.output == ""
+    assert not (tmp_path / "var").exists(), "nothing was begun"
+
+
+def test_a_database_that_is_not_there_is_told_in_one_line(start: Start, tmp_path: Path) -> None:
+    nobody, _ = free_ports()
+    url = f"postgres://jifen:swordfish@127.0.0.1:{nobody}/jifen"
+    ended = start(tmp_path, database_url=url).ended()
+
+    assert ended.status == 1
+    assert ended.output == ""
+    assert len(ended.errors.splitlines()) == 1, ended.errors
+    assert str(nobody) in ended.errors
+    assert "swordfish" not in ended.errors
 
 
 def processor_seconds(run: MakeRun) -> float:
@@ -259,47 +269,28 @@ def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
         return []
 
 
-# What the seeded history amounts to, whoever made it in how many attempts.
-_HISTORY = """
-    SELECT i.subject, a.available, a.version, m.nickname,
-           (SELECT COUNT(*) FROM purchase p WHERE p.member_id = m.id),
-           (SELECT COUNT(*) FROM member_interest t WHERE t.member_id = m.id),
-           (SELECT level_code FROM member_level l WHERE l.member_id = m.id)
-    FROM member m
-    JOIN member_identity i ON i.member_id = m.id AND i.kind = 'wechat_openid'
-    JOIN points_account a ON a.member_id = m.id
-    ORDER BY i.subject
-"""
-
-
-async def test_killed_while_it_seeds_it_goes_on_where_it_was(start: Start, tmp_path: Path) -> None:
-    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    for folder in (undisturbed, killed):
-        folder.mkdir()
-    reference = start(undisturbed)
-    database = killed / "var" / "jifen.db"
-
-    for started in (
+async def test_killed_while_it_seeds_it_goes_on_where_it_was(
+    seeded: Seeded, start: Start, tmp_path: Path
+) -> None:
+    for under_way in (
         "SELECT 1 FROM member LIMIT 1 OFFSET 50",
         "SELECT 1 FROM purchase LIMIT 1",
         "SELECT 1 FROM points_entry WHERE kind = 'REDEEM' LIMIT 1",
     ):
-        run = start(killed)
-        while not rows(database, started):
+        run = start(tmp_path)
+        while not rows(run.database, under_way):
             run.assert_under_way()
         run.kill()
         assert not run.demo_file.exists(), "killed too late to prove anything"
 
-    run = start(killed)
+    run = start(tmp_path)
     run.until_ready()
     assert len(run.demo()["memberIds"]) == MEMBERS
     assert_clean_end(run)
-    reference.until_ready()
-    assert_clean_end(reference)
-    expected = rows(undisturbed / "var" / "jifen.db", _HISTORY)
-    assert len(expected) == MEMBERS
-    assert rows(database, _HISTORY) == expected
-    await assert_ledgers_verify(f"sqlite://{database}")
+    history = rows(run.database, HISTORY)
+    assert len(history) == MEMBERS
+    assert history == seeded.history, "as if nothing had happened"
+    await assert_ledgers_verify(f"sqlite://{run.database}")
 
 
 async def assert_ledgers_verify(url: str) -> None:
@@ -328,3 +319,30 @@ async def test_it_runs_on_postgresql_too(start: Start, tmp_path: Path, postgres_
         "keys.json",
     ]
     await assert_ledgers_verify(postgres_url)
+
+
+def test_interrupted_it_ends_cleanly_and_the_next_run_keeps_the_data(
+    seeded: Seeded, start: Start, report: ClosingReport
+) -> None:
+    before = seeded.run.demo()
+    home = ask(before["graphqlUrl"], operation("Home"), before["memberToken"])
+    assert_clean_end(seeded.run)
+
+    starts = []
+    for _ in range(2):
+        run = start(seeded.run.folder)
+        starts.append((run.until_ready(), processor_seconds(run)))
+        after = run.demo()
+        assert after["memberIds"] == before["memberIds"]
+        assert after["memberToken"] != before["memberToken"], "tokens are fresh"
+        assert ask(after["graphqlUrl"], operation("Home"), after["memberToken"]) == home
+        assert_clean_end(run)
+
+    wall, processor = (min(each) for each in zip(*starts, strict=True))
+    report.notes.append(
+        f"make run: ready after {seeded.seconds:.1f} s the first time, {wall:.1f} s the second"
+        f" ({processor:.1f} s of them computing)"
+    )
+    # Where other programs keep every processor busy, the time of ours alone is judged.
+    busy = os.getloadavg()[0] > (os.cpu_count() or 1)
+    assert (processor if busy else wall) < SECOND_START_SECONDS_MAX

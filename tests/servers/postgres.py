@@ -130,7 +130,7 @@ class OwnPostgres:
         self.origin = binaries.origin
         self.durable = durable
         self._account = Account.choose("postgres")
-        self.folder = self._account.make_folder("postgres")
+        self.folder = self._account.make_folder("postgres", in_memory=not durable)
         self.password = secrets.token_hex(16)
         try:
             self._binaries = self._reachable(binaries)

@@ -8,6 +8,7 @@ bulk writes among them, leave every connection idle in the pool.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -262,8 +263,9 @@ class _Transaction(TransactionContextPooled):
                 await client.rollback()
         except Exception:
             # The transaction or its connection is gone already. Ending the connection makes sure
-            # that nothing of it is left open in the database.
-            client._connection.terminate()
+            # that nothing of it is left open in the database; the pool may have done so.
+            with contextlib.suppress(asyncpg.InterfaceError):
+                client._connection.terminate()
         finally:
             await client._parent.give_back(client._connection)
 
