@@ -10,13 +10,11 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from api.cli.session import read_settings, stop
+from api.cli.session import failing_in_one_line, read_settings, stop
 from api.demo.announcement import announce
 from api.demo.preparation import prepare
 from api.fake_wechat import running_fake_wechat
 from api.fake_wechat import serve as serve_fake_wechat
-from api.settings import Settings
-from domain.errors import Refusal
 
 HOST = "127.0.0.1"
 
@@ -37,7 +35,8 @@ def run() -> None:
             stop(f"port {port} is in use; choose another: {name}={port + 100} make run")
     apps = {app: secret.get_secret_value() for app, secret in settings.wechat_apps.items()}
     with running_fake_wechat(apps, port=settings.fake_wechat_port):
-        demo = asyncio.run(_prepared(settings))
+        with failing_in_one_line():
+            demo = asyncio.run(prepare(settings))
         announce(demo, settings)
         config = uvicorn.Config(
             "gateway:app", host=HOST, port=settings.port, log_config=None, access_log=False
@@ -65,10 +64,3 @@ def is_busy(port: int) -> bool:
         except OSError:
             return True
         return False
-
-
-async def _prepared(settings: Settings) -> dict[str, object]:
-    try:
-        return await prepare(settings)
-    except Refusal as refusal:
-        stop(f"the demo could not be prepared: {refusal}")

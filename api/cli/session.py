@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
 import typer
@@ -33,7 +34,8 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as invalid:
-        stop("; ".join(str(error["msg"]) for error in invalid.errors()))
+        named = ([*map(str, error["loc"]), error["msg"]] for error in invalid.errors())
+        stop("; ".join(": ".join(parts) for parts in named))
 
 
 def with_database(work: Callable[[Settings, Clock], Awaitable[T]]) -> T:
@@ -49,8 +51,15 @@ def with_database(work: Callable[[Settings, Clock], Awaitable[T]]) -> T:
         finally:
             await storage.close()
 
-    try:
+    with failing_in_one_line():
         return asyncio.run(connected())
+
+
+@contextmanager
+def failing_in_one_line() -> Iterator[None]:
+    """End the command as one line when the block is refused, or its database or files fail."""
+    try:
+        yield
     except Refusal as refusal:
         stop(f"refused: {refusal}")
     except (DBConnectionError, OSError, ValueError) as failure:

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from domain.storage import Table, fetch_all
+from domain.storage import Row, Table, fetch_all
 
 Digests = Mapping[str, str]
 
@@ -91,7 +91,7 @@ async def remember(
     )
 
 
-def _recalled(row: Mapping[str, Any]) -> Recalled:
+def _recalled(row: Row) -> Recalled:
     return Recalled(
         result=orjson.loads(row["result"]), digests=orjson.loads(row["digests"]), differing=()
     )

@@ -35,7 +35,7 @@ class PoolSettings:
     lock_timeout_ms: int = 1_000
     idle_in_transaction_timeout_ms: int = 5_000
     plan_lifetime_s: int = 300
-    """How long a plan is used before it is made anew: a bulk load outgrows plans made at its start."""
+    """How long a plan is used before it is made anew: a bulk load outgrows its first plans."""
 
 
 def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Migration(migration.Migration):
                 "table_description": "A shop or a partner platform with tokens of its own.",
             },
             columns="""
-                id UUID PRIMARY KEY,
+                id UUID NOT NULL PRIMARY KEY,
                 code TEXT NOT NULL UNIQUE CHECK (length(code) BETWEEN 1 AND 64),
                 name TEXT NOT NULL,
                 kind TEXT NOT NULL CHECK (kind IN ('shop', 'partner')),
@@ -55,7 +55,7 @@ class Migration(migration.Migration):
                 "table_description": "A person who works for the merchant.",
             },
             columns="""
-                id UUID PRIMARY KEY,
+                id UUID NOT NULL PRIMARY KEY,
                 login TEXT NOT NULL UNIQUE CHECK (length(login) BETWEEN 1 AND 64),
                 name TEXT NOT NULL,
                 roles TEXT NOT NULL,

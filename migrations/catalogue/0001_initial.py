@@ -10,14 +10,14 @@ class Migration(migration.Migration):
         Statements(
             """
             CREATE TABLE theme (
-                code TEXT PRIMARY KEY CHECK (length(code) BETWEEN 1 AND 64),
+                code TEXT NOT NULL PRIMARY KEY CHECK (length(code) BETWEEN 1 AND 64),
                 name_zh TEXT NOT NULL,
                 name_en TEXT NOT NULL
             )
             """,
             """
             CREATE TABLE product (
-                id UUID PRIMARY KEY,
+                id UUID NOT NULL PRIMARY KEY,
                 code TEXT NOT NULL UNIQUE CHECK (length(code) BETWEEN 1 AND 64),
                 title TEXT NOT NULL CHECK (length(title) BETWEEN 1 AND 256),
                 theme_code TEXT REFERENCES theme (code),

@@ -21,7 +21,7 @@ class Migration(migration.Migration):
         Statements(
             f"""
             CREATE TABLE points_account (
-                member_id UUID PRIMARY KEY,
+                member_id UUID NOT NULL PRIMARY KEY,
                 available BIGINT NOT NULL CHECK (available BETWEEN 0 AND {_MAX}),
                 pending BIGINT NOT NULL CHECK (pending BETWEEN 0 AND {_MAX}),
                 held BIGINT NOT NULL CHECK (held BETWEEN 0 AND {_MAX}),

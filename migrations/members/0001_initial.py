@@ -28,7 +28,7 @@ class Migration(migration.Migration):
                 "table_description": "One person, for life.",
             },
             columns="""
-                id UUID PRIMARY KEY,
+                id UUID NOT NULL PRIMARY KEY,
                 nickname TEXT NOT NULL CHECK (length(nickname) <= 64),
                 avatar_url TEXT CHECK (length(avatar_url) <= 2048),
                 birthday DATE,

@@ -24,7 +24,7 @@ class Migration(migration.Migration):
                 "table_description": "The programme: one row.",
             },
             columns="""
-                id SMALLINT PRIMARY KEY CHECK (id = 1),
+                id SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1),
                 name_zh TEXT NOT NULL,
                 name_en TEXT NOT NULL,
                 time_zone TEXT NOT NULL,

@@ -13,7 +13,7 @@ class Migration(migration.Migration):
             # One version of an earning rule; never changed.
             """
             CREATE TABLE earning_rule (
-                id UUID PRIMARY KEY,
+                id UUID NOT NULL PRIMARY KEY,
                 code TEXT NOT NULL CHECK (length(code) BETWEEN 1 AND 64),
                 version INTEGER NOT NULL CHECK (version > 0),
                 definition JSONB NOT NULL,

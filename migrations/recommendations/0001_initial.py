@@ -10,7 +10,7 @@ class Migration(migration.Migration):
         Statements(
             """
             CREATE TABLE popular_product (
-                rank INTEGER PRIMARY KEY CHECK (rank > 0),
+                rank INTEGER NOT NULL PRIMARY KEY CHECK (rank > 0),
                 product_code TEXT NOT NULL UNIQUE,
                 score DOUBLE PRECISION NOT NULL CHECK (score >= 0),
                 computed_at TIMESTAMPTZ NOT NULL

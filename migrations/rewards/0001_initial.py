@@ -32,7 +32,7 @@ class Migration(migration.Migration):
                 "table_description": "What points buy.",
             },
             columns="""
-                id UUID PRIMARY KEY,
+                id UUID NOT NULL PRIMARY KEY,
                 code TEXT NOT NULL UNIQUE CHECK (length(code) BETWEEN 1 AND 64),
                 title_zh TEXT NOT NULL,
                 title_en TEXT NOT NULL,

@@ -25,7 +25,7 @@ class Migration(migration.Migration):
                 "table_description": "A level of the programme; rank 0 is where everyone begins.",
             },
             columns="""
-                code TEXT PRIMARY KEY CHECK (length(code) BETWEEN 1 AND 32),
+                code TEXT NOT NULL PRIMARY KEY CHECK (length(code) BETWEEN 1 AND 32),
                 rank INTEGER NOT NULL UNIQUE CHECK (rank >= 0),
                 name_zh TEXT NOT NULL,
                 name_en TEXT NOT NULL,
@@ -56,7 +56,7 @@ class Migration(migration.Migration):
                 "table_description": "What a level gives.",
             },
             columns="""
-                id UUID PRIMARY KEY,
+                id UUID NOT NULL PRIMARY KEY,
                 level_code TEXT NOT NULL REFERENCES level (code),
                 code TEXT NOT NULL CHECK (length(code) BETWEEN 1 AND 32),
                 position INTEGER NOT NULL CHECK (position >= 0),
@@ -78,7 +78,7 @@ class Migration(migration.Migration):
         Statements(
             """
             CREATE TABLE member_level (
-                member_id UUID PRIMARY KEY,
+                member_id UUID NOT NULL PRIMARY KEY,
                 level_code TEXT NOT NULL REFERENCES level (code),
                 since TIMESTAMPTZ NOT NULL,
                 keep_until TIMESTAMPTZ NOT NULL,

@@ -6,9 +6,10 @@ import copy
 from typing import Any
 
 from domain import catalogue, recommendations, storage
+from domain.catalogue import CatalogueItem
 from tests.graphql.gateway import NOW, Gateway, Session, entries_cursor, global_id
 from tests.graphql.orders import applied, line, order, record
-from tests.graphql.programme import perk_id
+from tests.graphql.programme import PRODUCTS, perk_id
 
 
 async def a_life(gateway: Gateway) -> Session:
@@ -58,45 +59,8 @@ async def a_life(gateway: Gateway) -> Session:
     return session
 
 
-def _entry(member: Session, seq: int, name: str, **facts: Any) -> dict[str, Any]:
-    return {
-        "cursor": entries_cursor(seq),
-        "node": {
-            "id": global_id("LedgerEntry", f"{member.member}:{seq}"),
-            "kind": "EARN",
-            "reason": None,
-            "source": {"kind": "purchase", "reference": name},
-            **facts,
-        },
-    }
-
-
-def _shown(rank: int, score: float, product: dict[str, Any], fen: int | None) -> dict[str, Any]:
-    price = None if fen is None else {"amount": fen, "currency": "CNY"}
-    return {
-        "rank": rank,
-        "score": score,
-        "shelf": "POPULAR",
-        "product": {**product, "price": price},
-        "reasons": [],
-    }
-
-
-async def newest_event(member: Session) -> str:
-    row = await storage.fetch_one(
-        "SELECT MAX(id) AS newest FROM outbox WHERE member_id = $1", member.member
-    )
-    assert row is not None
-    return str(row["newest"])
-
-
 async def alices_home(alice: Session) -> dict[str, Any]:
     """All that the home page must say of that life."""
-    products = await catalogue.products_by_code(["tea", "cup", "bag"])
-    ids = {code: global_id("Product", product.id) for code, product in products.items()}
-    tea = {"code": "tea", "name": "茶饮"}
-    ware = {"code": "home", "name": "家居"}
-    picture = "https://img.jifen.example/tea.png"
     return {
         "program": {"name": "茶语会员", "timeZone": "Asia/Shanghai", "currency": "CNY"},
         "me": {
@@ -105,47 +69,7 @@ async def alices_home(alice: Session) -> dict[str, Any]:
             "nickname": "小明 🍵",
             "avatarUrl": "https://img.jifen.example/alice.png",
             "unreadCount": 1,
-            "tier": {
-                "level": {"code": "silver", "name": "白银会员", "rank": 1, "threshold": 1_000},
-                "since": "2026-03-01T12:00:00Z",
-                # Through 1 March 2027 in Shanghai.
-                "keepUntil": "2027-03-01T16:00:00Z",
-                "progress": {
-                    "qualifyingPoints": 1_477,
-                    "nextLevel": {"code": "gold", "name": "黄金会员"},
-                    "pointsToNext": 1_523,
-                    # The day on which silver was reached does not count towards keeping it.
-                    "pointsToKeep": 1_000,
-                    "windowEndsAt": "2027-03-01T16:00:00Z",
-                    "criteria": [
-                        {"kind": "QUALIFYING_POINTS", "current": 1_477, "required": 3_000}
-                    ],
-                },
-                "perks": [
-                    {
-                        "id": global_id("Perk", perk_id("silver", "discount")),
-                        "code": "discount",
-                        "title": "会员折扣",
-                        "description": "全场 98 折",
-                        "kind": "DISCOUNT",
-                        "value": "0.98",
-                        "quota": None,
-                        "remaining": None,
-                        "resetsAt": None,
-                    },
-                    {
-                        "id": global_id("Perk", perk_id("silver", "shipping")),
-                        "code": "shipping",
-                        "title": "包邮",
-                        "description": "满 59 元",
-                        "kind": "FREE_SHIPPING",
-                        "value": "59",
-                        "quota": 4,
-                        "remaining": 4,
-                        "resetsAt": "2026-03-31T16:00:00Z",
-                    },
-                ],
-            },
+            "tier": _tier(),
             "points": {
                 "available": 1_477,
                 "pending": 0,
@@ -155,73 +79,115 @@ async def alices_home(alice: Session) -> dict[str, Any]:
             },
             "ledger": {
                 "edges": [
-                    _entry(
-                        alice,
-                        4,
-                        "D",
-                        amount=379,
-                        balanceAfter=1_477,
-                        occurredAt="2026-03-01T11:00:00Z",
-                    ),
-                    _entry(
-                        alice,
-                        3,
-                        "C",
-                        amount=452,
-                        balanceAfter=1_098,
-                        occurredAt="2026-02-28T01:15:00.250000Z",
-                    ),
-                    _entry(
-                        alice,
-                        2,
-                        "B",
-                        amount=558,
-                        balanceAfter=646,
-                        occurredAt="2025-11-20T04:30:00Z",
-                    ),
-                    _entry(
-                        alice,
-                        1,
-                        "A",
-                        amount=88,
-                        balanceAfter=88,
-                        occurredAt="2025-03-10T02:00:00Z",
-                    ),
+                    _entry(alice, 4, "D", 379, 1_477, "2026-03-01T11:00:00Z"),
+                    _entry(alice, 3, "C", 452, 1_098, "2026-02-28T01:15:00.250000Z"),
+                    _entry(alice, 2, "B", 558, 646, "2025-11-20T04:30:00Z"),
+                    _entry(alice, 1, "A", 88, 88, "2025-03-10T02:00:00Z"),
                 ],
                 "pageInfo": {"hasNextPage": False, "endCursor": entries_cursor(1)},
             },
             "coupons": {"nodes": []},
-            "recommendations": {
-                "personalized": False,
-                # Shares of the eight lines; the eighth names no product of the catalogue.
-                "items": [
-                    _shown(
-                        1,
-                        0.375,
-                        {"id": ids["cup"], "title": "青瓷茶杯", "imageUrl": None, "theme": ware},
-                        8_800,
-                    ),
-                    _shown(
-                        2,
-                        0.375,
-                        {
-                            "id": ids["tea"],
-                            "title": "西湖龙井 100g",
-                            "imageUrl": picture,
-                            "theme": tea,
-                        },
-                        16_800,
-                    ),
-                    _shown(
-                        3,
-                        0.125,
-                        {"id": ids["bag"], "title": "礼品袋", "imageUrl": None, "theme": None},
-                        None,
-                    ),
-                ],
-            },
+            "recommendations": await _recommendations(),
         },
     }
+
+
+def _tier() -> dict[str, Any]:
+    return {
+        "level": {"code": "silver", "name": "白银会员", "rank": 1, "threshold": 1_000},
+        "since": "2026-03-01T12:00:00Z",
+        # Through 1 March 2027 in Shanghai.
+        "keepUntil": "2027-03-01T16:00:00Z",
+        "progress": {
+            "qualifyingPoints": 1_477,
+            "nextLevel": {"code": "gold", "name": "黄金会员"},
+            "pointsToNext": 1_523,
+            # The day on which silver was reached does not count towards keeping it.
+            "pointsToKeep": 1_000,
+            "windowEndsAt": "2027-03-01T16:00:00Z",
+            "criteria": [{"kind": "QUALIFYING_POINTS", "current": 1_477, "required": 3_000}],
+        },
+        "perks": [
+            {
+                "id": global_id("Perk", perk_id("silver", "discount")),
+                "code": "discount",
+                "title": "会员折扣",
+                "description": "全场 98 折",
+                "kind": "DISCOUNT",
+                "value": "0.98",
+                "quota": None,
+                "remaining": None,
+                "resetsAt": None,
+            },
+            {
+                "id": global_id("Perk", perk_id("silver", "shipping")),
+                "code": "shipping",
+                "title": "包邮",
+                "description": "满 59 元",
+                "kind": "FREE_SHIPPING",
+                "value": "59",
+                "quota": 4,
+                "remaining": 4,
+                "resetsAt": "2026-03-31T16:00:00Z",
+            },
+        ],
+    }
+
+
+def _entry(
+    alice: Session, seq: int, order_id: str, amount: int, balance_after: int, occurred_at: str
+) -> dict[str, Any]:
+    return {
+        "cursor": entries_cursor(seq),
+        "node": {
+            "id": global_id("LedgerEntry", f"{alice.member}:{seq}"),
+            "kind": "EARN",
+            "amount": amount,
+            "balanceAfter": balance_after,
+            "reason": None,
+            "occurredAt": occurred_at,
+            "source": {"kind": "purchase", "reference": order_id},
+        },
+    }
+
+
+async def _recommendations() -> dict[str, Any]:
+    """Shares of the eight lines; the eighth names no product of the catalogue."""
+    tea, cup, bag = (item for item in PRODUCTS if item.code in {"tea", "cup", "bag"})
+    return {
+        "personalized": False,
+        "items": [
+            await _shown(1, cup, 0.375),
+            await _shown(2, tea, 0.375),
+            await _shown(3, bag, 0.125),
+        ],
+    }
+
+
+async def _shown(rank: int, item: CatalogueItem, share: float) -> dict[str, Any]:
+    product = (await catalogue.products_by_code([item.code]))[item.code]
+    return {
+        "rank": rank,
+        "score": share,
+        "shelf": "POPULAR",
+        "product": {
+            "id": global_id("Product", product.id),
+            "title": item.title,
+            "imageUrl": item.image_url,
+            "theme": item.theme and {"code": item.theme.code, "name": item.theme.name_zh},
+            "price": item.price_fen and {"amount": item.price_fen, "currency": "CNY"},
+        },
+        "reasons": [],
+    }
+
+
+async def newest_event(member: Session) -> str:
+    """The newest event about the member, by which a client sees that something changed."""
+    row = await storage.fetch_one(
+        "SELECT MAX(id) AS newest FROM outbox WHERE member_id = $1", member.member
+    )
+    assert row is not None
+    return str(row["newest"])
 
 
 def in_english(chinese: dict[str, Any]) -> dict[str, Any]:

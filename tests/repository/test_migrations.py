@@ -1,10 +1,73 @@
-"""Migrations, models and databases agree."""
+"""Migrations are applied once, whole or not at all, and agree with the models."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import orjson
 import pytest
+from tortoise.exceptions import IntegrityError
 
 from domain import storage
+from domain.ledger import post, verify_account
+from domain.storage.contexts import CONTEXTS
+from tests.domain.ledger.commands import ALICE, NOW, earn, redeem
+from tests.domain.storage.connected import connected
+from tests.repository.tree import ROOT
+from tests.servers import PostgresDatabases
+
+ALL = sorted(f"{context}.0001_initial" for context in CONTEXTS)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database: nothing is migrated."""
+    if request.param == "sqlite":
+        yield f"sqlite://{tmp_path / 'empty.db'}"
+        return
+    # A migrated copy shows the server; the empty database stands beside it.
+    copy: str = request.getfixturevalue("postgres_url")
+    server = request.getfixturevalue("_postgres_databases")
+    assert isinstance(server, PostgresDatabases)
+    name = f"{copy.rpartition('/')[2]}_empty"
+    server._server.run(f"CREATE DATABASE {name}")
+    yield server._server.url(name)
+    server._server.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextlib.asynccontextmanager
+async def migrating(url: str, *arguments: str) -> AsyncIterator[Process]:
+    """A process that is connected and waits for the word to migrate."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.repository.migrating", url, *arguments),
+        cwd=ROOT,
+        stdin=PIPE,
+        stdout=PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def tables_of(url: str) -> list[str]:
+    async with connected(url):
+        names = {
+            "postgres": "SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p', 'v')"
+            " AND relnamespace = 'public'::regnamespace ORDER BY 1",
+            "sqlite": "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1",
+        }[storage.dialect()]
+        return [row["name"] for row in await storage.fetch_all(names)]
 
 
 @pytest.mark.usefixtures("database")
@@ -16,3 +79,85 @@ async def test_models_and_migrations_do_not_drift_apart() -> None:
 async def test_a_migrated_database_lacks_nothing_and_migrating_again_does_nothing() -> None:
     assert await storage.pending_migrations() == []
     assert await storage.migrate() == []
+
+
+async def test_an_empty_database_lacks_every_migration(empty_url: str) -> None:
+    async with connected(empty_url):
+        assert sorted(await storage.pending_migrations()) == ALL
+    assert await tables_of(empty_url) == []
+
+
+async def test_of_two_processes_that_migrate_at_once_one_applies_all(empty_url: str) -> None:
+    async with migrating(empty_url) as one, migrating(empty_url) as two:
+        answers = await asyncio.gather(one.communicate(b"go\n"), two.communicate(b"go\n"))
+    applied = sorted((orjson.loads(output) for output, _ in answers), key=len)
+    assert (one.returncode, two.returncode) == (0, 0)
+    assert applied[0] == []
+    assert sorted(applied[1]) == ALL
+    async with connected(empty_url):
+        assert await storage.pending_migrations() == []
+
+
+async def test_a_migration_killed_half_way_leaves_nothing_and_runs_again(empty_url: str) -> None:
+    async with migrating(empty_url, "30") as killed:
+        output, _ = await killed.communicate(b"go\n")
+    assert killed.returncode == -signal.SIGKILL
+    assert output == b""
+    assert await tables_of(empty_url) == []
+    async with connected(empty_url):
+        assert sorted(await storage.migrate()) == ALL
+        assert await storage.migrate() == []
+
+
+# What no journal lets happen to it, also not by way of another statement.
+_CHANGES = {
+    "postgres": [
+        "UPDATE {table} SET member_id = member_id",
+        "DELETE FROM {table}",
+        "TRUNCATE {table}",
+        "INSERT INTO {table} SELECT * FROM {table} ON CONFLICT ({key}) DO UPDATE "
+        "SET member_id = excluded.member_id",
+    ],
+    "sqlite": [
+        "UPDATE {table} SET member_id = member_id",
+        "DELETE FROM {table}",
+        "INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
+        "INSERT INTO {table} SELECT * FROM {table} WHERE TRUE ON CONFLICT ({key}) DO UPDATE "
+        "SET member_id = excluded.member_id",
+    ],
+}
+_JOURNALS = {
+    "points_entry": "member_id, seq",
+    "points_draw": "member_id, entry_seq, lot_seq",
+    "level_change": "member_id, seq",
+}
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_journal_refuses_every_change() -> None:
+    await post([earn(100), redeem(30)], now=NOW)
+    await storage.execute(
+        "INSERT INTO level_change VALUES ($1, 1, NULL, 'gold', 'QUALIFIED', 100, 'purchase', $2)",
+        ALICE,
+        NOW,
+    )
+    before = {table: await rows_of(table) for table in _JOURNALS}
+    for table, key in _JOURNALS.items():
+        for change in _CHANGES[storage.dialect()]:
+            with pytest.raises(IntegrityError, match=rf"{table}(_p\d)? is append-only"):
+                await storage.execute(change.format(table=table, key=key))
+    assert {table: await rows_of(table) for table in _JOURNALS} == before
+    assert [len(rows) for rows in before.values()] == [2, 1, 1]
+    assert await verify_account(ALICE) == []
+
+
+async def rows_of(table: str) -> list[str]:
+    return sorted(str(dict(row)) for row in await storage.fetch_all(f"SELECT * FROM {table}"))
+
+
+async def test_no_partition_of_a_journal_is_emptied_or_changed(postgres_url: str) -> None:
+    async with connected(postgres_url):
+        for table in ("points_entry", "points_draw"):
+            for part in range(8):
+                with pytest.raises(IntegrityError, match=f"{table}_p{part} is append-only"):
+                    await storage.execute(f"TRUNCATE {table}_p{part}")

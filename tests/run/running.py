@@ -39,17 +39,20 @@ class Ended:
 
 
 class MakeRun:
-    """What `make run` starts. Its data is in `var` of the folder, as in a checkout."""
+    """What `make run` starts, told more by the environment.
+
+    Its data is in `var` of the folder, as in a checkout.
+    """
 
     def __init__(
-        self, folder: Path, *, database_url: str | None = None, ports: tuple[int, int] | None = None
+        self, folder: Path, *, ports: tuple[int, int] | None = None, **environment: str
     ) -> None:
         self.folder = folder
         self.port, self.fake_port = ports or free_ports()
         self.url = f"http://127.0.0.1:{self.port}"
         self.fake_url = f"http://127.0.0.1:{self.fake_port}"
         self._output, self._errors = folder / "output", folder / "errors"
-        environment = {
+        own = {
             "PATH": os.environ.get("PATH", os.defpath),
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
@@ -58,14 +61,12 @@ class MakeRun:
             "COLUMNS": "200",
             "LC_ALL": "C.UTF-8",
         }
-        if database_url is not None:
-            environment["DATABASE_URL"] = database_url
         self._started = time.monotonic()
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "api.cli", "run"],
                 cwd=folder,
-                env=environment,
+                env=own | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,

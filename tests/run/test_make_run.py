@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import orjson
 import pytest
 
@@ -116,6 +117,9 @@ def test_the_demo_file_is_whole_and_private(first: MakeRun) -> None:
     assert demo["appId"] == "wxjifendemo0000001"
     assert len(set(demo["memberIds"])) == MEMBERS
     assert all(plain_id(one).startswith("Member:") for one in demo["memberIds"])
+    for name in ("memberToken", "partnerToken", "shopToken", "staffToken"):
+        claims = jwt.decode(demo[name], options={"verify_signature": False})
+        assert 86_399 <= claims["exp"] - claims["iat"] <= 86_400, "tokens live a day"
     for secret in (first.demo_file, first.folder / "var" / "keys.json"):
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     assert list(first.demo_file.parent.glob(".demo.json*")) == [], "no half-written file is left"
@@ -234,16 +238,33 @@ def test_a_busy_port_is_told_in_one_line(
     assert not (tmp_path / "var").exists(), "nothing was begun"
 
 
-def test_a_database_that_is_not_there_is_told_in_one_line(start: Start, tmp_path: Path) -> None:
-    nobody, _ = free_ports()
-    url = f"postgres://jifen:swordfish@127.0.0.1:{nobody}/jifen"
-    ended = start(tmp_path, database_url=url).ended()
+# What the environment says, and what the one line must say of it.
+WRONG = {
+    "a port beyond all": ({"PORT": "99999"}, "PORT: "),
+    "a port that is no number": ({"FAKE_WECHAT_PORT": "http"}, "FAKE_WECHAT_PORT: "),
+    "a database of another kind": ({"DATABASE_URL": "mysql://db/jifen"}, "not 'mysql'"),
+    "a database that is not there": (
+        {"DATABASE_URL": "postgres://jifen:swordfish@127.0.0.1:1/jifen"},
+        "'127.0.0.1', 1",
+    ),
+    "several workers without Redis": ({"JIFEN_WORKERS": "2"}, "set REDIS_URL"),
+    "production": ({"JIFEN_ENVIRONMENT": "production"}, "in production JIFEN_KEY_SET_PATH must be"),
+}
 
-    assert ended.status == 1
-    assert ended.output == ""
-    assert len(ended.errors.splitlines()) == 1, ended.errors
-    assert str(nobody) in ended.errors
-    assert "swordfish" not in ended.errors
+
+def test_what_is_wrong_with_the_environment_is_told_in_one_line(
+    start: Start, tmp_path: Path
+) -> None:
+    runs = {}
+    for what, (environment, _) in WRONG.items():
+        (tmp_path / what).mkdir()
+        runs[what] = start(tmp_path / what, **environment)
+    for what, (_, expected) in WRONG.items():
+        ended = runs[what].ended()
+        assert (ended.status, ended.output) == (1, ""), what
+        assert len(ended.errors.splitlines()) == 1, ended.errors
+        assert expected in ended.errors
+        assert "swordfish" not in ended.errors
 
 
 def processor_seconds(run: MakeRun) -> float:
@@ -305,7 +326,7 @@ async def assert_ledgers_verify(url: str) -> None:
 
 
 async def test_it_runs_on_postgresql_too(start: Start, tmp_path: Path, postgres_url: str) -> None:
-    run = start(tmp_path, database_url=postgres_url)
+    run = start(tmp_path, DATABASE_URL=postgres_url)
     run.until_ready()
     demo = run.demo()
     page = ask(demo["graphqlUrl"], operation("Home"), demo["memberToken"])

@@ -36,6 +36,7 @@ _LOST = (
     asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InvalidAuthorizationSpecificationError,
 )
 _RETRY_READ_AFTER_S = 0.05
 
@@ -67,7 +68,7 @@ class _Statements:
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return await super()._translate_exceptions(func, *args, **kwargs)  # type: ignore[misc]
-        except asyncpg.QueryCanceledError:
+        except (asyncpg.QueryCanceledError, DBConnectionError):
             raise
         except _LOST as lost:
             raise DBConnectionError(f"the database connection was lost: {lost!r}") from lost

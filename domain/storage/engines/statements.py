@@ -7,14 +7,26 @@ SQLite spells otherwise; everything else that a statement uses must be common to
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Protocol
 
-Row = Mapping[str, Any]
-"""One row: `row["column"]`. UUID, aware UTC datetime, date, bool, int, str and bytes, on both."""
+
+class Row(Protocol):
+    """One row: `row["column"]`. UUID, aware UTC datetime, date, bool, int, str and bytes, on both.
+
+    asyncpg's and sqlite3's own rows, as they come; `dict(row)` and `{**row}` copy one.
+    """
+
+    def __getitem__(self, column: str, /) -> Any:
+        """The value of the column."""
+        ...
+
+    def keys(self) -> Any:
+        """The names of the columns."""
+        ...
 
 
 class StatementClient(Protocol):

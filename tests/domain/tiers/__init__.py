@@ -1,0 +1,1 @@
+"""Levels: the ladder decided purely, qualifying and standing on both databases."""
