@@ -1,8 +1,8 @@
 """Lines of a file put together into orders.
 
 The lines of one order may stand anywhere in a file, and a file may be larger than memory: lines are
-staged in a private SQLite database, which spills to disk, and read back order by order, the oldest
-order first.
+staged in a private SQLite database, which spills to disk, and read back order by order: one member
+after the other, and each member's orders as they were placed.
 """
 
 from __future__ import annotations

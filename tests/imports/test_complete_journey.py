@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -10,15 +10,16 @@ from uuid import UUID
 
 import pytest
 
-from domain import storage
+from api.demo.programme import set_up_programme
+from api.fake_wechat import DEMO_APP_ID, RunningFake
+from domain import members, recommendations, storage
 from domain.ledger import verify_account
+from domain.members import ByExternalReference
 from tests.closing import ClosingReport
-from tests.imports.running import (
-    import_purchases,
-    kill_import_after,
-    publish_lifetime_rule,
-    run,
-)
+from tests.domain.access.fixtures import NOW
+from tests.graphql.gateway import Gateway, open_gateway, settings_for
+from tests.graphql.operations import operation
+from tests.imports.running import import_purchases, kill_import_after, run
 
 LINES = 75_000
 ORDERS = 47_243
@@ -36,6 +37,8 @@ class Truth:
     """By order."""
     without_value: int = 0
     """Lines of zero quantity or value."""
+    lines_of: Counter[str] = field(default_factory=Counter)
+    """Lines with a quantity, by product."""
 
     def points_by_member(self) -> dict[str, int]:
         """One point per whole yuan of an order, by household."""
@@ -49,7 +52,7 @@ def read_truth(file: Path) -> Truth:
     from pyarrow import parquet
 
     truth = Truth()
-    columns = ["household_id", "basket_id", "quantity", "sales_value"]
+    columns = ["household_id", "basket_id", "product_id", "quantity", "sales_value"]
     rows = parquet.read_table(file, columns=columns).to_pylist()
     assert len(rows) == LINES
     for row in rows:
@@ -57,8 +60,18 @@ def read_truth(file: Path) -> Truth:
         truth.paid_fen[row["basket_id"]] += fen
         truth.owner[row["basket_id"]] = row["household_id"]
         truth.without_value += row["quantity"] == 0 or fen == 0
+        truth.lines_of[row["product_id"]] += row["quantity"] > 0
     assert len(truth.paid_fen) == ORDERS
     return truth
+
+
+async def set_up(url: str) -> None:
+    """The demo's programme, whose levels the home page shows."""
+    await storage.connect(url)
+    try:
+        await set_up_programme(now=NOW)
+    finally:
+        await storage.close()
 
 
 async def one(sql: str) -> int:
@@ -77,7 +90,7 @@ async def points_by_reference() -> dict[str, int]:
 
 @pytest.mark.timeout(240)
 async def test_the_real_transactions(
-    database_url: str, real_data: Path, tmp_path: Path, report: ClosingReport
+    database_url: str, real_data: Path, tmp_path: Path, fake: RunningFake, report: ClosingReport
 ) -> None:
     file = real_data / "completejourney_transactions_sample.parquet"
     rejects = tmp_path / "rejects.csv"
@@ -85,7 +98,7 @@ async def test_the_real_transactions(
     products = real_data / "completejourney_products.parquet"
     said = await run(database_url, "import-products", products, "--preset", "complete-journey")
     assert f"{PRODUCTS:,} rows: {PRODUCTS:,} imported ({PRODUCTS:,} new, 0 changed)" in said
-    await publish_lifetime_rule(database_url)
+    await set_up(database_url)
 
     killed_at = await kill_import_after(database_url, file, *options, rows=LINES // 2)
     resumed = await import_purchases(database_url, file, *options)
@@ -103,8 +116,11 @@ async def test_the_real_transactions(
     await storage.connect(database_url)
     try:
         await assert_as_the_file_says(truth)
+        await recommendations.refresh_popularity(now=NOW)
     finally:
         await storage.close()
+    async with open_gateway(settings_for(database_url, tmp_path, fake), fake) as gateway:
+        await assert_home_as_the_file_says(gateway, truth)
     database = database_url.split(":", 1)[0]
     report.notes.append(
         f"Complete Journey on {database}: {LINES:,} lines, killed at {killed_at:,}; the rest at "
@@ -130,3 +146,42 @@ async def assert_as_the_file_says(truth: Truth) -> None:
     for row in busiest:
         member_id: UUID = row["member_id"]
         assert await verify_account(member_id) == []
+
+
+async def assert_home_as_the_file_says(gateway: Gateway, truth: Truth) -> None:
+    """The home page of the household with the most orders, verbatim, in 8 statements at most."""
+    orders = Counter(truth.owner[order] for order, fen in truth.paid_fen.items() if fen >= 100)
+    household, count = min(orders.items(), key=lambda item: (-item[1], item[0]))
+    assert count > 20
+    [member_id] = await members.resolve_members([ByExternalReference(household)])
+    assert member_id is not None
+    session = await members.open_session(
+        member_id, app_id=DEMO_APP_ID, tokens=gateway.tokens, now=gateway.clock.now()
+    )
+    with storage.observed_statements() as statements:
+        home = await gateway.ask(operation("Home"), token=session.access_token)
+    assert len(statements) <= 8
+    body = home.json()
+    assert "errors" not in body, body
+    me = body["data"]["me"]
+    assert me["points"] == {
+        "available": truth.points_by_member()[household],
+        "pending": 0,
+        "held": 0,
+        "debt": 0,
+        "expiringSoon": [],
+    }
+    assert me["tier"]["level"]["code"] == "bronze"
+    # The purchases are years old: none of them counts for a level now.
+    assert me["tier"]["progress"]["qualifyingPoints"] == 0
+    nodes = [edge["node"] for edge in me["ledger"]["edges"]]
+    assert len(nodes) == 20
+    for node in nodes:
+        order = node["source"]["reference"]
+        assert truth.owner[order] == household
+        assert (node["kind"], node["amount"]) == ("EARN", truth.paid_fen[order] // 100)
+    assert nodes[0]["balanceAfter"] == me["points"]["available"]
+    assert me["ledger"]["pageInfo"]["hasNextPage"] is True
+    shown = [item["score"] for item in me["recommendations"]["items"]]
+    most = [lines / LINES for _, lines in truth.lines_of.most_common(len(shown))]
+    assert shown == pytest.approx(most)

@@ -1,0 +1,1 @@
+"""The transactional outbox, on both databases."""
