@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from domain import storage
-from domain.errors import InsufficientPoints
+from domain.errors import IdempotencyConflict, InsufficientPoints
 from domain.ledger import NEVER, Earn, Key, Posted, Redeem, Source, balance, post, verify_account
 from tests.closing import ClosingReport
 from tests.domain.access.fixtures import NOW
@@ -99,6 +99,81 @@ async def test_one_key_twenty_times_at_once(member_id: UUID, gate: Gate) -> None
     assert sorted(one.replayed for one in posted) == [False] + [True] * 19
     assert {(one.seq, one.amount, one.balance_after) for one in posted} == {(2, -100, 0)}
     assert (await balance(member_id, now=NOW)).available == 0
+
+
+async def test_the_same_keys_from_two_processes_take_effect_once(
+    postgres: str, member_id: UUID, gate: Gate
+) -> None:
+    """Both processes post the same 20 commands under the same keys, at once."""
+    await earn(member_id, 1_000, "enough for all")
+    await lock_account(gate, member_id)
+    other = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.races.posting", postgres, str(member_id), "twin", "20"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    here = asyncio.create_task(post_all(member_id, "twin", 20))
+    await gate.open(waiting=40)
+    output, _ = await other.communicate()
+    assert other.returncode == 0
+    assert orjson.loads(output.splitlines()[-1]) == await here == [7, -5] * 10
+    assert (await balance(member_id, now=NOW)).available == OPENING + 1_000 + 20
+    entries = await storage.fetch_all("SELECT seq FROM points_entry ORDER BY seq")
+    assert [row["seq"] for row in entries] == list(range(1, 23))
+    assert await verify_account(member_id) == []
+
+
+async def test_one_key_for_two_members_at_once_belongs_to_one_of_them(
+    member_id: UUID, gate: Gate
+) -> None:
+    """Nothing but the key is common to them: its unique constraint decides."""
+    members = [member_id, uuid4()]
+    await earn(members[1], OPENING, "the other's")
+    await gate.hold("LOCK TABLE idempotency IN SHARE MODE")
+    crowd = asyncio.gather(*(post([redemption(each, 1)], now=NOW) for each in members))
+    await gate.open(waiting=2)
+    outcomes = [outcome for [outcome] in await crowd]
+    (winner,) = [outcome for outcome in outcomes if isinstance(outcome, Posted)]
+    (refused,) = [outcome for outcome in outcomes if isinstance(outcome, IdempotencyConflict)]
+    assert refused.differing == ("member_id",)
+    for each in members:
+        left = 0 if each == winner.member_id else OPENING
+        assert (await balance(each, now=NOW)).available == left
+        assert await verify_account(each) == []
+
+
+async def test_batches_that_name_the_same_members_in_any_order_do_not_deadlock(
+    member_id: UUID, gate: Gate
+) -> None:
+    """Accounts are locked in one order: each batch waits for its turn, and none is ended."""
+    members = sorted([member_id, *(uuid4() for _ in range(5))])
+    for number, each in enumerate(members):
+        await earn(each, OPENING, f"m{number}")
+    orders = [members, members[::-1], members[::2] + members[1::2]] * 4
+    # Whoever locks in another order holds the first account while it waits for the last one.
+    await gate.hold("SELECT 1 FROM points_account WHERE member_id = $1 FOR UPDATE", members[-1])
+    crowd = asyncio.gather(
+        *(
+            post(
+                [redemption(each, 100 * number + place) for place, each in enumerate(order)],
+                now=NOW,
+            )
+            for number, order in enumerate(orders)
+        )
+    )
+    await gate.open(waiting=len(orders))
+    outcomes = [outcome for batch in await crowd for outcome in batch]
+    posted = [outcome for outcome in outcomes if isinstance(outcome, Posted)]
+    # Each member's 100, and the 100 more that one of them had, were spent once.
+    assert len(posted) == len(members) + 1
+    for each in members:
+        assert (await balance(each, now=NOW)).available == 0
+        assert await verify_account(each) == []
+    row = await storage.fetch_one(
+        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    )
+    assert row is not None
+    assert row["deadlocks"] == 0
 
 
 def redemption(member_id: UUID, number: int) -> Redeem:

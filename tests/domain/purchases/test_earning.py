@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain.errors import InvalidInput
-from domain.ledger import NEVER, AfterDays, AfterMonths, EndOfYear, Never
+from domain.ledger import NEVER, AfterDays, AfterMonths, EndOfYear
 from domain.purchases import (
     DEFAULT_RULE,
     EarningRule,
@@ -138,7 +138,3 @@ async def test_a_rule_that_is_refused_or_unknown_changes_nothing() -> None:
         await current_rule("nobody's")
     assert refused.value.field == ("rule",)
     assert await everything_kept() == before
-
-
-def test_never_is_the_sentinel() -> None:
-    assert RULE.expiry == Never()

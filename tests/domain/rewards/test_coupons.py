@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.paging import PageRequest
+from domain.paging import Key, PageRequest
 from domain.rewards import Coupon, CouponStatus, coupon, coupons
 from domain.storage import Table, observed_statements
 from schema.connections import KeysetList
@@ -100,9 +100,8 @@ async def test_a_status_is_the_one_of_now() -> None:
 
 
 async def test_pages_meet_without_a_gap_where_moments_are_equal() -> None:
-    keys = []
-    request = PageRequest(first=2)
-    more = True
+    keys: list[Key] = []
+    request, more = PageRequest(first=2), True
     while more:
         with observed_statements() as statements:
             page = await coupons(ALICE, request, status=None, now=NOW)

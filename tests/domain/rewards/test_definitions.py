@@ -43,17 +43,14 @@ async def test_a_reward_is_defined_once() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
+async def test_a_reward_that_breaks_a_rule_is_refused() -> None:
+    for wrong in (
         replace(MUG, kind="CAR"),
         replace(MUG, points_price=0),
         replace(MUG, points_price=2**53),
         replace(MUG, stock=-1),
         replace(MUG, code=""),
-    ],
-)
-async def test_a_reward_that_breaks_a_rule_is_refused(wrong: RewardDefinition) -> None:
-    with pytest.raises(IntegrityError):
-        await define_rewards([wrong], now=NOW)
+    ):
+        with pytest.raises(IntegrityError):
+            await define_rewards([wrong], now=NOW)
     assert await Reward.all().count() == 0

@@ -1,0 +1,1 @@
+"""Random histories, compared with a small reference model after every step."""
