@@ -14,7 +14,7 @@ from api.app import create_app
 from api.health import Check
 from api.opening import connect_redis, open_key_ring, open_wechat
 from api.runtime import Runtime
-from api.settings import Settings
+from api.settings import Settings, read_settings
 from domain import access, members, storage
 from domain.access import AccessTokens, Caller, CallerKind
 from domain.clock import Clock
@@ -91,4 +91,4 @@ async def _stop(task: asyncio.Task[None]) -> None:
         await task
 
 
-app = create_app(Settings(), build_schema=build_schema, open_runtime=open_runtime)
+app = create_app(read_settings(), build_schema=build_schema, open_runtime=open_runtime)

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+import structlog
 from starlette.datastructures import Headers
 
 from api.transport import TransportFault
 from domain.access import AccessTokens, Caller, InvalidAccessToken
+from domain.storage import StorageFault
 from resolvers.context import Principal
-from schema.faults import FaultCode
+from schema.faults import OVERLOADED_MESSAGE, FaultCode
+
+log = structlog.get_logger("jifen.authentication")
 
 ConfirmCaller: TypeAlias = Callable[[Caller, datetime], Awaitable[Principal | None]]
 """Looks behind a good token: whether its session was signed out, and whom its subject stands for.
@@ -58,6 +62,14 @@ class Authenticator:
             principal = await self.confirm(caller, now)
         except InvalidAccessToken as refusal:
             raise _refused(refusal.reason) from None
+        except StorageFault as fault:
+            log.warning("caller_not_confirmed", reason=str(fault))
+            raise TransportFault(
+                FaultCode.OVERLOADED,
+                OVERLOADED_MESSAGE,
+                headers={"retry-after": "1"},
+                retryable=True,
+            ) from None
         return Authenticated(caller=caller, principal=principal)
 
 

@@ -135,7 +135,8 @@ class GraphQLView(GraphQL[RequestContext, None]):
         if request.method == "GET":
             data: Any = self._parse_query_string(request)
         else:
-            require_json(request.content_type)
+            encoding = request.headers.get("content-encoding", "identity")
+            require_json(request.content_type, content_encoding=encoding)
             data = parse_json(await request.get_body())
         if not isinstance(data, dict):
             message = "The request must be a JSON object."

@@ -11,8 +11,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, Field, PositiveInt, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    Field,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 DEMO_APP_ID: Final = "wxjifendemo0000001"
 DEMO_APP_SECRET: Final = "jifen-demo-secret"  # noqa: S105 - production refuses it
@@ -40,6 +48,8 @@ class Settings(BaseSettings):
         env_prefix="JIFEN_",
         env_nested_delimiter="__",
         extra="ignore",
+        # A refusal must not print the values, secrets among them.
+        hide_input_in_errors=True,
         frozen=True,
         populate_by_name=True,
     )
@@ -87,7 +97,9 @@ class Settings(BaseSettings):
         if not self.is_production:
             return []
         checks = {
-            "REDIS_URL must name a Redis": self.redis_url.startswith("memory:"),
+            "REDIS_URL must name a Redis": not self.redis_url.startswith(
+                ("redis://", "rediss://", "unix://")
+            ),
             "DATABASE_URL must name a PostgreSQL database": self.database_url.startswith("sqlite"),
             "JIFEN_ISSUER must be this server's https address": (
                 not self.issuer.startswith("https://")
@@ -106,3 +118,14 @@ class Settings(BaseSettings):
             ),
         }
         return [f"in production {problem}" for problem, found in checks.items() if found]
+
+
+def read_settings() -> Settings:
+    """The settings of the environment. What is wrong with them ends the process with one line."""
+    try:
+        return Settings()
+    except ValidationError as invalid:
+        named = ([*map(str, error["loc"]), error["msg"]] for error in invalid.errors())
+        raise SystemExit("; ".join(": ".join(parts) for parts in named)) from None
+    except SettingsError as unreadable:
+        raise SystemExit(f"{unreadable}") from None

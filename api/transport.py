@@ -88,8 +88,13 @@ def _weighted(header: str) -> Iterator[tuple[str, float]]:
         yield value, weight
 
 
-def require_json(content_type: str | None) -> None:
-    """Raise TransportFault unless the header says application/json, in UTF-8 if it says."""
+def require_json(content_type: str | None, *, content_encoding: str = "identity") -> None:
+    """Raise TransportFault unless the headers say plain application/json, in UTF-8 if they say."""
+    if content_encoding.strip().lower() not in {"", "identity"}:
+        message = "The body must not be compressed."
+        raise TransportFault(
+            FaultCode.UNSUPPORTED_MEDIA_TYPE, message, headers={"accept-encoding": "identity"}
+        )
     media_type, *parameters = (piece.strip().lower() for piece in (content_type or "").split(";"))
     charsets = [
         text.strip('" ')

@@ -14,6 +14,7 @@ from typing import Any, Final
 from graphql import ArgumentNode, GraphQLError, Node, ValueNode
 
 INTERNAL_MESSAGE: Final = "Internal error"
+OVERLOADED_MESSAGE: Final = "The service is busy; send the same again in a moment."
 
 
 class FaultCode(StrEnum):
@@ -38,6 +39,7 @@ class FaultCode(StrEnum):
     BAD_CURSOR = "BAD_CURSOR"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     FORBIDDEN = "FORBIDDEN"
+    OVERLOADED = "OVERLOADED"
     INTERNAL = "INTERNAL"
 
 
@@ -70,9 +72,13 @@ FAULTS: Final[dict[FaultCode, Fault]] = {
     FaultCode.BAD_ID: Fault(400, "The id is not one of this server's, or not of the type needed."),
     FaultCode.BAD_CURSOR: Fault(400, "The cursor is not one of this list's: begin it again."),
     FaultCode.UNAUTHENTICATED: Fault(
-        401, "The token is missing where one is needed, or `reason` says expired or invalid."
+        401,
+        "The token is missing where one is needed, or `reason` says expired, revoked or invalid.",
     ),
     FaultCode.FORBIDDEN: Fault(403, "The token is good, but of a caller who may not do this."),
+    FaultCode.OVERLOADED: Fault(
+        503, "The database is busy or away: send the same again, with the same keys, in a moment."
+    ),
     FaultCode.INTERNAL: Fault(500, "A fault of ours; report the requestId."),
 }
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 import strawberry
 
 from domain import members
+from schema.faults import CodedError, FaultCode
 from schema.fields import input_type
 from schema.node import decode_uuid
 from schema.scalars import PhoneNumber
@@ -43,10 +47,13 @@ class MemberReference:
     external_ref: str | None = strawberry.UNSET
     """What the merchant's other systems call the member."""
 
-    def value(self) -> members.MemberRef:
-        """The reference as the domain takes it. Raises CodedError for what is no member's id."""
+    def value(self, *, field: Sequence[str | int]) -> members.MemberRef:
+        """The reference as the domain takes it.
+
+        Raises CodedError, which tells the path of the `field`, for an id that is no member's.
+        """
         if self.id:
-            return members.ById(decode_uuid(self.id, "Member"))
+            return members.ById(_member_id(self.id, field=field))
         if self.phone:
             return members.ByPhone(self.phone)
         if self.wechat:
@@ -56,3 +63,12 @@ class MemberReference:
         if self.member_ref:
             return members.ByPairwiseReference(self.member_ref)
         return members.ByExternalReference(self.external_ref or "")
+
+
+def _member_id(global_id: str, *, field: Sequence[str | int]) -> UUID:
+    try:
+        return decode_uuid(global_id, "Member")
+    except CodedError as fault:
+        path = [*map(str, field), "id"]
+        facts = {**(fault.extensions or {}), "field": path}
+        raise CodedError(FaultCode(facts.pop("code")), fault.message, **facts) from None

@@ -14,9 +14,16 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.exceptions import StrawberryInputCoercionError
 
 from domain.errors import Refusal
+from domain.storage import StorageFault
 from resolvers.context import NotAllowed, NotSignedIn, RequestContext
 from schema.errors import refusal_text
-from schema.faults import INTERNAL_MESSAGE, CodedError, FaultCode, blames_values
+from schema.faults import (
+    INTERNAL_MESSAGE,
+    OVERLOADED_MESSAGE,
+    CodedError,
+    FaultCode,
+    blames_values,
+)
 
 log = structlog.get_logger("jifen.graphql")
 
@@ -76,6 +83,8 @@ def _told(error: GraphQLError, context: RequestContext | None) -> tuple[str, dic
         message, code = "This needs a token.", FaultCode.UNAUTHENTICATED
     elif isinstance(cause, NotAllowed):
         message, code = "This caller may not do this.", FaultCode.FORBIDDEN
+    elif isinstance(cause, StorageFault):
+        return OVERLOADED_MESSAGE, {"code": FaultCode.OVERLOADED, "retryable": True}
     elif isinstance(cause, GraphQLSyntaxError):
         message, code = error.message, FaultCode.GRAPHQL_PARSE_FAILED
     elif _is_coercion(error):

@@ -132,17 +132,17 @@ class RecordPurchasesPayload(Payload):
 @mutation(WRITES_PURCHASES)
 async def record_purchases(info: Info, input: RecordPurchasesInput) -> RecordPurchasesPayload:
     """Record orders that were paid, so that they earn points. Not all or nothing."""
-    orders = [_order(order) for order in input.orders]
+    orders = [_order(order, index) for index, order in enumerate(input.orders)]
     batch: PurchaseBatch = view(
         await resolvers.record_purchases(info.context, batch_id=input.batch_id, orders=orders)
     )
     return RecordPurchasesPayload(batch=batch)
 
 
-def _order(order: OrderInput) -> purchases.Order:
+def _order(order: OrderInput, index: int) -> purchases.Order:
     return purchases.Order(
         external_id=order.external_id,
-        member=order.member.value(),
+        member=order.member.value(field=("orders", index, "member")),
         placed_at=order.placed_at,
         paid_fen=order.paid,
         currency=order.currency,

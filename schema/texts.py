@@ -18,7 +18,7 @@ class Text:
 
 TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.INVALID_INPUT: Text(
-        zh="填写的内容不符合要求：{refusal.rule}", en="The input is not valid: {refusal.rule}"
+        zh="填写的内容不符合要求", en="The input is not valid: {refusal.rule}"
     ),
     ErrorCode.MEMBER_NOT_FOUND: Text(zh="没有找到该会员", en="There is no such member"),
     ErrorCode.IDEMPOTENCY_CONFLICT: Text(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from api.cli.session import console, with_database
 from api.opening import open_key_ring
-from api.settings import Settings
+from api.settings import Settings, read_settings
 from domain import access
 from domain.access import AccessTokens, CallerKind
 from domain.clock import Clock
@@ -20,6 +20,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("add-client")(add_client)
     app.command("add-staff")(add_staff)
     app.command("issue-token")(issue_token)
+    app.command("create-keys")(create_keys)
     app.command("rotate-keys")(rotate_keys)
 
 
@@ -79,6 +80,13 @@ def issue_token(
         return token
 
     typer.echo(with_database(work))
+
+
+def create_keys() -> None:
+    """Make the set of signing keys at JIFEN_KEY_SET_PATH, unless it is there."""
+    path = read_settings().key_set_path
+    made = access.create_key_set(path, now=datetime.now(UTC))
+    console.print(f"{'made' if made else 'there already:'} {path}", markup=False)
 
 
 def rotate_keys() -> None:

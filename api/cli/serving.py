@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from api.cli.session import failing_in_one_line, read_settings, stop
+from api.cli.session import failing_in_one_line, stop
 from api.demo.announcement import announce
 from api.demo.preparation import prepare
 from api.fake_wechat import running_fake_wechat
 from api.fake_wechat import serve as serve_fake_wechat
+from api.settings import read_settings
 
 HOST = "127.0.0.1"
 
@@ -30,6 +31,8 @@ def run() -> None:
     settings = read_settings()
     if settings.is_production:
         stop("`run` is for development; in production serve gateway:app with uvicorn")
+    if settings.port == settings.fake_wechat_port:
+        stop(f"PORT and FAKE_WECHAT_PORT are both {settings.port}; they need two ports")
     for name, port in (("PORT", settings.port), ("FAKE_WECHAT_PORT", settings.fake_wechat_port)):
         if is_busy(port):
             stop(f"port {port} is in use; choose another: {name}={port + 100} make run")

@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
-from tortoise.exceptions import DBConnectionError
+from tortoise.exceptions import ConfigurationError, DBConnectionError
 
-from api.settings import Settings
+from api.settings import Settings, read_settings
 from domain import storage
+from domain.access import KeySetInvalid
 from domain.clock import Clock
 from domain.errors import Refusal
+from domain.storage import StorageFault
+from schema.errors import refusal_text
 
 T = TypeVar("T")
 
@@ -27,15 +29,6 @@ def stop(reason: str) -> NoReturn:
     """End the command with exit status 1 and one line that says why."""
     complaints.print(reason, style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(1)
-
-
-def read_settings() -> Settings:
-    """The settings of the environment; what is wrong with them ends the command."""
-    try:
-        return Settings()
-    except ValidationError as invalid:
-        named = ([*map(str, error["loc"]), error["msg"]] for error in invalid.errors())
-        stop("; ".join(": ".join(parts) for parts in named))
 
 
 def with_database(work: Callable[[Settings, Clock], Awaitable[T]]) -> T:
@@ -61,6 +54,8 @@ def failing_in_one_line() -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        stop(f"refused: {refusal}")
-    except (DBConnectionError, OSError, ValueError) as failure:
+        stop(f"refused: {refusal.code}: {refusal_text(refusal, 'en')}")
+    except KeySetInvalid as invalid:
+        stop(str(invalid))
+    except (StorageFault, ConfigurationError, DBConnectionError, OSError, ValueError) as failure:
         stop(f"{type(failure).__name__}: {failure}")

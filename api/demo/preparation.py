@@ -88,7 +88,13 @@ async def _seed(settings: Settings, *, tokens: AccessTokens, now: datetime) -> _
         )
     await recommendations.refresh_popularity(now=now)
     facts = {"app_id": app_id, "member_ids": [str(one) for one in member_ids]}
-    await idempotency.remember(_SCOPE, {_KEY: ({}, facts)}, now=now)
+
+    async def mark() -> None:
+        # Two first runs at once make the same history; one of them says that it is made.
+        if await _recall_seed() is None:
+            await idempotency.remember(_SCOPE, {_KEY: ({}, facts)}, now=now)
+
+    await storage.transaction(mark)
     return _Seeded(app_id=app_id, member_ids=member_ids)
 
 

@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from tortoise.exceptions import DBConnectionError
 
-from api.cli.session import read_settings, stop
+from api.cli.session import stop
 from api.imports.mapping import (
     PRODUCT_FIELDS,
     PRODUCT_PRESETS,
@@ -37,6 +37,7 @@ from api.imports.purchase_import import Now, PurchaseCounts, PurchaseImport
 from api.imports.purchase_import import import_purchases as run_purchase_import
 from api.imports.purchase_rows import PurchaseForm
 from api.imports.reading import CsvForm, SourceFile, UnusableFile, open_source
+from api.settings import read_settings
 from domain import storage
 from domain.clock import Clock
 from domain.errors import InvalidInput

@@ -52,6 +52,8 @@ class CsvForm:
 
 def open_source(path: Path, *, csv_form: CsvForm) -> SourceFile:
     """The file as rows; it is Parquet if it begins as Parquet does, CSV otherwise."""
+    if len(csv_form.delimiter) != 1:
+        raise UnusableFile(f"{csv_form.delimiter!r} is no delimiter: it must be one character")
     try:
         with path.open("rb") as file:
             beginning = file.read(len(_PARQUET_MAGIC))

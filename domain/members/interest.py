@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from domain.errors import InvalidInput, MemberNotFound
 from domain.outbox import Event, announce
 from domain.storage import Table, execute, fetch_all, fetch_one, transaction
-from domain.texts import clean_code
+from domain.texts import clean_text
 
 THEMES_MAX: Final = 100
 THEME_CHARACTERS_MAX: Final = 64
@@ -129,6 +129,11 @@ def _clean(themes: Sequence[str]) -> set[str]:
     if len(themes) > THEMES_MAX:
         raise InvalidInput(field=("themes",), rule=f"at most {THEMES_MAX} themes")
     return {
-        clean_code(theme, field=("themes", str(number)), characters_max=THEME_CHARACTERS_MAX)
+        clean_text(
+            theme,
+            field=("themes", str(number)),
+            characters_min=1,
+            characters_max=THEME_CHARACTERS_MAX,
+        )
         for number, theme in enumerate(themes)
     }

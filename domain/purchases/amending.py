@@ -24,6 +24,7 @@ from domain.purchases.recording import (
     earn_of,
     line_row,
     qualify_for_levels,
+    rate_permille,
     write_lines,
 )
 from domain.purchases.rules import EarningLine, points_earned
@@ -160,7 +161,7 @@ async def _grow(
         row = stored[purchase.purchase_id]
         rule = rules[row["rule_code"], row["rule_version"]]
         new = [
-            line_row(purchase, line, rule.rate_permille(themes.get(line.product_code)))
+            line_row(purchase, line, rate_permille(line, rule=rule, themes=themes))
             for line in orders[index].order.lines
             if line.line_id in added
         ]

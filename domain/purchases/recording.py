@@ -206,6 +206,11 @@ def line_row(purchase: Recorded, line: OrderLine, rate_permille: int) -> dict[st
     }
 
 
+def rate_permille(line: OrderLine, *, rule: EarningRule, themes: Mapping[str, str | None]) -> int:
+    """What the line earns per yuan; a line of no quantity sold nothing, so it earns nothing."""
+    return rule.rate_permille(themes.get(line.product_code)) if line.quantity > 0 else 0
+
+
 async def write_lines(rows: Sequence[dict[str, Any]]) -> None:
     """Insert lines, one statement."""
     await _LINES.insert(rows)
@@ -243,7 +248,7 @@ async def _decide(
     for candidate, owner in owned:
         order = candidate.order
         # A product that is not in the catalogue has no theme: it earns at the default rate.
-        rates = [rule.rate_permille(themes.get(line.product_code)) for line in order.lines]
+        rates = [rate_permille(line, rule=rule, themes=themes) for line in order.lines]
         multiplier = rule.multiplier_permille(levels[owner])
         points = points_earned(
             (

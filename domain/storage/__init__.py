@@ -18,12 +18,18 @@ from domain.storage.database import (
     synchronise_clock,
 )
 from domain.storage.engines.statements import Row, observed_statements
-from domain.storage.faults import ConnectionsBusy, StorageFault, TransactionContended
+from domain.storage.faults import (
+    ConnectionLost,
+    ConnectionsBusy,
+    StorageFault,
+    TransactionContended,
+)
 from domain.storage.migrations import drift, migrate, pending_migrations
 from domain.storage.tables import Table
 from domain.storage.transactions import inside_transaction, is_unique_violation, transaction
 
 __all__ = [
+    "ConnectionLost",
     "ConnectionsBusy",
     "PoolSettings",
     "Row",

@@ -44,6 +44,8 @@ def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:
         path = url.removeprefix("sqlite://")
         if path != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+            # Only the owner may read it: it holds members' identities.
+            Path(path).touch(mode=0o600, exist_ok=True)
         return {
             "engine": "domain.storage.engines.sqlite_engine",
             "credentials": {
@@ -51,7 +53,7 @@ def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:
                 # There is one writer: to wait for it is to wait for the database's only lock,
                 # whether this process holds it or another one does.
                 "wait_s": pool.lock_timeout_ms * 4 / 1_000,
-                "busy_timeout": pool.lock_timeout_ms * 4,
+                "busy_timeout": pool.lock_timeout_ms,
                 # Or REPLACE would delete rows of a journal without asking its trigger.
                 "recursive_triggers": "ON",
                 "synchronous": "FULL",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tortoise.exceptions import DBConnectionError
+
 
 class StorageFault(Exception):
     """The root of the faults that a client may simply try again after."""
@@ -12,6 +14,13 @@ class ConnectionsBusy(StorageFault):
 
     def __init__(self, *, waited_s: float) -> None:
         super().__init__(f"no database connection became free within {waited_s} s")
+
+
+class ConnectionLost(StorageFault, DBConnectionError):
+    """Raised when the database cannot be reached, or went away under a statement.
+
+    Whether a write that was under way took effect is unknown: send it again with the same key.
+    """
 
 
 class TransactionContended(StorageFault):

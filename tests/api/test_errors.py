@@ -91,7 +91,7 @@ async def test_a_fault_in_one_mutation_leaves_the_others(gateway: Gateway) -> No
             {
                 "__typename": "InvalidInput",
                 "code": "INVALID_INPUT",
-                "message": "填写的内容不符合要求：must be polite",
+                "message": "填写的内容不符合要求",
                 "field": ["deepValue", "text"],
                 "retryable": False,
                 "rule": "must be polite",

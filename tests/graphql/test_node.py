@@ -158,3 +158,4 @@ async def test_another_types_id_names_no_member(gateway: Gateway) -> None:
         (error,) = response.json()["errors"]
         assert error["extensions"]["code"] == "BAD_ID"
         assert error["extensions"]["expected"] == "Member"
+        assert error["extensions"]["field"] == ["orders", "0", "member", "id"]

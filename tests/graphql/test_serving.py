@@ -168,11 +168,12 @@ async def readiness(gateway: Gateway) -> httpx.Response:
 
 
 def masked(response: httpx.Response) -> Any:
-    """Our fault, coded, and nothing about what is behind it."""
+    """Told to try again, coded, and nothing about what is behind it."""
     (error,) = response.json()["errors"]
-    assert error["message"] == "Internal error"
+    assert error["message"] == "The service is busy; send the same again in a moment."
     assert error["extensions"] == {
-        "code": "INTERNAL",
+        "code": "OVERLOADED",
+        "retryable": True,
         "requestId": response.headers["x-request-id"],
     }
     for secret in ("127.0.0.1", "asyncpg", "Traceback"):

@@ -119,7 +119,7 @@ async def test_what_breaks_a_rule_is_refused_by_its_field(gateway: Gateway, lang
         assert payload["member"] is None, what
         (error,) = payload["userErrors"]
         assert (error["code"], error["field"]) == ("INVALID_INPUT", [field]), what
-        begins = "The input is not valid: " if language == "en" else "填写的内容不符合要求："
+        begins = "The input is not valid: " if language == "en" else "填写的内容不符合要求"
         assert error["message"].startswith(begins)
     assert await everything_kept() == before
 

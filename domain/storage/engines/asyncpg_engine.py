@@ -27,7 +27,7 @@ from typing_extensions import override
 
 from domain.storage.engines.finish import finish
 from domain.storage.engines.statements import Row, note
-from domain.storage.faults import ConnectionsBusy
+from domain.storage.faults import ConnectionLost, ConnectionsBusy
 
 _LOST = (
     OSError,
@@ -71,7 +71,7 @@ class _Statements:
         except (asyncpg.QueryCanceledError, DBConnectionError):
             raise
         except _LOST as lost:
-            raise DBConnectionError(f"the database connection was lost: {lost!r}") from lost
+            raise ConnectionLost(f"the database connection was lost: {lost!r}") from lost
 
     async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Row]:
         note(sql)

@@ -192,6 +192,24 @@ async def test_the_number_of_statements_does_not_grow_with_the_batch() -> None:
     assert counts == [11, 11, 11]
 
 
+async def test_one_earning_takes_as_many_statements_as_five_hundred() -> None:
+    counts = []
+    for size in (1, 10, 500):
+        members = [UUID(int=1_000 + n) for n in range(size)]
+        await post([earn(1, member_id=member) for member in members], now=NOW)
+        with observed_statements() as statements:
+            await post(
+                [
+                    earn(10, member_id=member, known_as=key(f"{size}-{member}"))
+                    for member in members
+                ],
+                now=NOW,
+            )
+        counts.append(len(statements))
+    # Lock, keys; entries, texts, lots, accounts; keys, events. No lot but the new ones is read.
+    assert counts == [8, 8, 8]
+
+
 async def test_a_batch_of_new_members_needs_two_statements_more() -> None:
     with observed_statements() as statements:
         await post(

@@ -40,7 +40,8 @@ async def test_what_an_order_earns_and_what_is_kept_of_it() -> None:
             line("longjing", 10_000, quantity=2),
             line("cup", 5_000),
             line("not in the catalogue", 3_000),
-            line("gift", 0, quantity=0),
+            line("gift", 0),
+            line("nothing", 0, quantity=0),
             paid_fen=9_000,
             channel="mini-program",
             shop="静安店",
@@ -53,9 +54,10 @@ async def test_what_an_order_earns_and_what_is_kept_of_it() -> None:
     assert await shop.available("alice") == 115
     assert await lines_of("A") == [
         ("cup", "cup", 1, 5_000, 1_000),
-        ("gift", "gift", 0, 0, 1_000),
+        ("gift", "gift", 1, 0, 1_000),
         ("longjing", "longjing", 2, 10_000, 1_500),
         ("not in the catalogue", "not in the catalogue", 1, 3_000, 1_000),
+        ("nothing", "nothing", 0, 0, 0),
     ]
     [purchase] = await fetch_all("SELECT * FROM purchase")
     assert dict(purchase) == {
@@ -76,6 +78,19 @@ async def test_what_an_order_earns_and_what_is_kept_of_it() -> None:
     }
     events = await fetch_all("SELECT kind, payload FROM outbox WHERE kind = 'PurchaseRecorded'")
     assert [orjson.loads(event["payload"])["points"] for event in events] == [115]
+    await shop.verify()
+
+
+async def test_a_line_of_no_quantity_is_kept_and_earns_nothing_whatever_its_amount() -> None:
+    shop = await open_shop("alice")
+    nothing = line("longjing", 10_000, quantity=0)
+    batch = await shop.record(
+        order("A", "alice", nothing), order("B", "alice", nothing, line("cup", 500))
+    )
+    assert outcomes(batch.receipts) == [("APPLIED", None, 0), ("APPLIED", None, 5)]
+    assert await lines_of("A") == [("longjing", "longjing", 0, 10_000, 0)]
+    entries = await fetch_all("SELECT amount FROM points_entry")
+    assert [entry["amount"] for entry in entries] == [5]
     await shop.verify()
 
 
