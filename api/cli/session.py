@@ -37,7 +37,7 @@ def with_database(work: Callable[[Settings, Clock], Awaitable[T]]) -> T:
 
     async def connected() -> T:
         try:
-            await storage.connect(settings.database_url)
+            await storage.connect(settings.database_url, pool=storage.UNHURRIED)
             clock = Clock()
             await storage.synchronise_clock(clock)
             return await work(settings, clock)

@@ -45,7 +45,7 @@ async def prepare(settings: Settings) -> dict[str, Any]:
     a fresh file.
     """
     async with AsyncExitStack() as stack:
-        await storage.connect(settings.database_url)
+        await storage.connect(settings.database_url, pool=storage.UNHURRIED)
         stack.push_async_callback(storage.close)
         await storage.migrate()
         clock = Clock()

@@ -135,6 +135,9 @@ def column_mapping(
     return ColumnMapping(columns)
 
 
+_MAPPING_FORM: Final = '{path}: write field = "column" or field = ["first", "second"]'
+
+
 def _read_mapping(path: Path) -> dict[str, Sequence[str]]:
     try:
         text = path.read_text(encoding="utf-8")
@@ -143,11 +146,13 @@ def _read_mapping(path: Path) -> dict[str, Sequence[str]]:
         raise UnusableFile(f"{path}: {failure.strerror or failure}") from failure
     except ValueError as failure:
         raise UnusableFile(f"{path}: not a mapping: {failure}") from failure
+    if not isinstance(parsed, dict):
+        raise UnusableFile(_MAPPING_FORM.format(path=path))
     columns: dict[str, Sequence[str]] = {}
-    for field, value in parsed.items() if isinstance(parsed, dict) else [("", parsed)]:
+    for field, value in parsed.items():
         names = [value] if isinstance(value, str) else value
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise UnusableFile(f'{path}: write field = "column" or field = ["first", "second"]')
+        if not (isinstance(names, list) and names and all(isinstance(n, str) for n in names)):
+            raise UnusableFile(_MAPPING_FORM.format(path=path))
         columns[field] = names
     return columns
 

@@ -171,7 +171,7 @@ class ParquetSource:
                 row = next(wanted, None)
             if here:
                 picked = batch.take([number - done - 1 for number in here])
-                texts = [self._texts(picked.column(name), name) for name in self.columns]
+                texts = [_shown(picked.column(name)) for name in self.columns]
                 yield from zip(here, zip(*texts, strict=True), strict=True)
             done += batch.num_rows
 
@@ -179,18 +179,36 @@ class ParquetSource:
         """The column's values as texts."""
         import pyarrow as pa
 
-        if pa.types.is_dictionary(column.type):
-            column = column.dictionary_decode()
         try:
-            texts: list[str | None] = column.cast(pa.large_string()).to_pylist()
-        except (pa.ArrowInvalid, UnicodeDecodeError):
-            raw = column.cast(pa.large_binary()).to_pylist()
-            return [None if v is None else v.decode(errors="surrogateescape") for v in raw]
+            return _texts(column)
         except pa.ArrowNotImplementedError as failure:
             raise UnusableFile(
                 f"{self._path}: column {name!r} holds {column.type}, not plain values"
             ) from failure
-        return texts
+
+
+def _texts(column: Any) -> list[str | None]:
+    """Plain values as texts; ArrowNotImplementedError where they are lists and the like."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    try:
+        texts: list[str | None] = column.cast(pa.large_string()).to_pylist()
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        raw = column.cast(pa.large_binary()).to_pylist()
+        return [None if v is None else v.decode(errors="surrogateescape") for v in raw]
+    return texts
+
+
+def _shown(column: Any) -> list[str | None]:
+    """Any values as texts, for people: a column that is not imported may hold lists."""
+    import pyarrow as pa
+
+    try:
+        return _texts(column)
+    except pa.ArrowNotImplementedError:
+        return [None if value is None else str(value) for value in column.to_pylist()]
 
 
 def _first_line(failure: BaseException) -> str:

@@ -36,6 +36,7 @@ from domain.ledger.reading import (
     entry,
     journal,
 )
+from domain.ledger.store import lock_accounts
 from domain.ledger.verification import Violation, verify_account
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "expires_at",
     "journal",
     "local_midnight",
+    "lock_accounts",
     "policy_from_json",
     "policy_to_json",
     "post",

@@ -89,6 +89,15 @@ LOT_COLUMNS = (
 )
 
 
+async def lock_accounts(member_ids: Iterable[UUID]) -> None:
+    """Lock the accounts that exist, in sorted order, until the caller's transaction ends.
+
+    For use cases that decide by what only a posting changes, or that post more than once: whoever
+    locks all its accounts first, and once, neither decides by what is stale nor deadlocks.
+    """
+    await fetch_all(_LOCK_ACCOUNTS, sorted(set(member_ids)))
+
+
 async def open_books(member_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Book]:
     """Lock the accounts, in sorted order, making those that are missing; no lots are loaded."""
     wanted = sorted(set(member_ids))
@@ -154,13 +163,17 @@ def lot_of(row: Row) -> Lot:
 
 
 async def load_open_lots(books: Sequence[Book]) -> None:
-    """Load the lots that have something left. After the lock: before it they could be stale."""
+    """Load the lots that have something free. After the lock: before it they could be stale.
+
+    What a hold pins wholly is nobody's to spend or to expire. The condition is that of the partial
+    index in which a member's open lots stand together.
+    """
     if not books:
         return
     by_member = {book.member_id: book for book in books}
     rows = await fetch_all(
         f"SELECT member_id, {LOT_COLUMNS} FROM points_lot "
-        "WHERE member_id = ANY($1::uuid[]) AND remaining > 0",
+        "WHERE member_id = ANY($1::uuid[]) AND remaining > pinned",
         list(by_member),
     )
     for row in rows:

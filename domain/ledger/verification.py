@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.ledger import chain
 from domain.ledger.entries import Changes, EntryKind, Texts
-from domain.storage import Row, fetch_all
+from domain.storage import Row, dialect, execute, fetch_all, inside_transaction, transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,23 @@ class Violation:
 
 
 async def verify_account(member_id: UUID) -> list[Violation]:
-    """All violations of one member's account; empty when it is sound. Reads the whole history."""
+    """The violations of one member's account; empty when it is sound. Reads the whole history.
+
+    It is read as of one moment, so that postings under way are no violations; inside the caller's
+    transaction it sees what that transaction sees.
+    """
+    if inside_transaction():
+        return await _verify(member_id)
+    return await transaction(lambda: _verify_snapshot(member_id))
+
+
+async def _verify_snapshot(member_id: UUID) -> list[Violation]:
+    if dialect() == "postgres":
+        await execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    return await _verify(member_id)
+
+
+async def _verify(member_id: UUID) -> list[Violation]:
     accounts = await fetch_all("SELECT * FROM points_account WHERE member_id = $1", member_id)
     entries = await fetch_all(
         """
@@ -39,10 +55,13 @@ async def verify_account(member_id: UUID) -> list[Violation]:
     )
     lots = await fetch_all(
         """
-        SELECT l.lot_seq, l.earned, l.remaining, l.pending,
-               COALESCE((SELECT sum(d.amount) FROM points_draw AS d
-                         WHERE d.member_id = l.member_id AND d.lot_seq = l.lot_seq), 0) AS drawn
-        FROM points_lot AS l WHERE l.member_id = $1 ORDER BY l.lot_seq
+        SELECT l.lot_seq, l.earned, l.remaining, l.pending, COALESCE(d.drawn, 0) AS drawn
+        FROM points_lot AS l
+        LEFT JOIN (
+            SELECT lot_seq, SUM(amount) AS drawn FROM points_draw
+            WHERE member_id = $1 GROUP BY lot_seq
+        ) AS d ON d.lot_seq = l.lot_seq
+        WHERE l.member_id = $1 ORDER BY l.lot_seq
         """,
         member_id,
     )

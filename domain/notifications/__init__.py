@@ -51,8 +51,8 @@ async def notify(notifications: Iterable[Notification], *, now: datetime) -> Non
 class Freshness:
     """Whether a member's client has something new to fetch.
 
-    `version` grows with every event about the member, whatever it changed; `unread` counts
-    notifications.
+    `version` is the newest event about the member, whatever it changed (decisions/0006); `unread`
+    counts notifications.
     """
 
     version: int

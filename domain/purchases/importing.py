@@ -12,6 +12,7 @@ from datetime import datetime
 
 from domain import members
 from domain.errors import Refusal
+from domain.ledger import lock_accounts
 from domain.program import Programme, program
 from domain.purchases.amending import Amendable, ImportedOrder, amend
 from domain.purchases.earning import EarningRule
@@ -71,12 +72,27 @@ async def _import(
     outcomes = {
         index: ImportedOrder(refusal=refusal) for index, refusal in sorted_out.refused.items()
     }
+    await _lock_members(sorted_out, create=command.create_members, now=now)
     outcomes |= await _known(sorted_out, source=command.source, programme=programme, now=now)
     if sorted_out.unknown:
         outcomes |= await _unknown(
             sorted_out.unknown, command=command, rule=rule, programme=programme, now=now
         )
     return [outcomes[index] for index in range(len(command.orders))]
+
+
+async def _lock_members(sorted_out: Triage, *, create: bool, now: datetime) -> None:
+    """Register who is new, then lock every account that this import may post to, at once.
+
+    Known orders and new ones are posted one after the other. Locked apart, two imports with the
+    same members in opposite roles would deadlock.
+    """
+    references = [candidate.order.member for candidate in sorted_out.unknown]
+    if create:
+        await members.register_external_members(references, now=now)
+    owners = {recorded_of(recalled).member_id for _, recalled in sorted_out.known}
+    owners.update(one for one in await members.resolve_members(references) if one is not None)
+    await lock_accounts(owners)
 
 
 async def _unknown(
@@ -87,8 +103,6 @@ async def _unknown(
     programme: Programme,
     now: datetime,
 ) -> dict[int, ImportedOrder]:
-    if command.create_members:
-        await members.register_external_members([c.order.member for c in candidates], now=now)
     recorded = await record_new(
         candidates, source=command.source, rule=rule, programme=programme, now=now
     )

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 from domain import catalogue, idempotency, members, tiers
 from domain.errors import IdempotencyConflict, MemberNotFound, Refusal
 from domain.idempotency import Recalled
-from domain.ledger import Earn, Source, post
+from domain.ledger import Earn, Source, lock_accounts, post
 from domain.outbox import Event, announce
 from domain.program import Programme
 from domain.purchases.earning import EarningRule
@@ -150,6 +150,8 @@ async def record_new(
             outcomes[candidate.index] = MemberNotFound(field=("member",))
         else:
             owned.append((candidate, owner))
+    # Levels rise under this lock alone: who decides by them after it decides by what holds.
+    await lock_accounts(owner for _, owner in owned)
     placements = await _decide(owned, rule=rule, now=now)
     refused = await _earn(placements, rule=rule, programme=programme, now=now)
     outcomes |= refused

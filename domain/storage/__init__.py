@@ -6,6 +6,7 @@ lost a race.
 """
 
 from domain.storage.database import (
+    UNHURRIED,
     PoolSettings,
     close,
     connect,
@@ -21,6 +22,7 @@ from domain.storage.engines.statements import Row, observed_statements
 from domain.storage.faults import (
     ConnectionLost,
     ConnectionsBusy,
+    StatementTooSlow,
     StorageFault,
     TransactionContended,
 )
@@ -29,10 +31,12 @@ from domain.storage.tables import Table
 from domain.storage.transactions import inside_transaction, is_unique_violation, transaction
 
 __all__ = [
+    "UNHURRIED",
     "ConnectionLost",
     "ConnectionsBusy",
     "PoolSettings",
     "Row",
+    "StatementTooSlow",
     "StorageFault",
     "Table",
     "TransactionContended",

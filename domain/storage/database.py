@@ -34,8 +34,20 @@ class PoolSettings:
     statement_timeout_ms: int = 2_000
     lock_timeout_ms: int = 1_000
     idle_in_transaction_timeout_ms: int = 5_000
+    command_timeout_s: float | None = 30
     plan_lifetime_s: int = 300
     """How long a plan is used before it is made anew: a bulk load outgrows its first plans."""
+
+
+UNHURRIED = PoolSettings(
+    size_max=4,
+    read_wait_s=5.0,
+    write_wait_s=5.0,
+    statement_timeout_ms=0,
+    lock_timeout_ms=10_000,
+    command_timeout_s=None,
+)
+"""For commands and jobs, which nobody waits for: statements may take as long as they need."""
 
 
 def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:
@@ -67,7 +79,7 @@ def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:
             "maxsize": pool.size_max,
             "read_wait_s": pool.read_wait_s,
             "write_wait_s": pool.write_wait_s,
-            "command_timeout": 30,
+            "command_timeout": pool.command_timeout_s,
             "max_cached_statement_lifetime": pool.plan_lifetime_s,
             "server_settings": {
                 "application_name": "jifen",

@@ -23,5 +23,9 @@ class ConnectionLost(StorageFault, DBConnectionError):
     """
 
 
+class StatementTooSlow(StorageFault):
+    """Raised when a statement took longer than it may, and was ended."""
+
+
 class TransactionContended(StorageFault):
     """Raised when a transaction keeps losing against others after its bounded retries."""

@@ -12,6 +12,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from domain.ledger import POINTS_MAX
 from domain.notifications import Notification, notify
 from domain.outbox import Event, announce
 from domain.storage import Row, Table, fetch_all
@@ -108,11 +109,19 @@ async def _count(items: Sequence[Qualifying], *, zone: ZoneInfo) -> None:
         total[1] += item.purchases
     await _DAYS.insert(
         (
-            {"member_id": member_id, "day": day, "points": points, "purchases": purchases}
+            {
+                "member_id": member_id,
+                "day": day,
+                "points": min(points, POINTS_MAX),
+                "purchases": purchases,
+            }
             for (member_id, day), (points, purchases) in sums.items()
         ),
-        or_update="(member_id, day) DO UPDATE SET points = qualifying_day.points + "
-        "excluded.points, purchases = qualifying_day.purchases + excluded.purchases",
+        # A day holds no more than points can be: whoever is there has every level long since.
+        or_update="(member_id, day) DO UPDATE SET points = CASE "
+        f"WHEN qualifying_day.points > {POINTS_MAX} - excluded.points THEN {POINTS_MAX} "
+        "ELSE qualifying_day.points + excluded.points END, "
+        "purchases = qualifying_day.purchases + excluded.purchases",
     )
 
 
@@ -126,7 +135,7 @@ def _decide(row: Row, *, levels: Sequence[LevelDefinition], now: datetime) -> Le
         member_id=row["member_id"],
         from_code=current.code,
         to_code=reached.code,
-        qualifying_points=row["points"],
+        qualifying_points=min(row["points"], POINTS_MAX),
         occurred_at=now,
     )
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from domain.ledger import POINTS_MAX
 from domain.storage import Row, fetch_all
 from domain.tiers.ladder import LevelDefinition, Progress, period_end, progress, window_start
 
@@ -74,7 +75,7 @@ async def standing(member_id: UUID, *, zone: ZoneInfo, now: datetime) -> Standin
         progress=progress(
             current,
             levels=levels,
-            window_points=state["window_points"],
+            window_points=min(state["window_points"], POINTS_MAX),
             keep_points=state["keep_points"],
         ),
         perks=tuple(

@@ -17,8 +17,8 @@ class Migration(migration.Migration):
     operations = [
         Statements(
             postgres=[
-                # The number is drawn while the member's account is locked: per member, numbers
-                # grow in the order of the commits.
+                # Numbers grow in the order in which they are drawn. What is announced under one
+                # lock, as all postings of a member are, is committed in that order too.
                 f"CREATE TABLE outbox (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
                 f"{_COLUMNS})",
                 """

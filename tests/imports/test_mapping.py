@@ -39,7 +39,7 @@ def test_a_later_source_overrides_an_earlier_one(tmp_path: Path) -> None:
     )
     names = {
         field: [mapping.columns[at] for at in mapping.positions(field)]
-        for field in mapping_fields()
+        for field in PURCHASE_FIELDS.names
     }
     assert names == {
         "order": ["order"],
@@ -53,10 +53,6 @@ def test_a_later_source_overrides_an_earlier_one(tmp_path: Path) -> None:
         "shop": ["till", "store_id"],
         "channel": [],
     }
-
-
-def mapping_fields() -> list[str]:
-    return list(PURCHASE_FIELDS.names)
 
 
 def test_a_unit_price_that_is_chosen_stands_before_a_column_called_amount() -> None:
@@ -116,6 +112,7 @@ def test_a_mapping_that_cannot_be(header: list[str], given: list[str], complaint
         ("m.toml", "order", "not a mapping"),
         ("m.json", "[]", "write field"),
         ("m.json", '{"order": [1]}', "write field"),
+        ("m.toml", "order = []", "write field"),
         ("m.json", "{", "not a mapping"),
     ],
 )

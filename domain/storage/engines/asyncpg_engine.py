@@ -27,7 +27,7 @@ from typing_extensions import override
 
 from domain.storage.engines.finish import finish
 from domain.storage.engines.statements import Row, note
-from domain.storage.faults import ConnectionLost, ConnectionsBusy
+from domain.storage.faults import ConnectionLost, ConnectionsBusy, StatementTooSlow
 
 _LOST = (
     OSError,
@@ -68,8 +68,10 @@ class _Statements:
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return await super()._translate_exceptions(func, *args, **kwargs)  # type: ignore[misc]
-        except (asyncpg.QueryCanceledError, DBConnectionError):
+        except DBConnectionError:
             raise
+        except (asyncpg.QueryCanceledError, TimeoutError) as slow:
+            raise StatementTooSlow(f"a statement was ended: {slow!r}") from slow
         except _LOST as lost:
             raise ConnectionLost(f"the database connection was lost: {lost!r}") from lost
 

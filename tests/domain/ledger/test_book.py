@@ -72,6 +72,15 @@ def test_pending_points_are_spendable_from_the_moment_they_mature() -> None:
     assert book.entries[1].changes.net == 0
 
 
+def test_pending_points_are_not_spent_though_they_expire_sooner() -> None:
+    book = opened()
+    earned(book, earn(100, matures=NOW + days(7), expires=NOW + days(8)))
+    earned(book, earn(50, expires=NOW + days(9)))
+    redeemed(book, 50)
+    assert drawn(book) == [(3, 2, 50)]
+    assert balances(book) == (0, 100, 0, 0)
+
+
 def test_a_lot_that_matures_and_expires_at_one_moment_does_both() -> None:
     moment = NOW + days(7)
     book = opened()

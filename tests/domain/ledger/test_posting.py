@@ -247,3 +247,35 @@ async def test_what_fell_due_is_written_before_the_command_is_decided() -> None:
         ("REDEEM", -40, 0, NOW + days(2)),
     ]
     assert await verify_account(ALICE) == []
+
+
+async def test_a_backdated_earning_settles_with_the_lots_that_were_there_before() -> None:
+    """Its own lot is due at once, and so may others be: what is due is told of all of them."""
+    await post([earn(10, expires=NOW + days(90)), earn(20, matures=NOW + days(90))], now=NOW)
+    for number, (ago, matures, expires, written) in enumerate(
+        [(400, None, 365, 4), (400, 7, 365, 7), (30, 7, 365, 9), (30, None, 365, 10)]
+    ):
+        at = NOW - days(ago)
+        command = earn(
+            100,
+            at=at,
+            matures=at + days(matures) if matures else None,
+            expires=at + days(expires),
+            known_as=key(str(number)),
+        )
+        await post_one(command, now=NOW)
+        assert (await balance(ALICE, now=NOW)).version == written
+    entries = await fetch_all("SELECT kind, balance_after FROM points_entry ORDER BY seq")
+    assert tuples(entries)[2:] == [
+        ("EARN", 110),
+        ("EXPIRE", 10),
+        ("EARN", 10),
+        ("MATURE", 110),
+        ("EXPIRE", 10),
+        ("EARN", 10),
+        ("MATURE", 110),
+        ("EARN", 210),
+    ]
+    seen = await balance(ALICE, now=NOW)
+    assert (seen.available, seen.pending) == (210, 20)
+    assert await verify_account(ALICE) == []

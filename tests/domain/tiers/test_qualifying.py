@@ -146,7 +146,9 @@ async def test_nobody_is_lifted_twice_to_the_same_level() -> None:
 async def test_the_window_ends_today_and_begins_after_the_same_day_a_year_ago() -> None:
     """Today is 1 March 2026: 1 March 2025 no longer counts, 2 March does."""
     too_old = datetime(2025, 3, 1, 15, 59, 59, tzinfo=UTC)
-    assert await qualified(item(1_000, at=too_old)) == []
+    with observed_statements() as statements:
+        assert await qualified(item(1_000, at=too_old)) == []
+    assert len(statements) == 1
     assert await qualified(item(999, at=too_old + timedelta(seconds=1))) == []
     # The old points are kept, and do not count for a change that something new decides.
     assert await qualified(item(1)) == [("base", "silver", 1_000)]
