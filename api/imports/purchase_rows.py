@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from api.imports.mapping import ColumnMapping
@@ -24,6 +24,8 @@ from domain.purchases import (
     SHOP_LENGTH_MAX,
 )
 from domain.texts import is_storable
+
+T = TypeVar("T")
 
 MEMBER_LENGTH_MAX = 128
 
@@ -60,130 +62,6 @@ class _Refused(Exception):
         self.reject = Reject(code.value, reason)
 
 
-class PurchaseRows:
-    """Reads rows whose values stand in the order of `mapping.columns`."""
-
-    def __init__(self, mapping: ColumnMapping, form: PurchaseForm, *, now: datetime) -> None:
-        self._positions = {field: mapping.positions(field) for field in _FIELDS}
-        self._by_unit_price = "unit-price" in mapping
-        self._names_lines = "line" in mapping
-        self._form = form
-        self._latest_us = (now + FUTURE_TOLERANCE - EPOCH) // EPOCH.resolution
-
-    def read(self, values: Values) -> PurchaseLine | Reject:
-        """The line; or the first reason, in the order of the fields below, why it is none."""
-        try:
-            return PurchaseLine(
-                order_id=self._text("order", values, EXTERNAL_ID_LENGTH_MAX),
-                line_id=self._line_id(values),
-                member=self._member(values),
-                product_code=self._text("product", values, PRODUCT_CODE_LENGTH_MAX),
-                quantity=(quantity := self._quantity(values)),
-                amount_fen=self._amount_fen(values, quantity),
-                placed_us=self._placed_us(values),
-                shop=self._optional_text("shop", values, SHOP_LENGTH_MAX),
-                channel=self._optional_text("channel", values, CHANNEL_LENGTH_MAX),
-            )
-        except _Refused as refused:
-            return refused.reject
-
-    def place_of(self, values: Values) -> tuple[str, str] | None:
-        """The order id and product code of a refused row, as far as it tells both.
-
-        Lines without an id are numbered within their order and product; a refused row counts, so
-        that the numbers stay when it is mended and the file imported again.
-        """
-        order, product = self._value("order", values), self._value("product", values)
-        if (
-            order is not None
-            and product is not None
-            and is_storable(order, characters_max=EXTERNAL_ID_LENGTH_MAX)
-            and is_storable(product, characters_max=PRODUCT_CODE_LENGTH_MAX)
-        ):
-            return order, product
-        return None
-
-    def _value(self, field: str, values: Values) -> str | None:
-        """The field's first value that is not blank, without the spaces around it."""
-        for position in self._positions[field]:
-            text = values[position]
-            if text and (stripped := text.strip()):
-                return stripped
-        return None
-
-    def _required(self, field: str, values: Values) -> str:
-        for position in self._positions[field]:
-            text = values[position]
-            if text and (stripped := text.strip()):
-                return stripped
-        raise _Refused(_MISSING[field], f"{field} is empty")
-
-    def _text(self, field: str, values: Values, length_max: int) -> str:
-        return _sound(field, self._required(field, values), length_max)
-
-    def _optional_text(self, field: str, values: Values, length_max: int) -> str | None:
-        text = self._value(field, values)
-        return None if text is None else _sound(field, text, length_max)
-
-    def _line_id(self, values: Values) -> str | None:
-        return self._text("line", values, LINE_ID_LENGTH_MAX) if self._names_lines else None
-
-    def _member(self, values: Values) -> str:
-        member = self._required("member", values)
-        if member in self._form.guests:
-            raise _Refused(RejectCode.GUEST, f"member {member} means a guest")
-        return _sound("member", member, MEMBER_LENGTH_MAX)
-
-    def _quantity(self, values: Values) -> int:
-        text = self._required("quantity", values)
-        quantity = whole_of(text)
-        if quantity is None or not 0 <= quantity <= QUANTITY_MAX:
-            raise _Refused(
-                RejectCode.QUANTITY_INVALID,
-                f"quantity {_shown(text)} is not a whole number from 0 to {QUANTITY_MAX}",
-            )
-        return quantity
-
-    def _amount_fen(self, values: Values, quantity: int) -> int:
-        field = "unit-price" if self._by_unit_price else "amount"
-        text = self._required(field, values)
-        fen = fen_of(text, quantity if self._by_unit_price else 1)
-        if fen is None:
-            raise _Refused(RejectCode.AMOUNT_INVALID, f"{field} {_shown(text)} is not a number")
-        if is_negative(text):
-            raise _Refused(RejectCode.AMOUNT_INVALID, f"{field} {_shown(text)} is negative")
-        if fen > AMOUNT_FEN_MAX:
-            raise _Refused(
-                RejectCode.AMOUNT_INVALID, f"{field} {_shown(text)} is above {AMOUNT_FEN_MAX} fen"
-            )
-        if self._by_unit_price and is_zero(text):
-            raise _Refused(RejectCode.PRICE_ZERO, f"{field} is 0: the line has no price")
-        return fen
-
-    def _placed_us(self, values: Values) -> int:
-        text = self._required("placed", values)
-        placed_us = microseconds_of(text, zone=self._form.zone, form=self._form.date_form)
-        if placed_us is None:
-            raise _Refused(RejectCode.DATE_INVALID, f"placed {_shown(text)} is not a date and time")
-        if placed_us < 0:
-            raise _Refused(RejectCode.DATE_INVALID, f"placed {_shown(text)} is before 1970")
-        if placed_us > self._latest_us:
-            raise _Refused(RejectCode.FUTURE_DATED, f"placed {_shown(text)} is in the future")
-        return placed_us
-
-
-_FIELDS = (
-    "order",
-    "line",
-    "member",
-    "product",
-    "quantity",
-    "amount",
-    "unit-price",
-    "placed",
-    "shop",
-    "channel",
-)
 _MISSING = {
     "order": RejectCode.ORDER_MISSING,
     "line": RejectCode.LINE_MISSING,
@@ -196,18 +74,143 @@ _MISSING = {
 }
 
 
-@lru_cache(maxsize=65_536)
-def _is_sound(text: str, length_max: int) -> bool:
-    """Members, products and shops come again and again."""
-    return is_storable(text, characters_max=length_max)
+class PurchaseRows:
+    """Reads rows whose values stand in the order of `mapping.columns`.
+
+    Members, products, amounts and moments come again and again in a file, so each field remembers
+    what its texts came to.
+    """
+
+    def __init__(self, mapping: ColumnMapping, form: PurchaseForm, *, now: datetime) -> None:
+        self._mapping = mapping
+        self._form = form
+        self._latest_us = (now + FUTURE_TOLERANCE - EPOCH) // EPOCH.resolution
+        self._by_unit_price = "unit-price" in mapping
+        self._order = self._field("order", _text("order", EXTERNAL_ID_LENGTH_MAX))
+        self._line = self._field("line", _text("line", LINE_ID_LENGTH_MAX))
+        self._member = self._field("member", self._read_member)
+        self._product = self._field("product", _text("product", PRODUCT_CODE_LENGTH_MAX))
+        self._quantity = self._field("quantity", _read_quantity)
+        self._price = self._field("unit-price" if self._by_unit_price else "amount", str)
+        self._placed_us = self._field("placed", self._read_placed_us)
+        self._shop = self._optional_field("shop", _text("shop", SHOP_LENGTH_MAX))
+        self._channel = self._optional_field("channel", _text("channel", CHANNEL_LENGTH_MAX))
+        self._names_lines = "line" in mapping
+
+    def read(self, values: Values) -> PurchaseLine | Reject:
+        """The line; or the first reason, in the order of these fields, why it is none."""
+        try:
+            return PurchaseLine(
+                self._order(values),
+                self._line(values) if self._names_lines else None,
+                self._member(values),
+                self._product(values),
+                quantity := self._quantity(values),
+                _amount_fen(
+                    self._price(values), quantity=quantity if self._by_unit_price else None
+                ),
+                self._placed_us(values),
+                self._shop(values),
+                self._channel(values),
+            )
+        except _Refused as refused:
+            return refused.reject
+
+    def place_of(self, values: Values) -> tuple[str, str] | None:
+        """The order id and product code of a refused row, as far as it tells both.
+
+        Lines without an id are numbered within their order and product; a refused row counts, so
+        that the numbers stay when it is mended and the file imported again.
+        """
+        try:
+            return self._order(values), self._product(values)
+        except _Refused:
+            return None
+
+    def _field(self, field: str, read: Callable[[str], T]) -> Callable[[Values], T]:
+        """Reads a field that must not be blank: the first of its columns that has a value."""
+        found = self._optional_field(field, read)
+
+        def required(values: Values) -> T:
+            value = found(values)
+            if value is None:
+                raise _Refused(_MISSING[field], f"{field} is empty")
+            return value
+
+        return required
+
+    def _optional_field(self, field: str, read: Callable[[str], T]) -> Callable[[Values], T | None]:
+        """Reads a field that may be blank; spaces around a value are no part of it."""
+        positions = self._mapping.positions(field)
+
+        @lru_cache(maxsize=65_536)
+        def read_once(text: str | None) -> T | None:
+            stripped = text.strip() if text else None
+            return read(stripped) if stripped else None
+
+        def first(values: Values) -> T | None:
+            for position in positions:
+                value = read_once(values[position])
+                if value is not None:
+                    return value
+            return None
+
+        return first
+
+    def _read_member(self, text: str) -> str:
+        if text in self._form.guests:
+            raise _Refused(RejectCode.GUEST, f"member {text} means a guest")
+        return _text("member", MEMBER_LENGTH_MAX)(text)
+
+    def _read_placed_us(self, text: str) -> int:
+        placed_us = microseconds_of(text, zone=self._form.zone, form=self._form.date_form)
+        if placed_us is None:
+            raise _Refused(RejectCode.DATE_INVALID, f"placed {_shown(text)} is not a date and time")
+        if placed_us < 0:
+            raise _Refused(RejectCode.DATE_INVALID, f"placed {_shown(text)} is before 1970")
+        if placed_us > self._latest_us:
+            raise _Refused(RejectCode.FUTURE_DATED, f"placed {_shown(text)} is in the future")
+        return placed_us
 
 
-def _sound(field: str, text: str, length_max: int) -> str:
-    if not _is_sound(text, length_max):
+def _text(field: str, length_max: int) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not is_storable(text, characters_max=length_max):
+            raise _Refused(
+                RejectCode.TEXT_INVALID,
+                f"{field} is not plain text of 1 to {length_max} characters",
+            )
+        return text
+
+    return read
+
+
+def _read_quantity(text: str) -> int:
+    quantity = whole_of(text)
+    if quantity is None or not 0 <= quantity <= QUANTITY_MAX:
         raise _Refused(
-            RejectCode.TEXT_INVALID, f"{field} is not plain text of 1 to {length_max} characters"
+            RejectCode.QUANTITY_INVALID,
+            f"quantity {_shown(text)} is not a whole number from 0 to {QUANTITY_MAX}",
         )
-    return text
+    return quantity
+
+
+@lru_cache(maxsize=65_536)
+def _amount_fen(text: str, *, quantity: int | None) -> int:
+    """The line's amount; with a quantity, `text` is the price of one piece."""
+    field = "amount" if quantity is None else "unit-price"
+    fen = fen_of(text, 1 if quantity is None else quantity)
+    if fen is None:
+        raise _Refused(RejectCode.AMOUNT_INVALID, f"{field} {_shown(text)} is not a number")
+    if is_negative(text):
+        raise _Refused(RejectCode.AMOUNT_INVALID, f"{field} {_shown(text)} is negative")
+    if fen > AMOUNT_FEN_MAX:
+        raise _Refused(
+            RejectCode.AMOUNT_INVALID, f"{field} {_shown(text)} is above {AMOUNT_FEN_MAX} fen"
+        )
+    if quantity is not None and is_zero(text):
+        raise _Refused(RejectCode.PRICE_ZERO, f"{field} is 0: the line has no price")
+    return fen
 
 
 def _shown(text: str) -> str:

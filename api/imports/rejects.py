@@ -72,8 +72,10 @@ class Rejects:
     def write(self, path: Path, source: SourceFile) -> None:
         """Write row number, code, reason and the row as it stands, in the order of the file.
 
-        The rows themselves are read again from their file. Without rejects the path is removed, so
-        that what lies there is always of the last run.
+        The columns are `row`, `code`, `reason` and those of the file; where the file has one of
+        these names itself, ours are `reject_row`, `reject_code`, `reject_reason`. The rows are read
+        again from their file. Without rejects the path is removed, so that what lies there is
+        always of the last run.
         """
         if not self.count:
             path.unlink(missing_ok=True)
@@ -83,7 +85,7 @@ class Rejects:
         originals = source.originals(self._numbers())
         with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["row", "code", "reason", *source.columns])
+            writer.writerow([*_own_columns(source), *source.columns])
             for (row, code, reason), (original, values) in zip(reasons, originals, strict=True):
                 assert row == original, "the file did not change while it was imported"
                 writer.writerow([row, code, reason, *values])
@@ -95,3 +97,8 @@ class Rejects:
     def _numbers(self) -> Iterator[int]:
         for (row,) in self._store.execute("SELECT row FROM reject ORDER BY row"):
             yield row
+
+
+def _own_columns(source: SourceFile) -> list[str]:
+    names = ["row", "code", "reason"]
+    return [f"reject_{name}" for name in names] if set(names) & set(source.columns) else names

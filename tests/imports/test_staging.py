@@ -136,7 +136,8 @@ def test_a_line_id_of_the_file_that_comes_twice_is_refused_the_second_time() -> 
     header = [*HEADER, "line"]
     rows_of, staging = reader(header=header), Staging()
     for number, line_id in enumerate(("1", "2", "1"), start=1):
-        outcome = rows_of.read([*row("A", "alice", "tea"), line_id])
+        order, *rest = row("A", "alice", "tea")
+        outcome = rows_of.read([order, line_id, *rest])
         assert isinstance(outcome, PurchaseLine)
         staging.add([(number, outcome)])
     rejected, kept = staging.orders(lines_max=100)

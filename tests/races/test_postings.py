@@ -170,6 +170,18 @@ async def test_batches_that_name_the_same_members_in_any_order_do_not_deadlock(
         assert await verify_account(each) == []
 
 
+async def test_postings_under_way_are_no_violations(member_id: UUID) -> None:
+    """An account is verified as of one moment, not entry by entry while others write."""
+    posting = asyncio.create_task(post_all(member_id, "here", 60))
+    verified = 0
+    while not posting.done():
+        assert await verify_account(member_id) == []
+        verified += 1
+    await posting
+    assert await verify_account(member_id) == []
+    assert verified >= 3
+
+
 def redemption(member_id: UUID, number: int) -> Redeem:
     return Redeem(
         member_id=member_id,

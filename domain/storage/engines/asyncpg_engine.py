@@ -39,6 +39,8 @@ _LOST = (
     asyncpg.InvalidAuthorizationSpecificationError,
 )
 _RETRY_READ_AFTER_S = 0.05
+_CONNECT_WITHIN_S = 2.0
+"""While the pool may grow, nobody waits for others: a busy server takes time to let one in."""
 
 
 def _uuid_bytes(value: UUID | str) -> bytes:
@@ -165,6 +167,8 @@ class PostgresClient(_Statements, AsyncpgDBClient):
                 if self._pool is None:
                     await self.create_connection(with_db=True)
         assert self._pool is not None
+        if self._pool.get_size() < self.pool_maxsize:
+            wait_s = max(wait_s, _CONNECT_WITHIN_S)
         try:
             return await self._pool.acquire(timeout=wait_s)
         except TimeoutError as busy:

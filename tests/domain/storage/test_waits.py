@@ -19,8 +19,8 @@ from domain.storage import (
     fetch_one,
     transaction,
 )
+from tests.domain.storage import counting
 from tests.domain.storage.connected import HASTY, add_theme, connected, themes
-from tests.domain.storage.counting import count
 from tests.repository.tree import ROOT
 
 TIMES = 100
@@ -101,10 +101,13 @@ async def test_two_processes_that_read_and_write_back_lose_nothing(
         assert other.stdin is not None
         assert other.stdout is not None
         assert await other.stdout.readline() == b"ready\n"
+        attempts_before = counting.attempts
         other.stdin.write(b"go\n")
-        await asyncio.gather(count(TIMES), other.communicate())
+        await asyncio.gather(counting.count(TIMES), other.communicate())
         assert other.returncode == 0
         row = await fetch_one("SELECT number FROM counted")
         assert row is not None
         assert row["number"] == 2 * TIMES
+        # Whoever begins has the lock: nothing is read that must be read again.
+        assert counting.attempts - attempts_before == TIMES
         tally(f"read-modify-writes of two processes on {dialect()}", row["number"], 200)

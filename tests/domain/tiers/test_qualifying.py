@@ -11,7 +11,7 @@ import pytest
 
 from domain.ledger import balance, post, verify_account
 from domain.paging import PageRequest
-from domain.storage import fetch_all, observed_statements, transaction
+from domain.storage import close, connect, fetch_all, observed_statements, transaction
 from domain.tiers import (
     LevelChanged,
     Qualifying,
@@ -22,6 +22,7 @@ from domain.tiers import (
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, key, tuples
 from tests.domain.tiers.levels import BASE, GOLD, SHANGHAI, SILVER, three_levels
 from tests.graphql.kept import everything_kept
+from tests.races.contention import PATIENT
 
 pytestmark = pytest.mark.usefixtures("_levels")
 
@@ -29,6 +30,13 @@ pytestmark = pytest.mark.usefixtures("_levels")
 @pytest.fixture
 async def _levels(database: str) -> None:
     await three_levels()
+
+
+@pytest.fixture
+async def _patient(database: str, _levels: None) -> None:
+    """Connected anew, with time for a crowd on a busy machine."""
+    await close()
+    await connect(database, pool=PATIENT)
 
 
 def item(
@@ -199,6 +207,7 @@ async def test_the_number_of_statements_does_not_grow_with_the_items() -> None:
     assert len(statements) == 1
 
 
+@pytest.mark.usefixtures("_patient")
 async def test_racing_postings_that_qualify_lose_nothing() -> None:
     """20 earnings of 300 at once, each posted and counted in one transaction."""
 
