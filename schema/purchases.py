@@ -33,7 +33,7 @@ class OrderLineInput:
     """The product's code; one that is not in the catalogue is kept and earns at the default."""
 
     quantity: int
-    """How many."""
+    """How many; a line of 0 is kept and earns nothing."""
 
     amount: Fen
     """What the line costs in all, before discounts on the whole order."""

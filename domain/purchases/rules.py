@@ -3,7 +3,8 @@
     points = floor( Σ(amount_fen × rate_permille) × min(paid, L) × multiplier_permille
                     / (L × 100 × 1000 × 1000) )          with L = Σ amount_fen
 
-Each line earns at its own rate (permille of a point per yuan, that of its product's theme). What
+Each line earns at its own rate (permille of a point per yuan, that of its product's theme; 0 for a
+line of no quantity, which sold nothing). What
 was paid below the sum of the lines is a discount on the order, spread over the lines pro rata; what
 was paid above it (shipping) earns nothing. The level's multiplier applies last. Everything is
 multiplied first and divided once, so the one floor per order is the only rounding: many small lines

@@ -76,6 +76,18 @@ async def test_each_order_has_its_receipt_and_its_points(gateway: Gateway) -> No
         assert await verify_account(session.member) == []
 
 
+async def test_a_line_of_no_quantity_is_kept_and_earns_nothing(gateway: Gateway) -> None:
+    alice = await gateway.sign_in()
+    nothing, something = line("bag", 5_000, quantity=0), line("cup", 3_000)
+    payload = await record(
+        gateway,
+        "batch-1",
+        [order("A", alice.member_id, nothing), order("B", alice.member_id, nothing, something)],
+    )
+    assert applied(payload) == [0, 30]
+    assert await points(gateway, alice) == 30
+
+
 async def test_members_are_named_as_the_shop_knows_them(gateway: Gateway) -> None:
     alice = await gateway.sign_in("o-alice")
     openid = gateway.named("o-alice")
