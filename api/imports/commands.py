@@ -17,9 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from rich.console import Console
-from tortoise.exceptions import DBConnectionError
 
-from api.cli.session import stop
+from api.cli.session import failing_in_one_line, stop
 from api.imports.mapping import (
     PRODUCT_FIELDS,
     PRODUCT_PRESETS,
@@ -245,16 +244,15 @@ def _run(
         finally:
             await storage.close()
 
-    try:
-        counts = asyncio.run(connected())
-    except UnusableFile as fault:
-        stop(str(fault))
-    except InvalidInput as refusal:
-        stop(refusal.rule)
-    except storage.StorageFault as fault:
-        stop(f"{fault}; run the same command again to go on from here")
-    except (DBConnectionError, OSError, ValueError) as failure:
-        stop(f"{type(failure).__name__}: {failure}")
+    with failing_in_one_line():
+        try:
+            counts = asyncio.run(connected())
+        except UnusableFile as fault:
+            stop(str(fault))
+        except InvalidInput as refusal:
+            stop(refusal.rule)
+        except storage.StorageFault as fault:
+            stop(f"{fault}; run the same command again to go on from here")
     _summarise(console, counts, seconds=time.monotonic() - begun, rejects_path=rejects_path)
 
 

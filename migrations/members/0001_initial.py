@@ -1,33 +1,15 @@
 """Members, the identities that lead to them, their interests, and their sign-in sessions."""
 
-from tortoise import fields
 from tortoise.migrations import migration
 
-from domain.storage.migration_operations import ModelTable
+from domain.storage.migration_operations import Statements
 
 
 class Migration(migration.Migration):
     operations = [
-        ModelTable(
-            "Member",
-            fields=[
-                ("id", fields.UUIDField(primary_key=True)),
-                ("nickname", fields.TextField(default="")),
-                ("avatar_url", fields.TextField(null=True)),
-                ("birthday", fields.DateField(null=True)),
-                ("gender", fields.CharField(max_length=16, null=True)),
-                ("preferred_channel", fields.CharField(max_length=32, null=True)),
-                ("joined_at", fields.DatetimeField()),
-                ("version", fields.BigIntField(default=1)),
-                ("tokens_not_before", fields.DatetimeField(null=True)),
-            ],
-            options={
-                "table": "member",
-                "app": "members",
-                "pk_attr": "id",
-                "table_description": "One person, for life.",
-            },
-            columns="""
+        Statements(
+            """
+            CREATE TABLE member (
                 id UUID NOT NULL PRIMARY KEY,
                 nickname TEXT NOT NULL CHECK (length(nickname) <= 64),
                 avatar_url TEXT CHECK (length(avatar_url) <= 2048),
@@ -37,25 +19,10 @@ class Migration(migration.Migration):
                 joined_at TIMESTAMPTZ NOT NULL,
                 version BIGINT NOT NULL CHECK (version > 0),
                 tokens_not_before TIMESTAMPTZ
+            )
             """,
-        ),
-        ModelTable(
-            "MemberIdentity",
-            fields=[
-                ("id", fields.UUIDField(primary_key=True)),
-                ("member_id", fields.UUIDField()),
-                ("kind", fields.CharField(max_length=32)),
-                ("app_id", fields.CharField(max_length=64)),
-                ("subject", fields.CharField(max_length=128)),
-                ("bound_at", fields.DatetimeField()),
-            ],
-            options={
-                "table": "member_identity",
-                "app": "members",
-                "pk_attr": "id",
-                "table_description": "What a member is known by: openid, unionid, own reference.",
-            },
-            columns="""
+            """
+            CREATE TABLE member_identity (
                 member_id UUID NOT NULL REFERENCES member (id),
                 id UUID NOT NULL,
                 kind TEXT NOT NULL CHECK (kind IN ('wechat_openid', 'wechat_unionid', 'external')),
@@ -64,25 +31,10 @@ class Migration(migration.Migration):
                 bound_at TIMESTAMPTZ NOT NULL,
                 PRIMARY KEY (member_id, id),
                 UNIQUE (kind, subject, app_id)
+            )
             """,
-        ),
-        ModelTable(
-            "MemberInterest",
-            fields=[
-                ("id", fields.UUIDField(primary_key=True)),
-                ("member_id", fields.UUIDField()),
-                ("theme_code", fields.CharField(max_length=64)),
-                ("source", fields.CharField(max_length=16)),
-                ("weight_permille", fields.IntField()),
-                ("set_at", fields.DatetimeField()),
-            ],
-            options={
-                "table": "member_interest",
-                "app": "members",
-                "pk_attr": "id",
-                "table_description": "A theme that a member cares for, declared or inferred.",
-            },
-            columns="""
+            """
+            CREATE TABLE member_interest (
                 member_id UUID NOT NULL REFERENCES member (id),
                 id UUID NOT NULL,
                 theme_code TEXT NOT NULL,
@@ -91,26 +43,10 @@ class Migration(migration.Migration):
                 set_at TIMESTAMPTZ NOT NULL,
                 PRIMARY KEY (member_id, id),
                 UNIQUE (member_id, theme_code, source)
+            )
             """,
-        ),
-        ModelTable(
-            "MemberSession",
-            fields=[
-                ("id", fields.UUIDField(primary_key=True)),
-                ("member_id", fields.UUIDField()),
-                ("app_id", fields.CharField(max_length=64)),
-                ("started_at", fields.DatetimeField()),
-                ("expires_at", fields.DatetimeField()),
-                ("revoked_at", fields.DatetimeField(null=True)),
-                ("revoked_because", fields.CharField(max_length=32, null=True)),
-            ],
-            options={
-                "table": "member_session",
-                "app": "members",
-                "pk_attr": "id",
-                "table_description": "One sign-in: the family of its refresh tokens.",
-            },
-            columns="""
+            """
+            CREATE TABLE member_session (
                 member_id UUID NOT NULL REFERENCES member (id),
                 id UUID NOT NULL,
                 app_id TEXT NOT NULL,
@@ -121,25 +57,10 @@ class Migration(migration.Migration):
                     CHECK (revoked_because IN ('signed_out', 'signed_out_everywhere', 'reuse')),
                 PRIMARY KEY (member_id, id),
                 CHECK ((revoked_at IS NULL) = (revoked_because IS NULL))
+            )
             """,
-        ),
-        ModelTable(
-            "RefreshToken",
-            fields=[
-                ("id", fields.UUIDField(primary_key=True)),
-                ("member_id", fields.UUIDField()),
-                ("session_id", fields.UUIDField()),
-                ("token_hash", fields.CharField(max_length=64)),
-                ("issued_at", fields.DatetimeField()),
-                ("used_at", fields.DatetimeField(null=True)),
-            ],
-            options={
-                "table": "refresh_token",
-                "app": "members",
-                "pk_attr": "id",
-                "table_description": "A refresh token, hashed; used at most once.",
-            },
-            columns="""
+            """
+            CREATE TABLE refresh_token (
                 member_id UUID NOT NULL,
                 id UUID NOT NULL,
                 session_id UUID NOT NULL,
@@ -149,6 +70,7 @@ class Migration(migration.Migration):
                 PRIMARY KEY (member_id, id),
                 UNIQUE (member_id, token_hash),
                 FOREIGN KEY (member_id, session_id) REFERENCES member_session (member_id, id)
+            )
             """,
         ),
     ]
