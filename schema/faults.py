@@ -39,6 +39,14 @@ class FaultCode(StrEnum):
     BAD_CURSOR = "BAD_CURSOR"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     FORBIDDEN = "FORBIDDEN"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    PERSISTED_QUERY_MISMATCH = "PERSISTED_QUERY_MISMATCH"
+    DOCUMENT_NOT_TRUSTED = "DOCUMENT_NOT_TRUSTED"
+    CURSOR_EXPIRED = "CURSOR_EXPIRED"
+    COST_LIMIT = "COST_LIMIT"
+    RATE_LIMITED = "RATE_LIMITED"
+    TOO_MANY_SUBSCRIPTIONS = "TOO_MANY_SUBSCRIPTIONS"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     OVERLOADED = "OVERLOADED"
     INTERNAL = "INTERNAL"
 
@@ -76,6 +84,30 @@ FAULTS: Final[dict[FaultCode, Fault]] = {
         "The token is missing where one is needed, or `reason` says expired, revoked or invalid.",
     ),
     FaultCode.FORBIDDEN: Fault(403, "The token is good, but of a caller who may not do this."),
+    FaultCode.PERSISTED_QUERY_NOT_FOUND: Fault(
+        404, "No document is kept under this hash: send it once together with its text."
+    ),
+    FaultCode.PERSISTED_QUERY_MISMATCH: Fault(
+        400, "The hash is not the SHA-256 of the document that came with it."
+    ),
+    FaultCode.DOCUMENT_NOT_TRUSTED: Fault(
+        403, "This server runs only documents of its manifest for this kind of caller."
+    ),
+    FaultCode.CURSOR_EXPIRED: Fault(
+        410, "What followed this cursor is no longer kept: fetch everything, then follow anew."
+    ),
+    FaultCode.COST_LIMIT: Fault(400, "The operation may cost more than one request is allowed."),
+    FaultCode.RATE_LIMITED: Fault(
+        429, "Too much was asked in too short a time: wait `retryAfter` seconds."
+    ),
+    FaultCode.TOO_MANY_SUBSCRIPTIONS: Fault(
+        429, "The connection or the caller has as many subscriptions open as are allowed."
+    ),
+    FaultCode.DEADLINE_EXCEEDED: Fault(
+        504,
+        "The answer was not ready in time. Whether a mutation took effect is unknown: "
+        "send the same again, with the same keys.",
+    ),
     FaultCode.OVERLOADED: Fault(
         503, "The database is busy or away: send the same again, with the same keys, in a moment."
     ),
