@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from uuid_utils.compat import uuid7
 
-from domain.outbox import LAST_EVENT_ID
+from domain.outbox import POSITION
 from domain.storage import Table, fetch_one
 
 _NOTIFICATIONS = Table(
@@ -51,8 +51,8 @@ async def notify(notifications: Iterable[Notification], *, now: datetime) -> Non
 class Freshness:
     """Whether a member's client has something new to fetch.
 
-    `version` is the newest event about the member, whatever it changed (decisions/0006); `unread`
-    counts notifications.
+    `version` is the number of the newest event about the member, whatever it changed: it grows in
+    the order of commits (decisions/0007). `unread` counts notifications.
     """
 
     version: int
@@ -62,12 +62,12 @@ class Freshness:
 async def freshness(member_id: UUID) -> Freshness:
     """The member's version and unread count, in one statement."""
     row = await fetch_one(
-        f"SELECT COUNT(*) AS unread, {LAST_EVENT_ID} AS version "
+        f"SELECT COUNT(*) AS unread, {POSITION} AS version "
         "FROM notification WHERE member_id = $1 AND read_at IS NULL",
         member_id,
     )
     assert row is not None
-    return Freshness(version=row["version"] or 0, unread=row["unread"])
+    return Freshness(version=row["version"], unread=row["unread"])
 
 
 __all__ = ["Freshness", "Notification", "freshness", "notify"]

@@ -1,50 +1,31 @@
 """The transactional outbox: events announced inside a transaction, delivered after it committed.
 
-An event is a fact in the past tense (`PointsEarned`). It is written by the transaction whose effect
-it tells, so it exists exactly if the effect does.
+An event is a fact in the past tense (`PointsChanged`). It is written by the transaction whose
+effect it tells, so it exists exactly if the effect does. The events of one member are a stream:
+numbered 1, 2, 3 ... without a gap, in the order in which their transactions committed
+(decisions/0007). What concerns the programme and no member stands in a stream of its own.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-from uuid import UUID
-
-import orjson
-
-from domain.storage import Table
-
-_OUTBOX = Table(
-    "outbox", member_id="uuid", kind="text", payload="jsonb", announced_at="timestamptz"
+from domain.outbox.announcing import Event, announce, on_committed
+from domain.outbox.streams import (
+    POSITION,
+    PROGRAMME,
+    Announced,
+    StreamPositionLost,
+    first_kept,
+    positions,
+    stream,
 )
 
-
-LAST_EVENT_ID = "(SELECT o.id FROM outbox AS o WHERE o.member_id = $1 ORDER BY o.id DESC LIMIT 1)"
-"""The newest event of the member $1, NULL before the first: for statements of other contexts."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something that happened: to a member, or to the programme (`member_id` None)."""
-
-    kind: str
-    member_id: UUID | None
-    facts: Mapping[str, Any]
-
-
-async def announce(events: Iterable[Event], *, now: datetime) -> None:
-    """Write the events in their order; one statement whatever their number."""
-    await _OUTBOX.insert(
-        {
-            "member_id": event.member_id,
-            "kind": event.kind,
-            "payload": orjson.dumps(event.facts).decode(),
-            "announced_at": now,
-        }
-        for event in events
-    )
-
-
-__all__ = ["LAST_EVENT_ID", "Event", "announce"]
+__all__ = [
+    "POSITION",
+    "PROGRAMME",
+    "Announced",
+    "Event",
+    "StreamPositionLost",
+    "announce",
+    "first_kept",
+    "on_committed",
+    "positions",
+    "stream",
+]

@@ -14,6 +14,7 @@ from domain.storage.database import (
     database_now,
     dialect,
     execute,
+    execute_many,
     fetch_all,
     fetch_one,
     synchronise_clock,
@@ -28,7 +29,13 @@ from domain.storage.faults import (
 )
 from domain.storage.migrations import drift, migrate, pending_migrations
 from domain.storage.tables import Table
-from domain.storage.transactions import inside_transaction, is_unique_violation, transaction
+from domain.storage.transactions import (
+    UntilCommit,
+    inside_transaction,
+    is_unique_violation,
+    transaction,
+    until_commit,
+)
 
 __all__ = [
     "UNHURRIED",
@@ -40,6 +47,7 @@ __all__ = [
     "StorageFault",
     "Table",
     "TransactionContended",
+    "UntilCommit",
     "close",
     "connect",
     "connection_statistics",
@@ -47,6 +55,7 @@ __all__ = [
     "dialect",
     "drift",
     "execute",
+    "execute_many",
     "fetch_all",
     "fetch_one",
     "inside_transaction",
@@ -56,4 +65,5 @@ __all__ = [
     "pending_migrations",
     "synchronise_clock",
     "transaction",
+    "until_commit",
 ]

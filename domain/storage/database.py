@@ -148,6 +148,11 @@ async def execute(sql: str, *values: Any) -> int:
     return await client().run_statement(sql, values)
 
 
+async def execute_many(sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run a statement once for each row of values, all or none."""
+    await client().run_many(sql, rows)
+
+
 async def database_now() -> datetime:
     """The database's own time, aware UTC, microseconds (milliseconds on SQLite)."""
     if dialect() == "postgres":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from contextvars import ContextVar
+from typing import Protocol, TypeVar
 
 import asyncpg
 import stamina
@@ -19,6 +20,25 @@ T = TypeVar("T")
 
 TRIES = 4
 """One attempt and at most three retries."""
+
+
+class UntilCommit(Protocol):
+    """Something that collects during a transaction and is written as its last step."""
+
+    async def before_commit(self) -> None:
+        """Write what was collected; what is raised rolls the transaction back."""
+        ...
+
+    def after_commit(self) -> None:
+        """Tell others. Runs at once after the commit and must neither wait nor raise."""
+        ...
+
+
+UntilCommitT = TypeVar("UntilCommitT", bound=UntilCommit)
+
+_ending: ContextVar[dict[type[UntilCommit], UntilCommit] | None] = ContextVar(
+    "transaction_ending", default=None
+)
 
 _CONTENTION = (
     asyncpg.DeadlockDetectedError,
@@ -62,6 +82,20 @@ def inside_transaction() -> bool:
     return isinstance(get_connections().get("default"), TransactionalDBClient)
 
 
+def until_commit(kind: type[UntilCommitT]) -> UntilCommitT:
+    """The one object of this kind that the running transaction ends with, made when first asked.
+
+    Only inside `transaction`. A transaction that runs again begins with a new one.
+    """
+    ending = _ending.get()
+    assert ending is not None, "asked inside a transaction only"
+    found = ending.get(kind)
+    if found is None:
+        found = ending[kind] = kind()
+    assert isinstance(found, kind)
+    return found
+
+
 async def transaction(work: Callable[[], Awaitable[T]]) -> T:
     """Run `work` in one transaction and return its result once it is committed.
 
@@ -79,8 +113,7 @@ async def transaction(work: Callable[[], Awaitable[T]]) -> T:
         ):
             with attempt:
                 try:
-                    async with in_transaction("default"):
-                        return await work()
+                    return await _run(work)
                 except Exception as exc:
                     last = exc
                     raise
@@ -89,3 +122,18 @@ async def transaction(work: Callable[[], Awaitable[T]]) -> T:
             raise TransactionContended("the transaction kept losing against others") from exc
         raise
     raise AssertionError("a retry loop ends with a result or an exception")
+
+
+async def _run(work: Callable[[], Awaitable[T]]) -> T:
+    ending: dict[type[UntilCommit], UntilCommit] = {}
+    token = _ending.set(ending)
+    try:
+        async with in_transaction("default"):
+            result = await work()
+            for last in list(ending.values()):
+                await last.before_commit()
+    finally:
+        _ending.reset(token)
+    for last in ending.values():
+        last.after_commit()
+    return result
