@@ -165,7 +165,7 @@ class KeysetList:
         plain = orjson.dumps([self.tag, *key])
         return base64.urlsafe_b64encode(plain).rstrip(b"=").decode()
 
-    def key(self, cursor: str) -> Key:
+    def key(self, cursor: str, *, argument: str = "after") -> Key:
         """The key behind a cursor of this list. Raises CodedError for any other text."""
         try:
             if len(cursor) > CURSOR_LENGTH_MAX:
@@ -177,4 +177,4 @@ class KeysetList:
             return tuple(_READERS[kind](part) for kind, part in zip(self.parts, parts, strict=True))
         except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error):
             message = "The cursor is not one of this list's."
-            raise CodedError(FaultCode.BAD_CURSOR, message, argument="after") from None
+            raise CodedError(FaultCode.BAD_CURSOR, message, argument=argument) from None

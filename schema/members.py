@@ -13,8 +13,9 @@ from resolvers import profile as profile_resolvers
 from resolvers import recommendations as recommendation_resolvers
 from resolvers import rewards as reward_resolvers
 from resolvers.records import MemberRecord
+from schema import changes as changed
 from schema.catalogue import Theme
-from schema.connections import After, Connection, First, checked_first
+from schema.connections import FIRST_MAX, After, Connection, First, checked_first
 from schema.fields import Info, argument, computed, enum_type, object_type, view
 from schema.ledger import ENTRIES, LedgerEntry, PointsBalance
 from schema.node import Node, node_type
@@ -142,6 +143,15 @@ class Member(Node):
         request = COUPONS.request(first=first, after=after)
         page = await reward_resolvers.coupons(info.context, record.id, request, status=status)
         return COUPONS.connection(page, request)
+
+    @computed(OWNER)
+    async def changes(
+        self, since: changed.Since = None, first: changed.First = FIRST_MAX
+    ) -> changed.Changes | None:
+        """What happened since a client last looked, so that it fetches only that again."""
+        record: MemberRecord = view(self)
+        page: changed.Changes = await changed.changes_of(record.id, since=since, first=first)
+        return page
 
     @computed(OWNER)
     async def recommendations(

@@ -14,10 +14,12 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.exceptions import StrawberryInputCoercionError
 
 from domain.errors import Refusal
+from domain.outbox import StreamPositionLost
 from domain.storage import StorageFault
 from resolvers.context import NotAllowed, NotSignedIn, RequestContext
 from schema.errors import refusal_text
 from schema.faults import (
+    FAULTS,
     INTERNAL_MESSAGE,
     OVERLOADED_MESSAGE,
     CodedError,
@@ -47,7 +49,9 @@ def present_errors(
 
 def is_fault_of_ours(error: GraphQLError) -> bool:
     """Whether the error is neither the client's nor a refusal, so that it must be masked."""
-    known = CodedError | GraphQLSyntaxError | Refusal | NotSignedIn | NotAllowed
+    known = (
+        CodedError | GraphQLSyntaxError | Refusal | NotSignedIn | NotAllowed | StreamPositionLost
+    )
     return not (isinstance(_cause(error), known) or _is_coercion(error))
 
 
@@ -83,6 +87,8 @@ def _told(error: GraphQLError, context: RequestContext | None) -> tuple[str, dic
         message, code = "This needs a token.", FaultCode.UNAUTHENTICATED
     elif isinstance(cause, NotAllowed):
         message, code = "This caller may not do this.", FaultCode.FORBIDDEN
+    elif isinstance(cause, StreamPositionLost):
+        message, code = FAULTS[FaultCode.CURSOR_EXPIRED].meaning, FaultCode.CURSOR_EXPIRED
     elif isinstance(cause, StorageFault):
         return OVERLOADED_MESSAGE, {"code": FaultCode.OVERLOADED, "retryable": True}
     elif isinstance(cause, GraphQLSyntaxError):

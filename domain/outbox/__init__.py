@@ -7,14 +7,17 @@ numbered 1, 2, 3 ... without a gap, in the order in which their transactions com
 """
 
 from domain.outbox.announcing import Event, announce, on_committed
+from domain.outbox.live import Live
 from domain.outbox.streams import (
     POSITION,
     PROGRAMME,
     Announced,
+    StreamPage,
     StreamPositionLost,
     first_kept,
     positions,
     stream,
+    stream_page,
 )
 
 __all__ = [
@@ -22,10 +25,13 @@ __all__ = [
     "PROGRAMME",
     "Announced",
     "Event",
+    "Live",
+    "StreamPage",
     "StreamPositionLost",
     "announce",
     "first_kept",
     "on_committed",
     "positions",
     "stream",
+    "stream_page",
 ]

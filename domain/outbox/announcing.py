@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import orjson
@@ -75,6 +75,8 @@ def on_committed(listener: Listener) -> Callable[[], None]:
 
 class _Telling:
     """The events of one transaction until it commits."""
+
+    rank: ClassVar[int] = 0
 
     def __init__(self) -> None:
         self._events: list[tuple[Event, datetime]] = []

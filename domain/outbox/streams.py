@@ -43,6 +43,15 @@ class Announced:
         return f"{self.member_id}:{self.seq}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPage:
+    """Events in order; `end` is the position after them, `last` that of the whole stream."""
+
+    events: Sequence[Announced]
+    end: int
+    last: int
+
+
 # The position comes along, so that an end of the stream is told from a loss of its beginning.
 _STREAM = """
     SELECT s.last_seq, e.member_id, e.seq, e.kind, e.payload, e.announced_at
@@ -55,7 +64,12 @@ _STREAM = """
 
 
 async def stream(member_id: UUID, *, after: int, limit: int) -> Sequence[Announced]:
-    """The first `limit` events after position `after`, in order. One statement.
+    """The events of `stream_page`."""
+    return (await stream_page(member_id, after=after, limit=limit)).events
+
+
+async def stream_page(member_id: UUID, *, after: int, limit: int) -> StreamPage:
+    """The first `limit` events after position `after`. One statement.
 
     Raises StreamPositionLost when what follows `after` is no longer kept, or when `after` lies
     beyond the end.
@@ -65,7 +79,8 @@ async def stream(member_id: UUID, *, after: int, limit: int) -> Sequence[Announc
     first = rows[0]["seq"] if rows else None
     if after > last or (after < last and first != after + 1):
         raise StreamPositionLost
-    return [announced_of(row) for row in rows if row["seq"] is not None]
+    events = [announced_of(row) for row in rows if row["seq"] is not None]
+    return StreamPage(events=events, end=after + len(events), last=last)
 
 
 async def first_kept(member_id: UUID) -> int:

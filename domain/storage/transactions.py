@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import asyncpg
 import stamina
@@ -23,7 +23,12 @@ TRIES = 4
 
 
 class UntilCommit(Protocol):
-    """Something that collects during a transaction and is written as its last step."""
+    """Something that collects during a transaction and is written as its last step.
+
+    `rank` says in which order: all transactions take the locks of their last steps in one order.
+    """
+
+    rank: ClassVar[int]
 
     async def before_commit(self) -> None:
         """Write what was collected; what is raised rolls the transaction back."""
@@ -130,7 +135,7 @@ async def _run(work: Callable[[], Awaitable[T]]) -> T:
     try:
         async with in_transaction("default"):
             result = await work()
-            for last in list(ending.values()):
+            for last in sorted(ending.values(), key=lambda one: one.rank):
                 await last.before_commit()
     finally:
         _ending.reset(token)

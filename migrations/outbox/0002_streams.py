@@ -20,9 +20,8 @@ class Migration(migration.Migration):
                 attempts INTEGER NOT NULL DEFAULT 0,
                 lease UUID,
                 due_at TIMESTAMPTZ NOT NULL,
-                CONSTRAINT outbox_stream_delivers_what_there_is
-                    CHECK (delivered_seq BETWEEN 0 AND last_seq),
-                CONSTRAINT outbox_stream_attempts_count CHECK (attempts >= 0)
+                CHECK (delivered_seq BETWEEN 0 AND last_seq),
+                CHECK (attempts >= 0)
             )
             """,
             "CREATE INDEX outbox_stream_due ON outbox_stream (due_at) "
@@ -38,7 +37,7 @@ class Migration(migration.Migration):
                 payload JSONB NOT NULL,
                 announced_at TIMESTAMPTZ NOT NULL,
                 PRIMARY KEY (member_id, seq),
-                CONSTRAINT outbox_seq_counts_from_one CHECK (seq >= 1)
+                CHECK (seq >= 1)
             )
             """,
             f"""

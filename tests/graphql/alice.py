@@ -184,7 +184,7 @@ async def _shown(rank: int, item: CatalogueItem, share: float) -> dict[str, Any]
 async def newest_event(member: Session) -> str:
     """The newest event about the member, by which a client sees that something changed."""
     row = await storage.fetch_one(
-        "SELECT MAX(id) AS newest FROM outbox WHERE member_id = $1", member.member
+        "SELECT last_seq AS newest FROM outbox_stream WHERE member_id = $1", member.member
     )
     assert row is not None
     return str(row["newest"])

@@ -86,6 +86,7 @@ async def test_twenty_first_sign_ins_of_one_openid_at_once_make_one_member(
         "member_session": CROWD,
         "refresh_token": CROWD,
         "outbox": 1,
+        "outbox_stream": 1,
     }
     for session in sessions:
         response = await gateway.ask("{ me { id } }", token=session.access_token)

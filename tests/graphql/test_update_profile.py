@@ -128,4 +128,4 @@ async def test_only_what_changed_is_written(gateway: Gateway) -> None:
     session = await gateway.sign_in()
     before = await everything_kept()
     await update(gateway, session, nickname="小明")
-    assert changed(before, await everything_kept()) == {"member", "outbox"}
+    assert changed(before, await everything_kept()) == {"member", "outbox", "outbox_stream"}

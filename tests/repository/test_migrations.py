@@ -16,13 +16,18 @@ from tortoise.exceptions import IntegrityError
 
 from domain import storage
 from domain.ledger import post, verify_account
+from domain.outbox import PROGRAMME, Event, announce, positions, stream
 from domain.storage.contexts import CONTEXTS
-from tests.domain.ledger.commands import ALICE, NOW, earn, redeem
+from tests.domain.ledger.commands import ALICE, BOB, NOW, earn, redeem
 from tests.domain.storage.connected import connected
 from tests.repository.tree import ROOT
 from tests.servers import PostgresDatabases
 
-ALL = sorted(f"{context}.0001_initial" for context in CONTEXTS)
+ALL = sorted(
+    f"{context}.{file.stem}"
+    for context in CONTEXTS
+    for file in (ROOT / "migrations" / context).glob("[0-9]*.py")
+)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -107,6 +112,46 @@ async def test_a_migration_killed_half_way_leaves_nothing_and_runs_again(empty_u
     async with connected(empty_url):
         assert sorted(await storage.migrate()) == ALL
         assert await storage.migrate() == []
+
+
+OUTBOX_AS_IT_WAS = {
+    "postgres": "CREATE TABLE outbox (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, ",
+    "sqlite": "CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, ",
+}
+
+
+@pytest.mark.usefixtures("database")
+async def test_events_of_before_are_numbered_in_their_order() -> None:
+    """Migration outbox.0002, on a database that has lived."""
+    streams = ["DROP TABLE outbox", "DROP TABLE outbox_stream"]
+    for statement in (
+        *streams,
+        OUTBOX_AS_IT_WAS[storage.dialect()] + "member_id UUID, kind TEXT NOT NULL, "
+        "payload JSONB NOT NULL, announced_at TIMESTAMPTZ NOT NULL, delivered_at TIMESTAMPTZ)",
+        "CREATE INDEX outbox_undelivered ON outbox (id) WHERE delivered_at IS NULL",
+        "CREATE INDEX outbox_member ON outbox (member_id, id)",
+        "DELETE FROM tortoise_migrations WHERE app = 'outbox' AND name <> '0001_initial'",
+    ):
+        await storage.execute(statement)
+    for kind, member_id in [("A", ALICE), ("B", None), ("C", BOB), ("D", ALICE), ("E", None)]:
+        await storage.execute(
+            "INSERT INTO outbox (member_id, kind, payload, announced_at) VALUES ($1, $2, '{}', $3)",
+            member_id,
+            kind,
+            NOW,
+        )
+    assert "outbox.0002_streams" in await storage.migrate()
+    found = {
+        member_id: [(one.seq, one.kind) for one in await stream(member_id, after=0, limit=9)]
+        for member_id in (ALICE, BOB, PROGRAMME)
+    }
+    assert found == {
+        ALICE: [(1, "A"), (2, "D")],
+        BOB: [(1, "C")],
+        PROGRAMME: [(1, "B"), (2, "E")],
+    }
+    await announce([Event(kind="F", member_id=ALICE, facts={})], now=NOW)
+    assert await positions([ALICE, BOB]) == {ALICE: 3, BOB: 1}
 
 
 # What no journal lets happen to it, also not by way of another statement.

@@ -22,7 +22,7 @@ OPERATIONS = read_operations(FOLDER)
 
 WAITING = {
     "profile, personal data, timeline": "Profile Timeline TierHistory Purchases SetConsent "
-    "TrackBehavior ExportMyData MyDataExport RequestAccountDeletion CancelAccountDeletion Changes",
+    "TrackBehavior ExportMyData MyDataExport RequestAccountDeletion CancelAccountDeletion",
     "sign-in by phone": "RequestSignInCode SignInWithPhone BindPhone",
     "the whole ledger": "LedgerPage PointsAt Proof TransferPoints PointsChanged HoldPoints "
     "CapturePoints ReleasePoints StaffMember AdjustPoints ApproveAdjustment LedgerAudit",

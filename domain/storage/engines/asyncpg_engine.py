@@ -26,6 +26,7 @@ from tortoise.exceptions import DBConnectionError
 from typing_extensions import override
 
 from domain.storage.engines.finish import finish
+from domain.storage.engines.observing import running, waiting
 from domain.storage.engines.statements import Row, note
 from domain.storage.faults import ConnectionLost, ConnectionsBusy, StatementTooSlow
 
@@ -82,7 +83,10 @@ class _Statements:
 
         async def run(self: Any) -> Any:
             async with self._connection_for(sql) as connection:
-                return await connection.fetch(sql, *values)
+                with running(sql) as statement:
+                    found = await connection.fetch(sql, *values)
+                    statement.rows = len(found)
+                    return found
 
         rows: Sequence[Row] = await self._reading(sql, run)
         return rows
@@ -90,13 +94,16 @@ class _Statements:
     async def run_statement(self, sql: str, values: Sequence[Any]) -> int:
         note(sql)
 
-        async def run(self: Any) -> Any:
+        async def run(self: Any) -> int:
             async with self.acquire_connection() as connection:
-                return await connection.execute(sql, *values)
+                with running(sql) as statement:
+                    tag: str = await connection.execute(sql, *values)
+                    last = tag.rsplit(" ", 1)[-1]
+                    statement.rows = int(last) if last.isdigit() else 0
+                    return statement.rows
 
-        tag: str = await self._translate_exceptions(run)
-        last = tag.rsplit(" ", 1)[-1]
-        return int(last) if last.isdigit() else 0
+        changed: int = await self._translate_exceptions(run)
+        return changed
 
     async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         note(sql)
@@ -104,7 +111,8 @@ class _Statements:
         async def run(self: Any) -> None:
             # asyncpg runs an executemany outside a transaction as one implicit transaction.
             async with self.acquire_connection() as connection:
-                await connection.executemany(sql, rows)
+                with running(sql):
+                    await connection.executemany(sql, rows)
 
         await self._translate_exceptions(run)
 
@@ -118,15 +126,18 @@ class _Statements:
 
     async def execute_query(self, query: str, values: Any = None) -> Any:
         note(query)
-        return await super().execute_query(query, values)  # type: ignore[misc]
+        with running(query):
+            return await super().execute_query(query, values)  # type: ignore[misc]
 
     async def execute_query_dict(self, query: str, values: Any = None) -> Any:
         note(query)
-        return await super().execute_query_dict(query, values)  # type: ignore[misc]
+        with running(query):
+            return await super().execute_query_dict(query, values)  # type: ignore[misc]
 
     async def execute_insert(self, query: str, values: Any) -> Any:
         note(query)
-        return await super().execute_insert(query, values)  # type: ignore[misc]
+        with running(query):
+            return await super().execute_insert(query, values)  # type: ignore[misc]
 
 
 class _BoundedConnection:
@@ -170,7 +181,8 @@ class PostgresClient(_Statements, AsyncpgDBClient):
         if self._pool.get_size() < self.pool_maxsize:
             wait_s = max(wait_s, _CONNECT_WITHIN_S)
         try:
-            return await self._pool.acquire(timeout=wait_s)
+            with waiting():
+                return await self._pool.acquire(timeout=wait_s)
         except TimeoutError as busy:
             raise ConnectionsBusy(waited_s=wait_s) from busy
 
@@ -245,7 +257,8 @@ class _Transaction(TransactionContextPooled):
         parent: PostgresClient = client._parent
         client._connection = await parent.take(wait_s=parent.write_wait_s)
         try:
-            await finish(client.begin())
+            with running("BEGIN"):
+                await finish(client.begin())
         except BaseException:
             await finish(self._abandon())
             raise
@@ -258,7 +271,8 @@ class _Transaction(TransactionContextPooled):
         get_connections().reset(self.token)
         try:
             if exc_type is None and not client._finalized:
-                await finish(client._translate_exceptions(type(client).commit))
+                with running("COMMIT"):
+                    await finish(client._translate_exceptions(type(client).commit))
         finally:
             await finish(self._abandon())
 

@@ -34,6 +34,7 @@ from tortoise.exceptions import TransactionManagementError
 from typing_extensions import override
 
 from domain.storage.engines.finish import finish
+from domain.storage.engines.observing import running, waiting
 from domain.storage.engines.statements import Row, for_sqlite, note
 from domain.storage.faults import ConnectionsBusy
 
@@ -93,45 +94,52 @@ class _Statements:
     async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Row]:
         note(sql)
         async with self.acquire_connection() as connection:
-            rows: Sequence[Row] = await connection.execute_fetchall(for_sqlite(sql), values)
-            return rows
+            with running(sql) as statement:
+                rows: Sequence[Row] = await connection.execute_fetchall(for_sqlite(sql), values)
+                statement.rows = len(rows)
+                return rows
 
     @translate_exceptions
     async def run_statement(self, sql: str, values: Sequence[Any]) -> int:
         note(sql)
-        async with (
-            self.acquire_connection() as connection,
-            connection.execute(for_sqlite(sql), values) as cursor,
-        ):
-            changed: int = cursor.rowcount
-            return max(changed, 0)
+        async with self.acquire_connection() as connection:
+            with running(sql) as statement:
+                async with connection.execute(for_sqlite(sql), values) as cursor:
+                    changed: int = max(cursor.rowcount, 0)
+                statement.rows = changed
+                return changed
 
     @translate_exceptions
     async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         note(sql)
         async with self.acquire_connection() as connection:
-            await connection.executemany(for_sqlite(sql), rows)
+            with running(sql):
+                await connection.executemany(for_sqlite(sql), rows)
 
     # What the ORM sends is observed too.
 
     async def execute_query(self, query: str, values: Any = None) -> Any:
         note(query)
-        return await super().execute_query(query, values)  # type: ignore[misc]
+        with running(query):
+            return await super().execute_query(query, values)  # type: ignore[misc]
 
     async def execute_query_dict(self, query: str, values: Any = None) -> Any:
         note(query)
-        return await super().execute_query_dict(query, values)  # type: ignore[misc]
+        with running(query):
+            return await super().execute_query_dict(query, values)  # type: ignore[misc]
 
     async def execute_insert(self, query: str, values: Any) -> Any:
         note(query)
-        return await super().execute_insert(query, values)  # type: ignore[misc]
+        with running(query):
+            return await super().execute_insert(query, values)  # type: ignore[misc]
 
 
 async def _within(wait_s: float, turn: Awaitable[T]) -> T:
     """Wait for one's turn; ConnectionsBusy after `wait_s` seconds."""
     try:
-        async with asyncio.timeout(wait_s):
-            return await turn
+        with waiting():
+            async with asyncio.timeout(wait_s):
+                return await turn
     except TimeoutError as busy:
         raise ConnectionsBusy(waited_s=wait_s) from busy
 
@@ -214,8 +222,10 @@ class EmbeddedClient(_Statements, SqliteClient):
         free = self._free_readers
         reader = await _within(self.wait_s, free.get())
         try:
-            found: Any = await reader.execute_fetchall(for_sqlite(sql), values)
-            return list(found)
+            with running(sql) as statement:
+                found: Any = await reader.execute_fetchall(for_sqlite(sql), values)
+                statement.rows = len(found)
+                return list(found)
         finally:
             free.put_nowait(reader)
 
@@ -295,7 +305,8 @@ class _Transaction(SqliteTransactionContext):
         await _within(client._parent.wait_s, self._trxlock.acquire())
         try:
             await self.ensure_connection()
-            await finish(self._begin())
+            with running("BEGIN"):
+                await finish(self._begin())
         except BaseException:
             await finish(self._abandon())
             raise
@@ -315,7 +326,8 @@ class _Transaction(SqliteTransactionContext):
         get_connections().reset(self.token)
         try:
             if exc_type is None and not client._finalized:
-                await finish(client.commit())
+                with running("COMMIT"):
+                    await finish(client.commit())
         finally:
             await finish(self._abandon())
 

@@ -171,4 +171,9 @@ async def test_interests_are_declared_in_themes_that_exist() -> None:
 
     assert await declare_interests(DeclareInterests(member_id=alice, themes=[]), now=LATER) == []
     assert await interests(alice) == []
-    assert changed(before, await everything_kept()) == {"member", "member_interest", "outbox"}
+    assert changed(before, await everything_kept()) == {
+        "member",
+        "member_interest",
+        "outbox",
+        "outbox_stream",
+    }

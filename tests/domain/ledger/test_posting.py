@@ -105,7 +105,7 @@ async def test_a_redemption_draws_from_lots_and_every_entry_is_announced() -> No
     assert drawn == {(3, 2, 50), (3, 1, 20)}
     remaining = {r["lot_seq"]: r["remaining"] for r in await rows("points_lot")}
     assert remaining == {1: 80, 2: 0}
-    events = await fetch_all("SELECT member_id, kind, payload FROM outbox ORDER BY id")
+    events = await fetch_all("SELECT member_id, kind, payload FROM outbox ORDER BY member_id, seq")
     assert [(e["member_id"], e["kind"], orjson.loads(e["payload"])) for e in events] == [
         (
             ALICE,

@@ -85,5 +85,5 @@ async def announced() -> list[tuple[str, dict[str, Any]]]:
     """What was announced, kind and facts, in order."""
     import orjson
 
-    rows = await fetch_all("SELECT kind, payload FROM outbox ORDER BY id")
+    rows = await fetch_all("SELECT kind, payload FROM outbox ORDER BY member_id, seq")
     return [(row["kind"], orjson.loads(row["payload"])) for row in rows]

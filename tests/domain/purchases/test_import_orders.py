@@ -185,13 +185,14 @@ async def test_events_tell_what_was_recorded_and_what_was_added() -> None:
     await bring(order("A", "alice", CUP, TEA))
     kinds = [
         row["kind"]
-        for row in await fetch_all("SELECT kind FROM outbox ORDER BY id")
+        for row in await fetch_all("SELECT kind FROM outbox ORDER BY member_id, seq")
         if row["kind"].startswith("Purchase")
     ]
     assert kinds == ["PurchaseRecorded", "PurchaseAmended"]
     assert changed(before, await everything_kept()) == {
         "idempotency",
         "outbox",
+        "outbox_stream",
         "points_account",
         "points_entry",
         "points_entry_text",

@@ -1,0 +1,165 @@
+"""Hints through Redis: which stream grew, and up to where. They may be lost at any time.
+
+Each stream that somebody of this process follows has a channel of its own, and all of them share
+one connection. Nothing is ever decided by a hint: whoever hears one reads the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from redis import asyncio as aioredis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from domain.outbox.streams import Announced
+
+log = structlog.get_logger("jifen.live")
+
+PING_EVERY_S: Final = 1.0
+"""A connection that a frozen server keeps open looks like one on which nothing happens."""
+
+SILENT_S: Final = 2.5
+RETRY_S: Final = 0.5
+BATCH: Final = 500
+"""Channels or messages in one command."""
+
+_PREFIX: Final = "jifen:live:"
+
+
+async def publish_hints(redis: aioredis.Redis, events: Iterable[Announced]) -> None:
+    """Tell whoever follows how far the streams of the events have grown, one message for each.
+
+    What Redis does not take is lost; those who follow find it when they next compare positions.
+    """
+    grown: dict[UUID, int] = {}
+    for event in events:
+        grown[event.member_id] = max(event.seq, grown.get(event.member_id, 0))
+    told = list(grown.items())
+    for start in range(0, len(told), BATCH):
+        # One batch, one round trip; nothing of it must be atomic.
+        pipeline = redis.pipeline(transaction=False)
+        for member_id, seq in told[start : start + BATCH]:
+            pipeline.publish(f"{_PREFIX}{member_id}", seq)
+        try:
+            await pipeline.execute()
+        except RedisError as fault:
+            log.debug("hints_not_published", count=len(told) - start, reason=str(fault))
+            return
+
+
+class Hints:
+    """The hints about the streams that were joined, heard as `heard(member_id, seq)`.
+
+    `joined` is called with streams whose hints begin to arrive: what grew before that was not
+    heard of. `arriving` says whether hints arrive now; while they do not, positions are compared.
+    """
+
+    def __init__(
+        self,
+        redis: aioredis.Redis,
+        *,
+        heard: Callable[[UUID, int], None],
+        joined: Callable[[Collection[UUID]], None],
+    ) -> None:
+        self.arriving = False
+        self._redis = redis
+        self._heard = heard
+        self._joined = joined
+        self._wanted: set[UUID] = set()
+        # What the connection was not told yet; a stream stands in one of them at most.
+        self._joining: set[UUID] = set()
+        self._leaving: set[UUID] = set()
+        self._changed = asyncio.Event()
+
+    def join(self, member_id: UUID) -> None:
+        """Begin to hear of a stream."""
+        self._wanted.add(member_id)
+        self._leaving.discard(member_id)
+        self._joining.add(member_id)
+        self._changed.set()
+
+    def leave(self, member_id: UUID) -> None:
+        """Hear of a stream no longer."""
+        self._wanted.discard(member_id)
+        self._joining.discard(member_id)
+        self._leaving.add(member_id)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Listen until cancelled; a connection that is lost is made again."""
+        while True:
+            try:
+                await self._listen()
+            except* (RedisError, OSError) as faults:
+                if self.arriving:
+                    log.warning("hints_lost", reason=str(faults.exceptions[0]))
+            self.arriving = False
+            await asyncio.sleep(RETRY_S)
+
+    async def _listen(self) -> None:
+        """Use one connection until it fails, which is told as an ExceptionGroup."""
+        pubsub: Any = self._redis.pubsub()
+        try:
+            async with asyncio.TaskGroup() as both:
+                async with asyncio.timeout(SILENT_S):
+                    await pubsub.connect()
+                self._joining, self._leaving = set(self._wanted), set()
+                both.create_task(self._tell(pubsub))
+                both.create_task(self._hear(pubsub))
+        finally:
+            with suppress(RedisError, OSError):
+                await pubsub.aclose()
+
+    async def _tell(self, pubsub: Any) -> None:
+        """Join and leave channels, and ask the server each second whether it lives."""
+        while True:
+            self._changed.clear()
+            for channels in _batches(self._joining):
+                await pubsub.subscribe(*channels)
+            for channels in _batches(self._leaving):
+                await pubsub.unsubscribe(*channels)
+            await pubsub.ping()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PING_EVERY_S):
+                    await self._changed.wait()
+
+    async def _hear(self, pubsub: Any) -> None:
+        loop = asyncio.get_running_loop()
+        heard_at = loop.time()
+        while True:
+            message = await pubsub.get_message(timeout=PING_EVERY_S)
+            if message is None:
+                if loop.time() - heard_at > SILENT_S:
+                    raise RedisConnectionError("the server is silent")
+                continue
+            heard_at = loop.time()
+            self._take(message)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "message":
+                with suppress(ValueError):
+                    self._heard(_member(message["channel"]), int(message["data"]))
+            case "subscribe":
+                self._joined([_member(message["channel"])])
+            case "pong":
+                # Commands are answered in order: every channel joined before is in force.
+                self.arriving = True
+
+
+def _batches(members: set[UUID]) -> Iterable[list[str]]:
+    """The channels of the members, who are taken out of the set."""
+    while members:
+        count = min(BATCH, len(members))
+        yield [f"{_PREFIX}{members.pop()}" for _ in range(count)]
+
+
+def _member(channel: bytes | str) -> UUID:
+    text = channel.decode() if isinstance(channel, bytes) else channel
+    return UUID(text.removeprefix(_PREFIX))

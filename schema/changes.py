@@ -1,0 +1,116 @@
+"""What changed since a client last looked: the member's stream of events, as ids to fetch again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Final, TypeAlias
+from uuid import UUID
+
+import strawberry
+
+from domain.outbox import Announced
+from resolvers import changes as resolvers
+from schema.connections import FIRST_MAX, KeysetList, checked_first
+from schema.fields import argument, computed, object_type, view
+from schema.node import encode_global_id
+from schema.policies import OWNER
+
+EVENTS: Final = KeysetList("events", (int,))
+"""Cursors into a member's stream, the same for `changes` and for subscriptions."""
+
+Identify: TypeAlias = Callable[[Announced], strawberry.ID]
+
+
+def _member(event: Announced) -> strawberry.ID:
+    return encode_global_id("Member", event.member_id)
+
+
+def _entry(event: Announced) -> strawberry.ID:
+    return encode_global_id("LedgerEntry", f"{event.member_id}:{event.facts['seq']}")
+
+
+def _purchase(event: Announced) -> strawberry.ID:
+    return encode_global_id("Purchase", event.facts["purchase_id"])
+
+
+CHANGED: Final[dict[str, tuple[str, Identify]]] = {
+    "MemberJoined": ("MEMBER_JOINED", _member),
+    "ProfileUpdated": ("PROFILE_UPDATED", _member),
+    "InterestsDeclared": ("INTERESTS_DECLARED", _member),
+    "PointsChanged": ("POINTS_CHANGED", _entry),
+    "LevelChanged": ("LEVEL_CHANGED", _member),
+    "PurchaseRecorded": ("PURCHASE_RECORDED", _purchase),
+    "PurchaseAmended": ("PURCHASE_AMENDED", _purchase),
+}
+"""For each kind of event: what clients call it, and the object that it is about.
+
+A test holds that every event that the domain announces about a member stands here.
+"""
+
+
+@object_type(policy=OWNER)
+class Change:
+    """Something that happened to the member."""
+
+    @computed(OWNER)
+    def kind(self) -> str:
+        """What happened, for example `POINTS_CHANGED`; further kinds may come."""
+        event: Announced = view(self)
+        return CHANGED[event.kind][0]
+
+    @computed(OWNER)
+    def id(self) -> strawberry.ID:
+        """The object that is other than before, or new: an entry, a purchase, or the member."""
+        event: Announced = view(self)
+        return CHANGED[event.kind][1](event)
+
+    @computed(OWNER)
+    def occurred_at(self) -> datetime:
+        """When it was written."""
+        event: Announced = view(self)
+        return event.announced_at
+
+
+@object_type(policy=OWNER)
+class Changes:
+    """What happened to the member after a cursor, in order."""
+
+    cursor: str
+    """Where this page ends; give it as `since` to go on."""
+
+    version: str
+    """The member's version as of this page; with `more`, that of a page to come."""
+
+    more: bool
+    """Whether further changes are there already."""
+
+    items: list[Change]
+    """The changes, oldest first."""
+
+
+Since: TypeAlias = Annotated[
+    str | None,
+    argument("The cursor of an earlier answer; from the oldest change that is kept without one."),
+]
+First: TypeAlias = Annotated[int, argument(f"How many at most, 1 to {FIRST_MAX}.")]
+
+
+def position(since: str | None) -> int | None:
+    """The position behind a cursor. Raises CodedError for a text that is none."""
+    if since is None:
+        return None
+    [after] = EVENTS.key(since, argument="since")
+    assert isinstance(after, int), "the list's key is one whole number"
+    return after
+
+
+async def changes_of(member_id: UUID, *, since: str | None, first: int) -> Changes:
+    """The page of changes after `since`."""
+    page = await resolvers.changes(member_id, after=position(since), limit=checked_first(first))
+    return Changes(
+        cursor=EVENTS.cursor((page.end,)),
+        version=str(page.last),
+        more=page.end < page.last,
+        items=[view(event) for event in page.events],
+    )
