@@ -31,7 +31,7 @@ def _entry(event: Announced) -> strawberry.ID:
 
 
 def _purchase(event: Announced) -> strawberry.ID:
-    return encode_global_id("Purchase", event.facts["purchase_id"])
+    return encode_global_id("Purchase", f"{event.member_id}:{event.facts['purchase_id']}")
 
 
 CHANGED: Final[dict[str, tuple[str, Identify]]] = {

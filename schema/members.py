@@ -10,6 +10,7 @@ from domain.rewards import CouponStatus
 from resolvers import ledger as ledger_resolvers
 from resolvers import members as resolvers
 from resolvers import profile as profile_resolvers
+from resolvers import purchases as purchase_resolvers
 from resolvers import recommendations as recommendation_resolvers
 from resolvers import rewards as reward_resolvers
 from resolvers.records import MemberRecord
@@ -20,6 +21,7 @@ from schema.fields import Info, argument, computed, enum_type, object_type, view
 from schema.ledger import ENTRIES, LedgerEntry, PointsBalance
 from schema.node import Node, node_type
 from schema.policies import OWNER
+from schema.purchases import PURCHASES, Purchase
 from schema.recommendations import Recommendations, RecommendationSurface, popular_shelf
 from schema.rewards import COUPONS, Coupon
 from schema.scalars import URL
@@ -143,6 +145,16 @@ class Member(Node):
         request = COUPONS.request(first=first, after=after)
         page = await reward_resolvers.coupons(info.context, record.id, request, status=status)
         return COUPONS.connection(page, request)
+
+    @computed(OWNER)
+    async def purchases(
+        self, first: First = 20, after: After = None
+    ) -> Connection[Purchase] | None:
+        """The member's orders, newest first."""
+        record: MemberRecord = view(self)
+        request = PURCHASES.request(first=first, after=after)
+        page = await purchase_resolvers.member_purchases(record.id, request)
+        return PURCHASES.connection(page, request)
 
     @computed(OWNER)
     async def changes(

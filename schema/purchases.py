@@ -1,8 +1,9 @@
-"""Purchases that shops record."""
+"""Purchases: what shops record, and what members read of it."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 import strawberry
 
@@ -10,11 +11,15 @@ from domain import purchases
 from domain.errors import ErrorCode
 from domain.purchases import ReceiptStatus
 from resolvers import purchases as resolvers
+from resolvers.purchases import PurchaseRecord
+from schema.catalogue import Product
+from schema.connections import KeysetList
 from schema.fields import Info, computed, enum_type, input_type, object_type, view
 from schema.member_references import MemberReference
+from schema.money import Money
 from schema.mutations import Payload, mutation
-from schema.node import encode_global_id
-from schema.policies import scope
+from schema.node import Node, encode_global_id, node_type, parse_uuid
+from schema.policies import OWNER, scope
 from schema.scalars import Fen, Points
 
 WRITES_PURCHASES = scope("purchases:write")
@@ -158,3 +163,91 @@ def _order(order: OrderInput, index: int) -> purchases.Order:
             for line in order.lines
         ],
     )
+
+
+PURCHASES = KeysetList("purchases", (datetime, UUID))
+
+
+def parse_purchase_key(text: str) -> tuple[UUID, UUID]:
+    """The member and the order in an order's key."""
+    member_id, _, purchase_id = text.partition(":")
+    return parse_uuid(member_id), parse_uuid(purchase_id)
+
+
+@object_type(policy=OWNER)
+class PurchaseLine:
+    """One line of an order."""
+
+    quantity: int
+    """How many."""
+
+    product_code: str
+    """The shop's code of the product."""
+
+    @computed(OWNER)
+    def id(self) -> strawberry.ID:
+        """The id of the line."""
+        line: purchases.PurchaseLine = view(self)
+        return encode_global_id("PurchaseLine", line.key)
+
+    @computed(OWNER)
+    def amount(self) -> Money:
+        """What the line costs in all, before discounts on the whole order."""
+        line: purchases.PurchaseLine = view(self)
+        return Money(amount=Fen(line.amount_fen), currency=line.currency)
+
+    @computed(OWNER)
+    def product(self) -> Product | None:
+        """What was bought; null while the catalogue does not have it."""
+        line: purchases.PurchaseLine = view(self)
+        product: Product | None = view(line.product)
+        return product
+
+
+@node_type(
+    policy=OWNER,
+    key="key",
+    load=resolvers.purchase_node,
+    parse=parse_purchase_key,
+    reads=PurchaseRecord,
+)
+class Purchase(Node):
+    """An order that was paid."""
+
+    @computed(OWNER)
+    def placed_at(self) -> datetime:
+        """When the order was placed."""
+        return _bought(self).placed_at
+
+    @computed(OWNER)
+    def paid(self) -> Money:
+        """What was paid in all."""
+        order = _bought(self)
+        return Money(amount=Fen(order.paid_fen), currency=order.currency)
+
+    @computed(OWNER)
+    def points_earned(self) -> Points:
+        """What the order has earned."""
+        return Points(_bought(self).points)
+
+    @computed(OWNER)
+    def channel(self) -> str | None:
+        """The code of the channel, as the shop told it."""
+        return _bought(self).channel
+
+    @computed(OWNER)
+    def shop(self) -> str | None:
+        """The shop, as it told its name or code."""
+        return _bought(self).shop
+
+    @computed(OWNER)
+    async def lines(self) -> list[PurchaseLine] | None:
+        """What was bought, in the order of the lines' ids."""
+        record: PurchaseRecord = view(self)
+        lines: list[PurchaseLine] = view(await record.lines())
+        return lines
+
+
+def _bought(value: object) -> purchases.Purchase:
+    record: PurchaseRecord = view(value)
+    return record.purchase

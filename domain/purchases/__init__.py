@@ -31,6 +31,7 @@ from domain.purchases.orders import (
     OrderLine,
 )
 from domain.purchases.popularity import most_bought
+from domain.purchases.reading import Purchase, PurchaseLine, lines_of, purchase, purchases
 from domain.purchases.recording import ORDERS_MAX
 
 __all__ = [
@@ -51,14 +52,19 @@ __all__ = [
     "ImportedOrder",
     "Order",
     "OrderLine",
+    "Purchase",
     "PurchaseBatch",
+    "PurchaseLine",
     "Receipt",
     "ReceiptStatus",
     "RecordPurchases",
     "current_rule",
     "import_orders",
+    "lines_of",
     "most_bought",
     "publish_rule",
+    "purchase",
+    "purchases",
     "record_purchases",
     "rule_from_json",
     "rule_to_json",
