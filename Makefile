@@ -2,17 +2,19 @@
 #   requirements.lock       what the gateway needs (make run, make migrate)
 #   requirements-dev.lock   the same and what tests and checks need (make test, make check, ...)
 # Each is installed once and again only when its lock changes; the stamps in .venv remember.
+# Only `make conformance` needs npm besides: it runs other people's JavaScript clients.
 
 VENV    := .venv
 PY      := $(VENV)/bin/python
 RUNTIME := $(VENV)/runtime.stamp
 DEV     := $(VENV)/dev.stamp
+CLIENTS := tests/conformance/node_modules/installed.stamp
 LOCK    := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint migrate lock bench soak clean distclean
+.PHONY: help run test conformance faults check lint migrate lock bench soak clean distclean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -22,7 +24,14 @@ run: $(RUNTIME) ## Migrate, seed the demo programme, serve the gateway and the f
 	@$(PY) -m api.cli run
 
 test: $(DEV) ## Run every test, on SQLite and on PostgreSQL
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder \
+	  -m 'not faults and not conformance' $(ARGS)
+
+conformance: $(DEV) $(CLIENTS) ## Try the gateway with other people's clients (needs npm)
+	@$(PY) -m pytest -m conformance tests/conformance $(ARGS)
+
+faults: $(DEV) ## Run the tests that kill, stop and overload servers (minutes)
+	@$(PY) -m pytest -m faults $(ARGS)
 
 check: lint ## Run the whole gate: lint, then the guards of tests/repository
 	@$(PY) -m pytest tests/repository
@@ -92,4 +101,11 @@ $(RUNTIME): requirements.lock | $(PY)
 
 $(DEV): requirements-dev.lock $(RUNTIME)
 	@$(call install,requirements-dev.lock,what tests and checks need)
+	@touch $@
+
+$(CLIENTS): tests/conformance/package-lock.json
+	@command -v npm >/dev/null && command -v node >/dev/null || \
+	  { echo 'make conformance needs npm and Node.js 20 or later: install nodejs and npm' >&2; exit 1; }
+	@echo "Installing other people's clients into tests/conformance/node_modules, once ..."
+	@cd tests/conformance && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

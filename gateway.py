@@ -5,23 +5,24 @@ uvicorn gateway:app
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
 from api.app import create_app
 from api.health import Check
-from api.opening import connect_redis, open_key_ring, open_wechat
+from api.observability.watching import watching_storage
+from api.opening import connect_redis, keeping_time, open_key_ring, open_live, open_wechat
+from api.persisted.keeping import KeptDocuments
 from api.runtime import Runtime
 from api.settings import Settings, read_settings
+from api.workers.consumers import consumers_with
+from api.workers.running import background
 from domain import access, members, storage
 from domain.access import AccessTokens, Caller, CallerKind
 from domain.clock import Clock
 from resolvers.context import Principal, Services
 from schema.root import build_schema
-
-CLOCK_SYNCHRONISED_EVERY_S = 60
 
 
 @asynccontextmanager
@@ -32,19 +33,25 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         stack.push_async_callback(storage.close)
         clock = Clock()
         await storage.synchronise_clock(clock)
+        await stack.enter_async_context(watching_storage(now=clock.now))
         redis = connect_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         wechat = open_wechat(settings, redis=redis)
         stack.push_async_callback(wechat.aclose)
         keys = open_key_ring(settings, now=clock.now())
-        keeping_time = asyncio.create_task(_keep_time(clock))
-        stack.push_async_callback(_stop, keeping_time)
+        live = await stack.enter_async_context(open_live(settings.redis_url))
+        await stack.enter_async_context(keeping_time(clock))
+        await stack.enter_async_context(
+            background(settings, clock=clock, consumers=consumers_with(settings, redis=redis))
+        )
 
         async def ping_redis() -> None:
             await redis.ping()
 
         yield Runtime(
-            services=Services(wechat=wechat, tokens=AccessTokens(keys, settings.issuer)),
+            services=Services(
+                wechat=wechat, tokens=AccessTokens(keys, settings.issuer), live=live
+            ),
             clock=clock,
             jwks=keys.jwks,
             checks=(
@@ -53,6 +60,8 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 Check(name="redis", probe=ping_redis, required=False),
             ),
             confirm=_confirm,
+            find_ended=_find_ended,
+            kept_documents=KeptDocuments(settings.documents, redis),
         )
 
 
@@ -61,10 +70,14 @@ async def _confirm(caller: Caller, now: datetime) -> Principal:
     match caller.kind:
         case CallerKind.MEMBER:
             return await members.authenticate(caller, now=now)
-        case CallerKind.STAFF:
-            return await access.authenticate_staff(caller)
-        case CallerKind.SHOP | CallerKind.PARTNER:
-            return await access.authenticate_client(caller)
+        case CallerKind.SHOP | CallerKind.PARTNER | CallerKind.STAFF:
+            return await access.authenticate_account(caller)
+
+
+async def _find_ended(callers: Collection[Caller], now: datetime) -> frozenset[Caller]:
+    """Those who signed out. Nobody but members follows anything; the others' tokens expire."""
+    signed_in = [caller for caller in callers if caller.kind is CallerKind.MEMBER]
+    return await members.ended(signed_in, now=now)
 
 
 async def _probe_database() -> None:
@@ -75,20 +88,6 @@ async def _probe_migrations() -> None:
     missing = await storage.pending_migrations()
     if missing:
         raise RuntimeError(f"migrations are missing: {', '.join(missing)}")
-
-
-async def _keep_time(clock: Clock) -> None:
-    while True:
-        await asyncio.sleep(CLOCK_SYNCHRONISED_EVERY_S)
-        # A database that is down keeps the offset it had; readiness tells of it.
-        with suppress(Exception):
-            await storage.synchronise_clock(clock)
-
-
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 app = create_app(read_settings(), build_schema=build_schema, open_runtime=open_runtime)

@@ -16,16 +16,28 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from api.authentication import Authenticator
+from api.cors import CrossOrigin
 from api.graphiql import static_files
 from api.graphql_view import GraphQLView
 from api.health import key_set, live, readiness
 from api.limits import document_limits
 from api.logs import RequestLog, configure_logs, request_id
+from api.observability.names import OperationNames
+from api.observability.operations import OperationWatch
+from api.observability.serving import metrics_route
+from api.observability.watching import watching
+from api.persisted.manifest import ManifestRefused, TrustedDocuments, read_manifest
 from api.runtime import OpenRuntime, Runtime
 from api.settings import Settings
+from api.streaming.connections import Connections
+from api.streaming.sockets import Sockets
+from api.stress.admission import Admission, Refusals
+from api.stress.deadlines import Deadlines
+from api.stress.draining import Draining, heeding_signals, leaving_in_order
+from api.stress.places import Places
 from api.transport import TransportFault, fault_response
 from schema.building import JifenSchema
 from schema.documents import DocumentLimits
@@ -48,36 +60,71 @@ def create_app(
     """
     configure_logs(production=settings.is_production, level=settings.log_level)
     schema = build_schema(document_limits(settings.limits))
+    places, refusals = Places(settings.stress), Refusals()
+    connections = Connections(settings.streaming)
     app = Starlette(
-        routes=[*_routes(settings, schema), *routes],
-        middleware=[Middleware(RequestLog)],
+        routes=[*_routes(settings, schema, connections), *routes],
+        middleware=[
+            Middleware(CrossOrigin, origins=settings.cors_origins),
+            Middleware(Admission, places=places, refusals=refusals),
+            Middleware(RequestLog),
+            Middleware(Deadlines, request_s_max=settings.stress.request_s_max),
+        ],
         exception_handlers={
             HTTPException: _answer_http_exception,
             TransportFault: _answer_transport_fault,
         },
-        lifespan=_lifespan(settings, open_runtime),
+        lifespan=_lifespan(settings, open_runtime, connections),
     )
     app.router.redirect_slashes = False
+    app.state.places, app.state.refusals = places, refusals
+    app.state.watch = OperationWatch(
+        OperationNames(settings.metrics.operations_max, reserved=schema.documents.pinned_names()),
+        slow_s=settings.slow_operation_ms / 1_000,
+    )
     return app
 
 
 def _lifespan(
-    settings: Settings, open_runtime: OpenRuntime
+    settings: Settings, open_runtime: OpenRuntime, connections: Connections
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_runtime(settings) as runtime:
-            app.state.runtime = runtime
-            yield
+        draining = Draining(drain_s=settings.stress.drain_s)
+        with heeding_signals(draining):
+            async with leaving_in_order(open_runtime(settings), draining) as runtime:
+                app.state.runtime = runtime
+                app.state.draining = draining
+                async with watching(
+                    settings, queued=lambda: app.state.places.queued
+                ) as app.state.spans:
+                    yield
 
     return lifespan
 
 
-def _routes(settings: Settings, schema: JifenSchema) -> list[BaseRoute]:
+def _trusted_documents(settings: Settings, schema: JifenSchema) -> TrustedDocuments:
+    """The documents of the manifest. What is wrong with them ends the process with one line."""
+    try:
+        return read_manifest(settings.documents.manifest, schema=schema)
+    except ManifestRefused as refusal:
+        raise SystemExit(f"{refusal}") from None
+
+
+def _routes(
+    settings: Settings, schema: JifenSchema, connections: Connections
+) -> list[BaseRoute]:
+    trusted = _trusted_documents(settings, schema)
+    view = GraphQLView(
+        schema=schema, settings=settings, trusted=trusted, connections=connections
+    )
+    sockets = Sockets(operations=view.operations, settings=settings, connections=connections)
     sdl = schema.as_str() + "\n"
 
     async def ready(request: Request) -> Response:
-        return await readiness(_runtime(request).checks)
+        return await readiness(
+            _runtime(request).checks, draining=request.app.state.draining.begun.is_set()
+        )
 
     async def jwks(request: Request) -> Response:
         return key_set(_runtime(request).jwks())
@@ -89,11 +136,13 @@ def _routes(settings: Settings, schema: JifenSchema) -> list[BaseRoute]:
         return Response(sdl, media_type="text/plain; charset=utf-8")
 
     routes: list[BaseRoute] = [
-        Route("/graphql", GraphQLView(schema=schema, settings=settings)),
+        Route("/graphql", view),
+        WebSocketRoute("/graphql", sockets),
         Route("/livez", live),
         Route("/readyz", ready),
         Route("/.well-known/jwks.json", jwks),
         Route("/schema.graphql", schema_text),
+        *metrics_route(settings.metrics, is_production=settings.is_production),
     ]
     if not settings.is_production:
         routes.append(static_files())

@@ -15,11 +15,11 @@ from typing import TypeAlias
 import structlog
 from starlette.datastructures import Headers
 
-from api.transport import TransportFault
+from api.transport import TransportFault, overloaded
 from domain.access import AccessTokens, Caller, InvalidAccessToken
 from domain.storage import StorageFault
 from resolvers.context import Principal
-from schema.faults import OVERLOADED_MESSAGE, FaultCode
+from schema.faults import FaultCode
 
 log = structlog.get_logger("jifen.authentication")
 
@@ -64,12 +64,7 @@ class Authenticator:
             raise _refused(refusal.reason) from None
         except StorageFault as fault:
             log.warning("caller_not_confirmed", reason=str(fault))
-            raise TransportFault(
-                FaultCode.OVERLOADED,
-                OVERLOADED_MESSAGE,
-                headers={"retry-after": "1"},
-                retryable=True,
-            ) from None
+            raise overloaded() from None
         return Authenticated(caller=caller, principal=principal)
 
 

@@ -1,111 +1,174 @@
 """GraphQL over HTTP: Strawberry's view, held to the GraphQL-over-HTTP draft and to our guards.
 
-POST takes a JSON object; GET takes queries, in development only. Both media types are answered:
-under `application/graphql-response+json` an answer without data has a 4xx status (or 500), under
-`application/json` it has 200, as older clients expect. Everything that is wrong with the HTTP
-request itself is 4xx under both, and JSON.
+POST takes a JSON object; GET takes queries, in production only those whose document the server
+knows by its hash. Both media types are answered: under `application/graphql-response+json` an
+answer without data has a 4xx status (or 500), under `application/json` it has 200, as older clients
+expect. Everything that is wrong with the HTTP request itself is 4xx under both, and JSON.
+
+`GraphQLView.serve` is the order of things.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
-import orjson
-from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
+from cross_web import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import MissingQueryError
-from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
-from strawberry.http.base import BaseRequestProtocol
+from strawberry.http import GraphQLHTTPResponse
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from api.authentication import Authenticator
+from api.build import build_id
+from api.compression import compress
+from api.conditional import TAGGED, Conditional, is_shown, not_modified
 from api.graphiql import graphiql_page
-from api.limits import body_bytes_max
+from api.graphql_answer import (
+    answer,
+    answer_body,
+    refusal_body,
+    refused_operation,
+    transport_fault,
+)
+from api.graphql_request import GraphQLRequest, read_request
 from api.logs import note_duration, request_id
+from api.observability.operations import OperationWatch
+from api.persisted.finding import DocumentDesk, Found
+from api.persisted.manifest import TrustedDocuments
 from api.runtime import Runtime
 from api.settings import Settings
+from api.streaming.connections import Connections
+from api.streaming.events import EventStreams
+from api.streaming.operations import Operations
+from api.stress.deadlines import deadline_of
+from api.stress.entry import admit
 from api.transport import (
-    GRAPHQL_JSON,
-    JSON,
     TransportFault,
     fault_response,
-    parse_json,
-    read_body,
-    require_json,
+    require_acceptable,
     response_language,
     response_media_type,
 )
 from resolvers.context import RequestContext
 from schema.building import JifenSchema
-from schema.faults import FAULTS, FaultCode
+from schema.faults import CodedError, FaultCode
 
-PARAMETERS: Final[Mapping[str, tuple[type, str]]] = {
-    "query": (str, "a string"),
-    "operationName": (str, "a string"),
-    "variables": (dict, "an object"),
-    "extensions": (dict, "an object"),
+COST_HEADER: Final = "x-jifen-cost"
+OPERATIONS: Final = {
+    "GET": frozenset({OperationType.QUERY}),
+    "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
 }
-"""The members of a GraphQL request with their types; each may be null or left out."""
-
-
-class BoundedRequest(StarletteRequestAdapter):
-    """A request whose body is read no further than its caller may send."""
-
-    async def get_body(self) -> bytes:
-        """The body. Raises TransportFault when it is too large."""
-        return await read_body(self._request, bytes_max=self._request.state.body_bytes_max)
+"""What each method may run. A GET changes nothing, whatever it asks."""
 
 
 class GraphQLView(GraphQL[RequestContext, None]):
     """The endpoint `/graphql`."""
 
-    request_adapter_class = BoundedRequest
-
-    def __init__(self, *, schema: JifenSchema, settings: Settings) -> None:
-        super().__init__(
-            schema,
-            graphql_ide=None if settings.is_production else "graphiql",
-            allow_queries_via_get=not settings.is_production,
-            subscription_protocols=(),
-        )
+    def __init__(
+        self,
+        *,
+        schema: JifenSchema,
+        settings: Settings,
+        trusted: TrustedDocuments,
+        connections: Connections,
+    ) -> None:
+        super().__init__(schema, graphql_ide=None, subscription_protocols=())
+        self.schema: JifenSchema = schema
         self.settings = settings
+        self.documents = DocumentDesk(trusted, settings.documents)
+        self.operations = Operations(schema=schema, bounds=settings.stress, desk=self.documents)
+        self.streams = EventStreams(
+            operations=self.operations, connections=connections, settings=settings.streaming
+        )
+        self.conditional = Conditional(schema, build_id())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; a fault of the transport is answered as JSON."""
         request = Request(scope, receive)
         try:
-            response = await self.run(request)
+            response = await self.serve(request)
         except HTTPException as fault:
             response = fault_response(
-                _transport_fault(fault),
+                transport_fault(fault),
                 request_id=request_id(scope),
                 media_type=response_media_type(request.headers.get("accept")),
             )
         await response(scope, receive, send)
 
-    async def get_sub_response(self, request: Request | WebSocket) -> Response:
-        """Strawberry's blueprint of the answer; it carries the media type the client wants."""
-        response = await super().get_sub_response(request)
-        response.media_type = response_media_type(request.headers.get("accept"))
-        return response
+    async def serve(self, request: Request) -> Response:
+        """One request: who asks, what, whether it may, and the answer. Raises TransportFault."""
+        if request.method not in OPERATIONS:
+            raise TransportFault(
+                FaultCode.METHOD_NOT_ALLOWED,
+                "GraphQL takes GET and POST only.",
+                headers={"allow": "GET, POST"},
+            )
+        if self._asks_for_page(request):
+            return graphiql_page()
+        require_acceptable(request.headers.get("accept"))
+        # 1. Authenticate, before anything is read.
+        context = await self.authenticate(request)
+        # 2. Admission: whether there is room for this caller now (for anybody, was asked before).
+        admit(request, context.caller, bounds=self.settings.stress)
+        # 3. Read the body.
+        asked = await read_request(request, limits=self.settings.limits, caller=context.caller)
+        media_type = response_media_type(request.headers.get("accept"))
+        # 4. Find the document.
+        try:
+            found = await self.find(request, asked, context)
+        except CodedError as refusal:
+            body = refusal_body(refusal, request_id=context.request_id)
+            return self._finished(request, answer(body, media_type=media_type))
+        asked = replace(asked, query=found.text)
+        if self.streams.wanted(request, asked):
+            return await self.streams.respond(request, asked, found, context)
+        # 5. Whether the client has the answer already.
+        etag = await self._etag(request, asked, found, context)
+        if etag is not None and is_shown(etag, request.headers.get("if-none-match")):
+            _tell_operation(context, asked)
+            return not_modified(etag)
+        # 6. Charge; 7. execute under the deadline.
+        result = await self.execute(request, asked, context)
+        await self._keep(request, found, context)
+        # 8. Answer.
+        body = answer_body(result)
+        response = answer(body, media_type=media_type)
+        if etag is not None and body.keys() == {"data"}:
+            response.headers.update({"etag": etag, **TAGGED})
+        if not self.schema.documents.may_change(found.text, asked.operation_name):
+            compress(
+                response,
+                accept_encoding=request.headers.get("accept-encoding"),
+                bytes_min=self.settings.compression_bytes_min,
+            )
+        return self._finished(request, response)
 
-    async def get_context(
-        self, request: Request | WebSocket, response: Response | WebSocket
-    ) -> RequestContext:
-        """Authenticate, before the body is read. Raises TransportFault for a bad token."""
+    async def find(self, request: Request, asked: GraphQLRequest, context: RequestContext) -> Found:
+        """The document that the request means. Raises CodedError, or TransportFault for a GET that
+        production does not serve.
+        """
+        runtime: Runtime = request.app.state.runtime
+        found = await self.documents.find(asked, caller=context.caller, kept=runtime.kept_documents)
+        is_unknown = found.text is not None and (found.digest is None or found.is_new)
+        if request.method == "GET" and self.settings.is_production and is_unknown:
+            message = "This server takes GET for documents that it knows by their hash."
+            raise TransportFault(FaultCode.METHOD_NOT_ALLOWED, message, headers={"allow": "POST"})
+        return found
+
+    async def authenticate(self, request: Request) -> RequestContext:
+        """Who asks, when, in which language. Raises TransportFault for a bad token."""
         started_at = time.perf_counter()
         runtime: Runtime = request.app.state.runtime
         now = runtime.clock.now()
         authenticator = Authenticator(tokens=runtime.services.tokens, confirm=runtime.confirm)
         asks = await authenticator.authenticate(request.headers, now=now)
-        request.state.body_bytes_max = body_bytes_max(self.settings.limits, asks.caller)
         note_duration(request.scope, "auth", started_at)
         return RequestContext(
             caller=asks.caller,
@@ -115,140 +178,83 @@ class GraphQLView(GraphQL[RequestContext, None]):
             request_id=request_id(request.scope),
             services=runtime.services,
             opens_schema=asks.caller is not None or not self.settings.is_production,
+            clock=runtime.clock,
         )
 
-    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
-        """Only for a browser that asks for the page itself."""
-        return (
-            self.graphql_ide is not None
-            and request.method == "GET"
-            and request.query_params.get("query") is None
-            and "text/html" in request.headers.get("accept", "")
-        )
-
-    async def render_graphql_ide(self, request: Request) -> Response:
-        """GraphiQL, with all it needs from this server."""
-        return graphiql_page()
-
-    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
-        """The GraphQL request: an object with members of the right types, or a TransportFault."""
-        if request.method == "GET":
-            data: Any = self._parse_query_string(request)
-        else:
-            encoding = request.headers.get("content-encoding", "identity")
-            require_json(request.content_type, content_encoding=encoding)
-            data = parse_json(await request.get_body())
-        if not isinstance(data, dict):
-            message = "The request must be a JSON object."
-            raise TransportFault(FaultCode.BAD_REQUEST, message)
-        for name, (kind, described) in PARAMETERS.items():
-            if data.get(name) is not None and not isinstance(data[name], kind):
-                message = f"`{name}` must be {described} or null."
-                raise TransportFault(FaultCode.BAD_REQUEST, message)
-        return GraphQLRequestData(
-            query=data.get("query"),
-            variables=data.get("variables"),
-            operation_name=data.get("operationName"),
-            extensions=data.get("extensions"),
-        )
-
-    async def execute_single(  # type: ignore[override]  # the same parameters, by keyword only
-        self,
-        *,
-        request: Request,
-        request_adapter: AsyncHTTPRequestAdapter,
-        sub_response: Response,
-        context: RequestContext,
-        root_value: None,
-        request_data: GraphQLRequestData,
+    async def execute(
+        self, request: Request, asked: GraphQLRequest, context: RequestContext
     ) -> ExecutionResult:
         """Run the operation. Raises TransportFault when there is none to run by this method."""
         started_at = time.perf_counter()
-        try:
-            return await super().execute_single(
-                request, request_adapter, sub_response, context, root_value, request_data
-            )
-        except HTTPException as refusal:
-            raise _refused_operation(refusal) from None
-        finally:
-            note_duration(request.scope, "graphql", started_at)
+        deadline = deadline_of(request.scope)
+        deadline.begins(
+            lambda: self.schema.documents.may_change(asked.query, asked.operation_name)
+        )
+        watch: OperationWatch = request.app.state.watch
+        with watch.operation(context, is_late=lambda: deadline.passed) as watched:
+            try:
+                result = await self.schema.execute(
+                    asked.query,
+                    variable_values=asked.variables,
+                    context_value=context,
+                    operation_name=asked.operation_name,
+                    operation_extensions=asked.extensions,
+                    allowed_operation_types=OPERATIONS[request.method],
+                )
+            except (
+                CannotGetOperationTypeError,
+                InvalidOperationTypeError,
+                MissingQueryError,
+            ) as refusal:
+                raise refused_operation(refusal, method=request.method) from None
+            finally:
+                note_duration(request.scope, "graphql", started_at)
+            watched.end(result)
+            return result
 
     async def process_result(
         self, request: Request, result: ExecutionResult
     ) -> GraphQLHTTPResponse:
-        """The response without a `data` entry when the operation did not run at all."""
-        response = await super().process_result(request, result)
-        if result.data is None and not any(error.path for error in result.errors or ()):
-            del response["data"]
+        """The result as JSON values, for Strawberry's own transports too."""
+        return answer_body(result)
+
+    def _asks_for_page(self, request: Request) -> bool:
+        """Whether a browser asks for GraphiQL itself, which only developers get."""
+        return (
+            not self.settings.is_production
+            and request.method == "GET"
+            and not request.query_params.keys() & {"query", "documentId", "extensions"}
+            and "text/html" in request.headers.get("accept", "")
+        )
+
+    async def _etag(
+        self, request: Request, asked: GraphQLRequest, found: Found, context: RequestContext
+    ) -> str | None:
+        """The tag of the answer to a GET; none where the answer tells its cost, which varies."""
+        if request.method != "GET" or COST_HEADER in request.headers:
+            return None
+        started_at = time.perf_counter()
+        runtime: Runtime = request.app.state.runtime
+        etag = await self.conditional.etag(asked, found, context=context, revise=runtime.revise)
+        note_duration(request.scope, "etag", started_at)
+        return etag
+
+    async def _keep(self, request: Request, found: Found, context: RequestContext) -> None:
+        """Keep a document that came with its hash, if it is valid. A GET keeps nothing."""
+        is_valid = found.text is not None and self.schema.documents.kept(found.text) is not None
+        if request.method == "POST" and is_valid:
+            runtime: Runtime = request.app.state.runtime
+            await self.documents.keep(found, caller=context.caller, kept=runtime.kept_documents)
+
+    @staticmethod
+    def _finished(request: Request, response: Response) -> Response:
+        """The answer to a GET says whether it may be kept."""
+        if request.method == "GET":
+            response.headers.setdefault("cache-control", "no-store")
         return response
 
-    def create_response(
-        self,
-        response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse],
-        sub_response: Response,
-    ) -> Response:
-        """Encode the answer, with the media type the client wants and the status it implies."""
-        media_type = sub_response.media_type or JSON
-        status = 200
-        headers = {}
-        if media_type == GRAPHQL_JSON and "data" not in response_data:
-            status = _status(response_data)
-        if status == 401:
-            headers["www-authenticate"] = 'Bearer realm="jifen"'
-        return Response(
-            orjson.dumps(response_data),
-            status_code=status,
-            headers=headers,
-            media_type=f"{media_type}; charset=utf-8",
-        )
 
-    def _parse_query_string(self, request: AsyncHTTPRequestAdapter) -> dict[str, Any]:
-        if not self.allow_queries_via_get:
-            message = "This server takes queries by POST only."
-            raise TransportFault(FaultCode.METHOD_NOT_ALLOWED, message, headers={"allow": "POST"})
-        data: dict[str, Any] = dict(request.query_params)
-        if any("\0" in text for text in data.values()):
-            message = "Strings must not contain U+0000."
-            raise TransportFault(FaultCode.BAD_USER_INPUT, message)
-        for name in ("variables", "extensions"):
-            if data.get(name):
-                data[name] = parse_json(data[name])
-        return data
-
-
-def _refused_operation(refusal: HTTPException) -> TransportFault:
-    """Why Strawberry would not run anything: the cause tells, the reason is for people."""
-    cause = refusal.__cause__
-    if isinstance(cause, InvalidOperationTypeError):
-        return TransportFault(
-            FaultCode.METHOD_NOT_ALLOWED, f"{refusal.reason}.", headers={"allow": "POST"}
-        )
-    if isinstance(cause, CannotGetOperationTypeError):
-        message = (
-            "The document has several operations; operationName must choose one."
-            if cause.operation_name is None
-            else refusal.reason
-        )
-        return TransportFault(FaultCode.OPERATION_RESOLUTION_FAILURE, message)
-    assert isinstance(cause, MissingQueryError), "Strawberry refuses for these three reasons"
-    return TransportFault(FaultCode.BAD_REQUEST, "`query` is missing.")
-
-
-def _transport_fault(fault: HTTPException) -> TransportFault:
-    """A fault with a code, also where Strawberry raised its own."""
-    if isinstance(fault, TransportFault):
-        return fault
-    if fault.status_code == 405:
-        return TransportFault(
-            FaultCode.METHOD_NOT_ALLOWED,
-            "GraphQL takes GET and POST only.",
-            headers={"allow": "GET, POST"},
-        )
-    return TransportFault(FaultCode.BAD_REQUEST, fault.reason)
-
-
-def _status(response: Mapping[str, Any] | list[Any]) -> int:
-    """The status of an answer without data: that of its first error's code."""
-    assert isinstance(response, Mapping), "batches are refused"
-    code = response["errors"][0]["extensions"]["code"]
-    return FAULTS[code].status if code in FAULTS else 400
+def _tell_operation(context: RequestContext, asked: GraphQLRequest) -> None:
+    """Say for whoever watches what was answered without being run."""
+    context.operation.document, context.operation.kind = asked.query, "query"
+    context.operation.name = asked.operation_name

@@ -1,8 +1,8 @@
 """Whether the process lives, whether it can serve, and its public keys.
 
 `/livez` says that the process answers. `/readyz` probes what it needs: 503 while something required
-fails; with something optional down it stays ready, and says that it is degraded. Neither tells why:
-that is in the log.
+fails, or once the process is about to end; with something optional down it stays ready, and says
+that it is degraded. Neither tells why: that is in the log.
 """
 
 from __future__ import annotations
@@ -38,8 +38,17 @@ async def live(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-async def readiness(checks: Sequence[Check]) -> Response:
-    """200 `ready` or `degraded`, or 503 `unavailable`, with the outcome of each check."""
+async def readiness(checks: Sequence[Check], *, draining: bool = False) -> Response:
+    """200 `ready` or `degraded`, or 503 `unavailable`, with the outcome of each check.
+
+    A process that is about to end answers 503 `draining` and probes nothing.
+    """
+    if draining:
+        return JSONResponse(
+            {"status": "draining", "checks": {}},
+            status_code=503,
+            headers={"cache-control": "no-store", "connection": "close"},
+        )
     outcomes = await asyncio.gather(*(_outcome(check) for check in checks))
     failed = [check for check, outcome in zip(checks, outcomes, strict=True) if outcome != "ok"]
     unavailable = any(check.required for check in failed)

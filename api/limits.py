@@ -36,12 +36,27 @@ from schema.faults import CodedError, FaultCode
 BATCH_SCOPES: Final = frozenset({"purchases:write", "rewards:write"})
 """Scopes whose holders send batches, so that their bodies may be larger."""
 
+MERGED_FIELDS_MAX: Final = 20_000
+"""How many fields are looked at to see what is merged: ten times those of a document."""
+
 
 def body_bytes_max(limits: LimitSettings, caller: Caller | None) -> int:
     """How large a body the caller may send; known before the body is parsed, or even read."""
-    if caller is not None and not BATCH_SCOPES.isdisjoint(caller.scopes):
+    if caller is not None and sends_batches(caller):
         return limits.batch_body_bytes_max
     return limits.body_bytes_max
+
+
+def body_s_max(limits: LimitSettings, caller: Caller | None) -> float:
+    """How long the caller's body may take to come in."""
+    if caller is not None and sends_batches(caller):
+        return limits.batch_body_s_max
+    return limits.body_s_max
+
+
+def sends_batches(caller: Caller) -> bool:
+    """Whether the caller holds a scope that comes with larger bodies and more time."""
+    return not BATCH_SCOPES.isdisjoint(caller.scopes)
 
 
 def document_limits(limits: LimitSettings) -> DocumentLimits:
@@ -62,10 +77,21 @@ class _Spread:
     depth: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """One selection: how often it has each field, which fragments it spreads, and what is below."""
+
+    node: SelectionSetNode
+    fields: Counter[str] = field(default_factory=Counter)
+    spreads: list[str] = field(default_factory=list)
+    below: list[tuple[str, _Level]] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class _Outline:
     """What one operation or fragment has by itself, without the fragments it spreads."""
 
+    top: _Level
     depth: int = 0
     aliases: int = 0
     spreads: list[_Spread] = field(default_factory=list)
@@ -108,6 +134,11 @@ def _exceeded(document: DocumentNode, limits: LimitSettings) -> Iterator[CodedEr
         else:
             continue
         yield from _exceeded_in_one_place(outline, limits)
+    measured = (*outlines.values(), *(outline for _, outline in operations))
+    repeated = max((outline.repetitions_most[0] for outline in measured), default=0)
+    if repeated <= limits.repetitions_max:
+        for outline in measured:
+            yield from _merged_too_often(outline, outlines, repetitions_max=limits.repetitions_max)
     sizes = _fragment_sizes(outlines)
     for operation, outline in operations:
         size = _total(outline, sizes)
@@ -138,32 +169,85 @@ def _exceeded_in_one_place(outline: _Outline, limits: LimitSettings) -> Iterator
         )
 
 
+def _merged_too_often(
+    outline: _Outline, outlines: dict[str, _Outline], *, repetitions_max: int
+) -> Iterator[CodedError]:
+    """The first selection that has a field too often once it is merged with those beside it.
+
+    Fields of one name are merged, also from fragments, and so are the selections below them; every
+    two of them are compared by validation. Hence the bound on them, and on the fragments of one
+    selection. Each combination of selections is looked at once, and only so many of them.
+    """
+    pending: list[tuple[_Level, ...]] = [(outline.top,)]
+    seen, fields_left = set[tuple[int, ...]](), MERGED_FIELDS_MAX
+    while pending:
+        levels = pending.pop()
+        if tuple(map(id, levels)) in seen:
+            continue
+        seen.add(tuple(map(id, levels)))
+        merged = _with_fragments(levels, outlines, fragments_max=repetitions_max)
+        names = Counter(name for level in merged for name in level.fields.elements())
+        fields_left -= names.total()
+        if len(merged) > len(levels) + repetitions_max or fields_left < 0:
+            message = f"One selection merges more than {repetitions_max} fragments."
+        elif max(names.values(), default=0) > repetitions_max:
+            message = f"One selection repeats a field more than {repetitions_max} times."
+        else:
+            below: dict[str, list[_Level]] = {}
+            for level in merged:
+                for name, inner in level.below:
+                    below.setdefault(name, []).append(inner)
+            pending += [tuple(inner) for inner in below.values()]
+            continue
+        nodes: list[Node] = [level.node for level in levels[:1]]
+        yield CodedError(FaultCode.REPETITION_LIMIT, message, nodes=nodes, limit=repetitions_max)
+        return
+
+
+def _with_fragments(
+    levels: tuple[_Level, ...], outlines: dict[str, _Outline], *, fragments_max: int
+) -> list[_Level]:
+    """The selections and those of the fragments they spread, of which one too many is enough."""
+    merged, names = list(levels), set[str]()
+    for level in merged:
+        for name in level.spreads:
+            if name in outlines and name not in names and len(names) <= fragments_max:
+                names.add(name)
+                merged.append(outlines[name].top)
+    return merged
+
+
 def _outline(definition: OperationDefinitionNode | FragmentDefinitionNode) -> _Outline:
     """Measure one definition; each selection set is a turn of the loop, not of the stack."""
-    outline = _Outline()
+    outline = _Outline(top=_Level(definition.selection_set))
     _count_directives(outline, definition, definition.directives)
-    pending: list[tuple[SelectionSetNode, int | None]] = [(definition.selection_set, 1)]
+    pending: list[tuple[_Level, int | None]] = [(outline.top, 1)]
     while pending:
-        selection_set, depth = pending.pop()
+        level, depth = pending.pop()
         names: Counter[str] = Counter()
-        flat: list[Node] = list(selection_set.selections)
+        flat: list[Node] = list(level.node.selections)
         while flat:
             node = flat.pop()
             if isinstance(node, InlineFragmentNode):
                 flat += node.selection_set.selections
             elif isinstance(node, FragmentSpreadNode):
                 names[f"...{node.name.value}"] += 1
+                level.spreads.append(node.name.value)
                 outline.spreads.append(_Spread(node.name.value, depth))
             elif isinstance(node, FieldNode):
-                names[(node.alias or node.name).value] += 1
+                name = (node.alias or node.name).value
+                names[name] += 1
+                level.fields[name] += 1
                 outline.aliases += node.alias is not None
                 outline.depth = max(outline.depth, depth or 0)
                 if node.selection_set is not None:
-                    pending.append((node.selection_set, _depth_below(node, depth)))
+                    inner = _Level(node.selection_set)
+                    level.below.append((name, inner))
+                    pending.append((inner, _depth_below(node, depth)))
             _count_directives(outline, node, getattr(node, "directives", None))
         most = max(names.values(), default=0)
         if most > outline.repetitions_most[0]:
-            outline.repetitions_most = (most, selection_set)
+            outline.repetitions_most = (most, level.node)
     return outline
 
 

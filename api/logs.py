@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
+from api.observability.requests import WatchedRequest, watched_request
 from api.transport import TransportFault, fault_response
 from schema.faults import INTERNAL_MESSAGE, FaultCode
 
@@ -85,7 +86,12 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
-        with structlog.contextvars.bound_contextvars(request_id=request_id(scope)):
+        with (
+            watched_request(scope) as exchange.watched,
+            structlog.contextvars.bound_contextvars(
+                request_id=request_id(scope), **exchange.watched.told
+            ),
+        ):
             try:
                 await self.app(scope, receive, exchange.send)
             except ClientDisconnect:
@@ -95,6 +101,7 @@ class RequestLog:
                 await exchange.answer_fault(receive)
             finally:
                 exchange.log()
+                exchange.watched.end(exchange.status)
 
 
 class _Exchange:
@@ -104,11 +111,12 @@ class _Exchange:
         self.scope = scope
         self._send = send
         self.status: int | None = None
+        self.watched: WatchedRequest
         self.started_at = time.perf_counter()
         # Lifespan state is shared by all requests; each gets its own copy of the mapping.
         scope["state"] = {
             **scope.get("state", {}),
-            "request_id": _request_id(scope),
+            "request_id": request_id_for(scope),
             "durations_ms": {},
         }
 
@@ -118,6 +126,8 @@ class _Exchange:
             note_duration(self.scope, "total", self.started_at)
             headers = MutableHeaders(scope=message)
             headers[REQUEST_ID_HEADER] = request_id(self.scope)
+            if self.watched.traceparent is not None:
+                headers["traceresponse"] = self.watched.traceparent
             headers["server-timing"] = ", ".join(
                 f"{name};dur={duration_ms:.1f}"
                 for name, duration_ms in self.scope["state"]["durations_ms"].items()
@@ -141,7 +151,8 @@ class _Exchange:
         )
 
 
-def _request_id(scope: Scope) -> str:
+def request_id_for(scope: Scope) -> str:
+    """The id that a new request gets: its client's, if it is well-formed, else one of ours."""
     for name, value in scope["headers"]:
         if name == REQUEST_ID_HEADER.encode():
             text: str = value.decode("latin-1")

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 import fakeredis
 from redis import asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
+from api.observability.calls import WatchedHttp
+from api.redis_breaker import guarded_redis
 from api.settings import Settings
+from api.stress.admission import outside
+from domain import storage
 from domain.access import KeyRing
-from domain.wechat import AppSecret, WeChatClient
+from domain.clock import Clock
+from domain.outbox import Live
+from domain.wechat import AppSecret, WeChatClient, WeChatLimits
 
-REDIS_TIMEOUT_S = 0.05
-"""Redis holds only what may be lost: whoever waits longer for it does without."""
+CLOCK_SYNCHRONISED_EVERY_S = 60
+HINTS_TIMEOUT_S = 1.0
+"""Nobody waits for a hint."""
 
 
 def connect_redis(url: str) -> aioredis.Redis:
@@ -20,14 +32,35 @@ def connect_redis(url: str) -> aioredis.Redis:
     if url.startswith("memory:"):
         memory: aioredis.Redis = fakeredis.FakeAsyncRedis()
         return memory
-    client: aioredis.Redis = aioredis.Redis.from_url(
-        url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
+    return guarded_redis(url)
+
+
+@asynccontextmanager
+async def open_live(url: str) -> AsyncIterator[Live]:
+    """The streams that are followed here, with hints through the Redis at `url`.
+
+    They have a client of their own, which listens for as long as it lives. With `memory://` there
+    are no hints, and positions are compared each second.
+    """
+    if url.startswith("memory:"):
+        live = Live()
+        async with live.running():
+            yield live
+        return
+    redis: aioredis.Redis = aioredis.Redis.from_url(
+        url,
+        socket_timeout=HINTS_TIMEOUT_S,
+        socket_connect_timeout=HINTS_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
     )
-    return client
+    async with redis:
+        live = Live(redis=redis)
+        async with live.running():
+            yield live
 
 
 def open_wechat(settings: Settings, *, redis: aioredis.Redis) -> WeChatClient:
-    """The client for the programme's mini-programs."""
+    """The client for the programme's mini-programs. Its calls end before requests must."""
     return WeChatClient(
         apps={
             app_id: AppSecret(secret.get_secret_value())
@@ -35,9 +68,31 @@ def open_wechat(settings: Settings, *, redis: aioredis.Redis) -> WeChatClient:
         },
         redis=redis,
         base_url=settings.wechat_url,
+        limits=WeChatLimits(deadline_seconds=settings.stress.wechat_s_max),
+        waiting=outside,
+        make_http=WatchedHttp,
     )
 
 
 def open_key_ring(settings: Settings, *, now: datetime) -> KeyRing:
     """The signing keys; in development a missing key set is made."""
     return KeyRing(settings.key_set_path, now=now, create_missing=not settings.is_production)
+
+
+@asynccontextmanager
+async def keeping_time(clock: Clock) -> AsyncIterator[None]:
+    """Correct the clock by the database's every minute during the block."""
+    keeping = asyncio.create_task(_keep_time(clock))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
+
+
+async def _keep_time(clock: Clock) -> None:
+    while True:
+        await asyncio.sleep(CLOCK_SYNCHRONISED_EVERY_S)
+        # A database that is down keeps the offset it had; readiness tells of it.
+        with suppress(Exception):
+            await storage.synchronise_clock(clock)

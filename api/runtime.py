@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from api.authentication import ConfirmCaller, confirm_nothing
+from api.conditional import Revise
 from api.health import Check
+from api.persisted.keeping import KeptDocuments
 from api.settings import Settings
+from api.streaming.connections import FindEnded, find_nobody_ended
 from domain.clock import Clock
+from domain.revisions import revision
 from resolvers.context import Services
 
 
@@ -18,8 +22,10 @@ from resolvers.context import Services
 class Runtime:
     """Services that are open, the programme's clock, and what the edge asks of them.
 
-    `jwks` answers the public key set as plain JSON values; `confirm` looks behind a good token;
-    `checks` are what `/readyz` probes.
+    `jwks` answers the public key set as plain JSON values; `confirm` looks behind a good token,
+    `find_ended` behind those of connections that stay open; `checks` are what `/readyz` probes;
+    `kept_documents` are those that clients sent with their hash;
+    `revise` tells whether anything that a caller can read has changed.
     """
 
     services: Services
@@ -27,6 +33,9 @@ class Runtime:
     jwks: Callable[[], dict[str, Any]]
     checks: tuple[Check, ...] = ()
     confirm: ConfirmCaller = confirm_nothing
+    find_ended: FindEnded = find_nobody_ended
+    kept_documents: KeptDocuments = field(default_factory=KeptDocuments)
+    revise: Revise = revision
 
 
 OpenRuntime: TypeAlias = Callable[[Settings], AbstractAsyncContextManager[Runtime]]

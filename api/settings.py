@@ -8,6 +8,7 @@ refused, with one message that names every problem.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -15,12 +16,19 @@ from pydantic import (
     AliasChoices,
     BaseModel,
     Field,
+    PositiveFloat,
     PositiveInt,
     SecretStr,
     ValidationError,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from api.observability.settings import MetricsSettings, TraceSettings
+from api.persisted.settings import DocumentSettings
+from api.streaming.settings import StreamingSettings
+from api.stress.settings import StressSettings
+from api.workers.settings import WorkSettings
 
 DEMO_APP_ID: Final = "wxjifendemo0000001"
 DEMO_APP_SECRET: Final = "jifen-demo-secret"  # noqa: S105 - production refuses it
@@ -32,6 +40,9 @@ class LimitSettings(BaseModel):
 
     body_bytes_max: PositiveInt = 256 * 1024
     batch_body_bytes_max: PositiveInt = 1024 * 1024
+    body_s_max: PositiveFloat = 3.0
+    batch_body_s_max: PositiveFloat = 8.0
+    query_string_bytes_max: PositiveInt = 16 * 1024
     tokens_max: PositiveInt = 2_000
     depth_max: PositiveInt = 10
     aliases_max: int = Field(default=30, ge=0)
@@ -59,22 +70,38 @@ class Settings(BaseSettings):
         default="sqlite://var/jifen.db", validation_alias=AliasChoices("DATABASE_URL")
     )
     redis_url: str = Field(default="memory://", validation_alias=AliasChoices("REDIS_URL"))
+    host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535, validation_alias=AliasChoices("PORT"))
     fake_wechat_port: int = Field(
         default=8001, ge=1, le=65_535, validation_alias=AliasChoices("FAKE_WECHAT_PORT")
     )
     workers: PositiveInt = 1
+    trusted_proxies: str = "127.0.0.1"
     issuer: str = LOCAL_ISSUER
     key_set_path: Path = Path("var/keys.json")
     wechat_base_url: str = ""
     wechat_apps: dict[str, SecretStr] = {DEMO_APP_ID: SecretStr(DEMO_APP_SECRET)}
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: LimitSettings = LimitSettings()
+    stress: StressSettings = StressSettings()
+    work: WorkSettings = WorkSettings()
+    streaming: StreamingSettings = StreamingSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    traces: TraceSettings = TraceSettings()
+    slow_operation_ms: int = Field(default=500, ge=0)
+    documents: DocumentSettings = DocumentSettings()
+    cors_origins: tuple[str, ...] = ()
+    compression_bytes_min: int = Field(default=1_024, ge=0)
 
     @property
     def is_production(self) -> bool:
         """Whether this is a production deployment: closed to what only developers need."""
         return self.environment == "production"
+
+    @property
+    def works_in_process(self) -> bool:
+        """Whether the gateway does the background work too."""
+        return not self.is_production if self.work.in_process is None else self.work.in_process
 
     @property
     def wechat_url(self) -> str:
@@ -83,7 +110,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*self._worker_problems(), *self._production_problems()]
+        problems = [
+            *self._worker_problems(),
+            *self._metrics_problems(),
+            *self.documents.problems(),
+            *self._origin_problems(),
+            *self._production_problems(),
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -92,6 +125,22 @@ class Settings(BaseSettings):
         if self.workers > 1 and self.redis_url.startswith("memory:"):
             return ["several workers need a shared Redis: set REDIS_URL, or JIFEN_WORKERS=1"]
         return []
+
+    def _metrics_problems(self) -> list[str]:
+        shared = self.metrics.token is not None or self.metrics.addresses
+        if self.workers > 1 and shared:
+            return [
+                "several workers would answer /metrics in turn, each with its own: "
+                "set JIFEN_METRICS__PORT instead of a token or addresses"
+            ]
+        return []
+
+    def _origin_problems(self) -> list[str]:
+        return [
+            f"JIFEN_CORS_ORIGINS: {origin!r} is no origin like https://app.example.com"
+            for origin in self.cors_origins
+            if origin != "*" and not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin)
+        ]
 
     def _production_problems(self) -> list[str]:
         if not self.is_production:

@@ -6,6 +6,7 @@ GraphQL error, with a code of `schema.faults` and the request id.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -14,12 +15,17 @@ from cross_web import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.observability.metrics import ERRORS
 from resolvers.context import Language
-from schema.faults import FAULTS, FaultCode
+from schema.faults import FAULTS, OVERLOADED_MESSAGE, FaultCode, retry_after_s
 
 JSON: Final = "application/json"
 GRAPHQL_JSON: Final = "application/graphql-response+json"
+EVENT_STREAM: Final = "text/event-stream"
 HEADER_PARTS_MAX: Final = 20
+
+VARY: Final = "Accept, Accept-Language, Authorization"
+"""What answers to one URL differ by. Compression and CORS add what they look at."""
 
 
 class TransportFault(HTTPException):
@@ -39,27 +45,78 @@ class TransportFault(HTTPException):
         self.facts = facts
 
 
+def overloaded() -> TransportFault:
+    """The refusal of a request for which there is no room, or whose caller cannot be looked up."""
+    seconds = retry_after_s()
+    return TransportFault(
+        FaultCode.OVERLOADED,
+        OVERLOADED_MESSAGE,
+        headers={"retry-after": str(seconds)},
+        retryable=True,
+        retryAfter=seconds,
+    )
+
+
 def fault_response(fault: TransportFault, *, request_id: str, media_type: str = JSON) -> Response:
     """The fault as a GraphQL response without data."""
-    extensions = {"code": fault.code, **fault.facts, "requestId": request_id}
     return Response(
-        orjson.dumps({"errors": [{"message": fault.reason, "extensions": extensions}]}),
+        orjson.dumps({"errors": [fault_error(fault, request_id=request_id)]}),
         status_code=fault.status_code,
-        headers=fault.headers,
+        headers={"vary": VARY, **fault.headers},
         media_type=f"{media_type}; charset=utf-8",
     )
+
+
+def fault_error(fault: TransportFault, *, request_id: str) -> dict[str, Any]:
+    """The fault as a GraphQL error."""
+    ERRORS.labels(fault.code).inc()
+    extensions = {"code": fault.code, **fault.facts, "requestId": request_id}
+    return {"message": fault.reason, "extensions": extensions}
 
 
 def response_media_type(accept: str | None) -> str:
     """The media type to answer with.
 
     A client that names `application/graphql-response+json`, and likes it no less than
-    `application/json`, gets it. Everybody else gets `application/json`, also one that accepts
-    neither: the draft lets a server disregard such a header.
+    `application/json`, gets it. Everybody else gets `application/json`.
     """
     liking = dict(_weighted(accept or ""))
     wanted = liking.get(GRAPHQL_JSON, 0.0)
-    return GRAPHQL_JSON if wanted > 0 and wanted >= liking.get(JSON, 0.0) else JSON
+    return GRAPHQL_JSON if wanted > 0 and wanted >= _liking_of(JSON, liking) else JSON
+
+
+def require_acceptable(accept: str | None) -> None:
+    """Raise TransportFault when the header admits nothing that this server answers with."""
+    if accept is None or not accept.strip():
+        return
+    liking = dict(_weighted(accept))
+    if all(_liking_of(kind, liking) == 0 for kind in (JSON, GRAPHQL_JSON, EVENT_STREAM)):
+        message = f"Answers are {GRAPHQL_JSON} or {JSON}."
+        raise TransportFault(FaultCode.NOT_ACCEPTABLE, message)
+
+
+def _liking_of(media_type: str, liking: Mapping[str, float]) -> float:
+    """The weight that an Accept header gives a media type: the most specific range decides."""
+    ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
+    return next((liking[one] for one in ranges if one in liking), 0.0)
+
+
+def accepts_events(accept: str | None) -> bool:
+    """Whether the client names server-sent events as an answer."""
+    return dict(_weighted(accept or "")).get(EVENT_STREAM, 0.0) > 0
+
+
+def prefers_events(accept: str | None) -> bool:
+    """Whether the client names server-sent events, and likes no JSON as much."""
+    liking = dict(_weighted(accept or ""))
+    json = max(liking.get(JSON, 0.0), liking.get(GRAPHQL_JSON, 0.0))
+    return liking.get(EVENT_STREAM, 0.0) > json
+
+
+def accepts_gzip(accept_encoding: str | None) -> bool:
+    """Whether the client can read gzip."""
+    liking = dict(_weighted(accept_encoding or ""))
+    return liking.get("gzip", liking.get("*", 0.0)) > 0
 
 
 def response_language(accept_language: str | None) -> Language:
@@ -108,11 +165,22 @@ def require_json(content_type: str | None, *, content_encoding: str = "identity"
         )
 
 
-async def read_body(request: Request, *, bytes_max: int) -> bytes:
-    """The body, counted while it comes in. Raises TransportFault once it is too large."""
+async def read_body(request: Request, *, bytes_max: int, seconds_max: float) -> bytes:
+    """The body, counted while it comes in. Raises TransportFault once it is too large or late."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > bytes_max:
         raise _too_large(bytes_max)
+    try:
+        async with asyncio.timeout(seconds_max):
+            return await _counted(request, bytes_max=bytes_max)
+    except TimeoutError:
+        message = f"The body did not come within {seconds_max:g} seconds."
+        raise TransportFault(
+            FaultCode.REQUEST_TIMEOUT, message, headers={"connection": "close"}
+        ) from None
+
+
+async def _counted(request: Request, *, bytes_max: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

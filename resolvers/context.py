@@ -6,20 +6,23 @@ here and hands them down.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from domain.access import AccessTokens, ApiClient, Caller, CallerKind, StaffAccount
+from domain.access import AccessTokens, Account, Caller, CallerKind
+from domain.audit import Actor
+from domain.clock import Clock
 from domain.members import Member
+from domain.outbox import Live
 from domain.program import Programme, program
 from domain.wechat import WeChatClient
 from resolvers.once import Once
 
 Language: TypeAlias = Literal["zh", "en"]
 
-Principal: TypeAlias = Member | ApiClient | StaffAccount
+Principal: TypeAlias = Member | Account
 """Whom the subject of a token stands for, as the database knows them."""
 
 
@@ -37,6 +40,22 @@ class Services:
 
     wechat: WeChatClient
     tokens: AccessTokens
+    live: Live = field(default_factory=Live)
+
+
+@dataclass(slots=True)
+class OperationFacts:
+    """What becomes known of the operation of a request, for whoever watches; nothing decides by it.
+
+    `document`, `name` and `kind` (query, mutation or subscription) are set once the document is
+    known to be valid; an operation may have no name. `refusals` are codes that mutations answered.
+    """
+
+    document: str | None = None
+    name: str | None = None
+    kind: str | None = None
+    cost: int | None = None
+    refusals: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +64,7 @@ class RequestContext:
 
     `principal` is who the caller's token stands for, read when the token was confirmed.
     `opens_schema` says whether introspection and suggestions are offered to this caller; they are
-    withheld from anonymous callers in production.
+    withheld from anonymous callers in production. `clock` is what `now` was read from.
     """
 
     caller: Caller | None
@@ -55,7 +74,13 @@ class RequestContext:
     services: Services
     principal: Principal | None = None
     opens_schema: bool = True
+    clock: Clock = field(default_factory=Clock)
     once: Once = field(default_factory=Once)
+    operation: OperationFacts = field(default_factory=OperationFacts)
+
+    def renewed(self) -> RequestContext:
+        """The same caller at this moment, who has read nothing yet: for what outlives a request."""
+        return replace(self, now=self.clock.now(), once=Once())
 
     async def programme(self) -> Programme:
         """The programme, read once per request."""
@@ -72,9 +97,19 @@ class RequestContext:
         """The member who asks. Raises NotSignedIn without a token, NotAllowed for others."""
         return self._require(CallerKind.MEMBER).subject
 
-    def require_staff(self) -> Caller:
-        """The member of staff who asks. Raises NotSignedIn or NotAllowed as above."""
-        return self._require(CallerKind.STAFF)
+    def require_account(self, *kinds: CallerKind) -> Account:
+        """The account of one of these kinds that asks. Raises NotSignedIn or NotAllowed."""
+        self._require(*kinds)
+        if not isinstance(self.principal, Account):
+            raise NotAllowed
+        return self.principal
+
+    def actor(self) -> Actor:
+        """The member of staff who asks, as the audit log names them. Raises as above."""
+        account = self.require_account(CallerKind.STAFF)
+        return Actor(
+            name=f"staff:{account.code}", account_id=account.id, request_id=self.request_id
+        )
 
     def require_scope(self, scope: str) -> Caller:
         """The shop or partner who asks, holding `scope`. Raises NotSignedIn or NotAllowed."""

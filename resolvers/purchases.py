@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain import purchases
-from domain.access import Account
+from domain.access import CallerKind
 from domain.paging import Page, PageRequest
-from resolvers.context import NotAllowed, RequestContext
+from resolvers.context import RequestContext
 from resolvers.once import Once
 
 
@@ -17,11 +17,8 @@ async def record_purchases(
     context: RequestContext, *, batch_id: str, orders: Sequence[purchases.Order]
 ) -> purchases.PurchaseBatch:
     """Record a batch of orders of the shop that asks."""
-    if not isinstance(context.principal, Account):
-        raise NotAllowed
-    command = purchases.RecordPurchases(
-        source=context.principal.code, batch_id=batch_id, orders=orders
-    )
+    source = context.require_account(CallerKind.SHOP, CallerKind.PARTNER).code
+    command = purchases.RecordPurchases(source=source, batch_id=batch_id, orders=orders)
     return await purchases.record_purchases(command, now=context.now)
 
 

@@ -26,8 +26,9 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types import ExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 
-from schema.documents import DocumentExtension, DocumentLimits, Documents
+from schema.documents import DocumentExtension, DocumentLimits, Documents, PreparedDocument
 from schema.errors import user_error_types
+from schema.events import JifenExecution
 from schema.node import Node, node_source
 from schema.presenting import present_errors
 from schema.scalars import SCALARS
@@ -41,13 +42,16 @@ class JifenSchema(strawberry.Schema):
         *,
         query: type,
         mutation: type | None,
+        subscription: type | None,
         types: Iterable[type],
         documents: Documents,
     ) -> None:
         super().__init__(
             query=query,
             mutation=mutation,
+            subscription=subscription,
             types=types,
+            execution_context_class=JifenExecution,
             extensions=[partial(DocumentExtension, documents)],
             config=StrawberryConfig(scalar_map=SCALARS),
         )
@@ -57,6 +61,14 @@ class JifenSchema(strawberry.Schema):
             if isinstance(graphql_type, GraphQLObjectType):
                 self._admit_domain_values(graphql_type)
             _forget_null_defaults(graphql_type)
+
+    def prepare(self, query: str) -> PreparedDocument:
+        """What is known about the document before it runs. Raises InvalidDocument."""
+        return self.documents.prepare(self._schema, query)
+
+    def pin(self, query: str) -> None:
+        """Prepare the document for good. Raises InvalidDocument."""
+        self.documents.pin(self._schema, query)
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
@@ -105,6 +117,7 @@ def make_schema(
     *,
     query: type[Any],
     mutation: type[Any] | None = None,
+    subscription: type[Any] | None = None,
     types: Iterable[type[Any]] = (),
     limits: DocumentLimits | None = None,
 ) -> JifenSchema:
@@ -112,6 +125,7 @@ def make_schema(
     return JifenSchema(
         query=query,
         mutation=mutation,
+        subscription=subscription,
         types=[*types, *user_error_types()],
         documents=Documents(limits=limits or DocumentLimits()),
     )

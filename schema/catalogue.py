@@ -38,7 +38,7 @@ class Product(Node):
     theme: Theme | None
     """What it is about."""
 
-    @computed(PUBLIC)
+    @computed(PUBLIC, versioned=True)
     async def price(self, info: Info) -> Money | None:
         """What it costs everyone; null while the catalogue has no price for it."""
         product: catalogue.Product = view(self)

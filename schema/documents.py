@@ -21,7 +21,9 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
+    OperationType,
     StringValueNode,
+    get_operation_ast,
     parse,
     specified_rules,
     validate,
@@ -33,6 +35,8 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from resolvers.context import RequestContext
+from schema.cost_plans import CostPlan
+from schema.document_costs import operation_costs
 from schema.faults import CodedError, FaultCode, blames_values
 from schema.requirements import DocumentNeeds, document_needs
 
@@ -57,8 +61,12 @@ VALIDATION_RULES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class DocumentLimits:
-    """What a document may be. `rules` are checked before the others, as a whole."""
+    """What a document may be. `rules` are checked before the others, as a whole.
 
+    `cost_max` is the most that an operation may cost, and its least cost is held to it here.
+    """
+
+    cost_max: int | None = None
     tokens_max: int | None = None
     rules: tuple[type[ASTValidationRule], ...] = ()
     errors_max: int = 5
@@ -67,11 +75,29 @@ class DocumentLimits:
 
 @dataclass(frozen=True, slots=True)
 class PreparedDocument:
-    """A valid document, what its operations need, and how many tokens it occupies."""
+    """A valid document, what its operations need and cost, and how many tokens it occupies."""
 
     document: DocumentNode
     needs: DocumentNeeds
+    costs: dict[str | None, CostPlan]
     tokens: int
+
+    def operation_name(self, named: str | None) -> str | None:
+        """The name of the operation that a request means. Raises LookupError when it means none."""
+        names = self.needs.requirements.keys()
+        if named is None and len(names) == 1:
+            return next(iter(names))
+        if named not in names or named is None:
+            raise LookupError(named)
+        return named
+
+
+class InvalidDocument(Exception):
+    """Raised when a document cannot be prepared; `errors` say why, coded."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__(errors[0].message)
+        self.errors = errors
 
 
 @dataclass(slots=True)
@@ -80,14 +106,37 @@ class Documents:
 
     limits: DocumentLimits
     _kept: OrderedDict[str, PreparedDocument] = field(default_factory=OrderedDict)
+    _pinned: dict[str, PreparedDocument] = field(default_factory=dict)
     _tokens: int = 0
 
     def kept(self, query: str) -> PreparedDocument | None:
-        """The document with this text, if it was kept."""
+        """The document with this text, if it is pinned or was kept."""
+        found = self._pinned.get(query)
+        if found is not None:
+            return found
         found = self._kept.get(query)
         if found is not None:
             self._kept.move_to_end(query)
         return found
+
+    def pin(self, schema: GraphQLSchema, query: str) -> None:
+        """Prepare a document that is never let go, beside the bound. Raises InvalidDocument."""
+        self._pinned[query] = self.prepare(schema, query)
+
+    def pinned_names(self) -> frozenset[str]:
+        """The names of the operations in the pinned documents."""
+        return frozenset(
+            one.name.value
+            for prepared in self._pinned.values()
+            for one in prepared.document.definitions
+            if isinstance(one, OperationDefinitionNode) and one.name is not None
+        )
+
+    def may_change(self, query: str | None, operation_name: str | None) -> bool:
+        """Whether the operation may be a mutation: also where its document is not known."""
+        prepared = self.kept(query or "")
+        operation = get_operation_ast(prepared.document, operation_name) if prepared else None
+        return operation is None or operation.operation is OperationType.MUTATION
 
     def keep(self, query: str, prepared: PreparedDocument) -> None:
         """Keep a document; the ones not used for longest make room."""
@@ -111,6 +160,35 @@ class Documents:
             failure.locations = error.locations
             failure.source, failure.positions = error.source, error.positions
             raise failure from None
+
+    def prepare(self, schema: GraphQLSchema, query: str) -> PreparedDocument:
+        """The document with this text, kept or made. Raises InvalidDocument."""
+        found = self.kept(query)
+        if found is not None:
+            return found
+        try:
+            document = self.parse(query)
+        except CodedError as failure:
+            raise InvalidDocument([failure]) from None
+        return self.check(schema, query, document)
+
+    def check(self, schema: GraphQLSchema, query: str, document: DocumentNode) -> PreparedDocument:
+        """Validate what was parsed from `query` and keep it. Raises InvalidDocument."""
+        errors = self.validate(schema, document)
+        if errors:
+            raise InvalidDocument(errors)
+        try:
+            costs = operation_costs(schema, document, cost_max=self.limits.cost_max)
+        except CodedError as failure:
+            raise InvalidDocument([failure]) from None
+        prepared = PreparedDocument(
+            document=document,
+            needs=document_needs(schema, document),
+            costs=costs,
+            tokens=_token_count(document),
+        )
+        self.keep(query, prepared)
+        return prepared
 
     def validate(self, schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
         """What is wrong with the document, coded; the limits first, and alone if exceeded."""
@@ -153,17 +231,15 @@ class DocumentExtension(SchemaExtension):
         document, schema = execution.graphql_document, execution.schema._schema
         errors: list[GraphQLError] = []
         if self.prepared is None and document is not None:
-            errors = self.documents.validate(schema, document)
-            if not errors:
-                self.prepared = PreparedDocument(
-                    document=document,
-                    needs=document_needs(schema, document),
-                    tokens=_token_count(document),
-                )
-                self.documents.keep(execution.query or "", self.prepared)
+            try:
+                self.prepared = self.documents.check(schema, execution.query or "", document)
+            except InvalidDocument as invalid:
+                errors = invalid.errors
         if self.prepared is not None and not self._opens_schema():
             errors = [_closed(node) for node in self.prepared.needs.introspections]
         execution.pre_execution_errors = errors
+        if self.prepared is not None:
+            self._tell_what_it_is()
         yield
 
     def on_execute(self) -> Iterator[None]:
@@ -174,6 +250,14 @@ class DocumentExtension(SchemaExtension):
         for requirement in self.prepared.needs.requirements[execution.operation_name]:
             requirement.check(context.caller if context else None)
         yield
+
+    def _tell_what_it_is(self) -> None:
+        execution = self.execution_context
+        context: RequestContext | None = execution.context
+        if context is not None:
+            context.operation.document = execution.query
+            context.operation.name = execution.operation_name
+            context.operation.kind = execution.operation_type.value
 
     def _opens_schema(self) -> bool:
         context: RequestContext | None = self.execution_context.context

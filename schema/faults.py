@@ -7,6 +7,7 @@ faults. How they leave the server is the matter of `schema.presenting`.
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -15,6 +16,8 @@ from graphql import ArgumentNode, GraphQLError, Node, ValueNode
 
 INTERNAL_MESSAGE: Final = "Internal error"
 OVERLOADED_MESSAGE: Final = "The service is busy; send the same again in a moment."
+RETRY_AFTER_S: Final = (1, 3)
+"""The bounds of what OVERLOADED asks for, in seconds."""
 
 
 class FaultCode(StrEnum):
@@ -24,6 +27,9 @@ class FaultCode(StrEnum):
     BODY_TOO_LARGE = "BODY_TOO_LARGE"
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
+    REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
+    URI_TOO_LONG = "URI_TOO_LONG"
     NOT_FOUND = "NOT_FOUND"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
@@ -64,6 +70,9 @@ FAULTS: Final[dict[FaultCode, Fault]] = {
     FaultCode.BODY_TOO_LARGE: Fault(413, "The body exceeds the limit of this caller."),
     FaultCode.UNSUPPORTED_MEDIA_TYPE: Fault(415, "The body is not application/json in UTF-8."),
     FaultCode.METHOD_NOT_ALLOWED: Fault(405, "The HTTP method does not serve this operation."),
+    FaultCode.NOT_ACCEPTABLE: Fault(406, "The `Accept` header admits no JSON."),
+    FaultCode.REQUEST_TIMEOUT: Fault(408, "The body did not come in time: send it again."),
+    FaultCode.URI_TOO_LONG: Fault(414, "The URL exceeds the limit: send the query by POST."),
     FaultCode.NOT_FOUND: Fault(404, "Nothing is served at this path."),
     FaultCode.GRAPHQL_PARSE_FAILED: Fault(400, "The document is not GraphQL."),
     FaultCode.GRAPHQL_VALIDATION_FAILED: Fault(400, "The document does not fit the schema."),
@@ -109,10 +118,19 @@ FAULTS: Final[dict[FaultCode, Fault]] = {
         "send the same again, with the same keys.",
     ),
     FaultCode.OVERLOADED: Fault(
-        503, "The database is busy or away: send the same again, with the same keys, in a moment."
+        503,
+        "The service is busy, or its database is away: send the same again, with the same keys, "
+        "after `retryAfter` seconds.",
     ),
     FaultCode.INTERNAL: Fault(500, "A fault of ours; report the requestId."),
 }
+
+
+def retry_after_s() -> int:
+    """After how many whole seconds to send again; at random, lest all that were refused come back
+    together.
+    """
+    return random.randint(*RETRY_AFTER_S)  # noqa: S311 - nobody gains by guessing it
 
 
 class CodedError(GraphQLError):

@@ -7,7 +7,7 @@
         available: PointsScalar
         \"\"\"What may be spent now.\"\"\"
 
-        @computed(OWNER | staff("service"))
+        @computed(OWNER | staff(StaffRole.SUPPORT))
         async def debt(self, info: Info) -> PointsScalar:
             \"\"\"What later earnings pay off first.\"\"\"
             return await resolvers.ledger.debt(info.context, self.member_id)
@@ -31,8 +31,9 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 from resolvers.context import RequestContext
+from schema.cost import COST, Cost
 from schema.descriptions import attribute_descriptions, class_description, function_description
-from schema.policies import POLICY, Policy
+from schema.policies import POLICY, VERSIONED, Policy
 
 Info: TypeAlias = strawberry.Info[RequestContext, None]
 
@@ -42,13 +43,22 @@ EnumT = TypeVar("EnumT", bound=type[Enum])
 
 
 @overload
-def field(policy: Policy, *, resolver: Callable[..., Any], init: Literal[False] = False) -> Any: ...
+def field(
+    policy: Policy,
+    *,
+    resolver: Callable[..., Any],
+    cost: Cost | None = None,
+    versioned: bool = False,
+    init: Literal[False] = False,
+) -> Any: ...
 @overload
-def field(policy: Policy, *, deprecated: str | None = None) -> Any: ...
+def field(policy: Policy, *, cost: Cost | None = None, deprecated: str | None = None) -> Any: ...
 @overload
 def field(policy: Policy, *, default: Any, deprecated: str | None = None) -> Any: ...
 @overload
-def field(policy: Policy, *, default_factory: Callable[[], Any]) -> Any: ...
+def field(
+    policy: Policy, *, default_factory: Callable[[], Any], cost: Cost | None = None
+) -> Any: ...
 def field(
     policy: Policy,
     *,
@@ -56,24 +66,44 @@ def field(
     default: Any = dataclasses.MISSING,
     default_factory: Any = dataclasses.MISSING,
     deprecated: str | None = None,
+    cost: Cost | None = None,
+    versioned: bool = False,
     init: bool = True,
 ) -> Any:
-    """Declare an attribute that `policy` guards; with `resolver`, one that a function answers."""
+    """Declare an attribute that `policy` guards; with `resolver`, one that a function answers.
+
+    `cost` says what it costs beside the object it gives (see `schema.cost`); `versioned` as for
+    `computed`.
+    """
     declared: StrawberryField = strawberry.field(
         default=default,
         default_factory=default_factory,
         deprecation_reason=deprecated,
-        metadata={POLICY: policy},
+        metadata={POLICY: policy, COST: cost, VERSIONED: versioned},
     )
     return declared if resolver is None else declared(resolver)
 
 
-def computed(policy: Policy, *, deprecated: str | None = None) -> Callable[[F], F]:
-    """Declare a method, of the value that the type is read from, as a field."""
+def computed(
+    policy: Policy,
+    *,
+    deprecated: str | None = None,
+    cost: Cost | None = None,
+    versioned: bool = False,
+) -> Callable[[F], F]:
+    """Declare a method, of the value that the type is read from, as a field.
+
+    `versioned` promises for a method that reads something: what it answers changes only with an
+    event in the member's or the programme's stream, or at a moment that `domain.revisions` knows.
+    Answers that are made of nothing else get an ETag. A method that awaits nothing needs no such
+    promise, and must not ask what time it is.
+    """
 
     def declare(resolver: F) -> F:
         declared = strawberry.field(
-            resolver=resolver, deprecation_reason=deprecated, metadata={POLICY: policy}
+            resolver=resolver,
+            deprecation_reason=deprecated,
+            metadata={POLICY: policy, COST: cost, VERSIONED: versioned},
         )
         return cast("F", declared)
 

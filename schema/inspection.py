@@ -1,6 +1,7 @@
-"""Walks a schema for what must not be in it: fields without a policy, parts without a description.
+"""Walks a schema for what must not be in it: fields without a policy, parts without a description,
+acts of staff that the audit log does not tell of.
 
-Both answer schema coordinates in alphabetical order, for tests to compare with an empty list.
+All answer schema coordinates in alphabetical order, for tests to compare with an empty list.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 
 from graphql import (
     GraphQLEnumType,
+    GraphQLField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLNamedType,
@@ -17,8 +19,12 @@ from graphql import (
     is_specified_directive,
     is_specified_scalar_type,
 )
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from domain.access import CallerKind
+from schema.audits import Audited
 from schema.building import JifenSchema
+from schema.policies import PUBLIC
 from schema.requirements import field_policy
 
 
@@ -30,6 +36,18 @@ def fields_without_policy(schema: JifenSchema) -> list[str]:
         if isinstance(owner, GraphQLObjectType | GraphQLInterfaceType)
         for name, declared in owner.fields.items()
         if field_policy(declared) is None
+    )
+
+
+def staff_fields_unaudited(schema: JifenSchema, owner: str) -> list[str]:
+    """The fields of a type that staff may ask for and that the audit log need not tell of."""
+    of = schema._schema.type_map[owner]
+    assert isinstance(of, GraphQLObjectType)
+    return sorted(
+        f"{owner}.{name}"
+        for name, declared in of.fields.items()
+        if CallerKind.STAFF in (field_policy(declared) or PUBLIC).kinds
+        and not _is_audited(declared)
     )
 
 
@@ -47,6 +65,11 @@ def undescribed(schema: JifenSchema) -> list[str]:
         if not is_specified_directive(directive) and not directive.description
     ]
     return sorted(found)
+
+
+def _is_audited(declared: GraphQLField) -> bool:
+    definition = declared.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    return any(isinstance(one, Audited) for one in getattr(definition, "extensions", ()))
 
 
 def _own_types(schema: JifenSchema) -> Iterator[GraphQLNamedType]:

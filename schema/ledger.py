@@ -9,10 +9,13 @@ from domain import ledger
 from domain.ledger import EntryKind
 from resolvers import ledger as resolvers
 from schema.connections import KeysetList
-from schema.fields import computed, enum_type, object_type, view
+from schema.cost import Cost
+from schema.fields import computed, enum_type, field, object_type, view
 from schema.node import Node, node_type, parse_uuid
-from schema.policies import OWNER
+from schema.policies import OWNER, SEES_POINTS
 from schema.scalars import Points
+
+READERS = OWNER | SEES_POINTS
 
 ENTRIES = KeysetList("entries", (int,))
 
@@ -36,7 +39,7 @@ enum_type(
 )
 
 
-@object_type(policy=OWNER)
+@object_type(policy=READERS)
 class ExpiringPoints:
     """Available points that expire together."""
 
@@ -47,7 +50,7 @@ class ExpiringPoints:
     """The first moment at which they can no longer be spent: a midnight of the programme."""
 
 
-@object_type(policy=OWNER)
+@object_type(policy=READERS)
 class PointsBalance:
     """A member's points as of now: what has matured or expired meanwhile is counted."""
 
@@ -63,11 +66,11 @@ class PointsBalance:
     debt: Points
     """Owed after a refund took back points that were spent already; later earnings pay it first."""
 
-    expiring_soon: list[ExpiringPoints]
+    expiring_soon: list[ExpiringPoints] = field(READERS, cost=Cost(items=12))
     """What expires within 30 days if it is not spent, soonest first; at most 12 moments."""
 
 
-@object_type(policy=OWNER)
+@object_type(policy=READERS)
 class EntrySource:
     """What an entry of the journal comes from."""
 
@@ -88,7 +91,7 @@ def parse_entry_key(text: str) -> tuple[UUID, int]:
 
 
 @node_type(
-    policy=OWNER,
+    policy=READERS,
     key="key",
     load=resolvers.entry_node,
     parse=parse_entry_key,
@@ -115,13 +118,13 @@ class LedgerEntry(Node):
     source: EntrySource
     """What it comes from."""
 
-    @computed(OWNER)
+    @computed(READERS)
     def occurred_at(self) -> datetime:
         """When it took effect: for a purchase, when the order was placed."""
         entry: ledger.JournalEntry = view(self)
         return entry.effective_at
 
-    @computed(OWNER)
+    @computed(READERS)
     def effective_at(self) -> datetime:
         """When it took effect; the same as `occurredAt`."""
         entry: ledger.JournalEntry = view(self)

@@ -17,6 +17,7 @@ from resolvers.records import MemberRecord
 from schema import changes as changed
 from schema.catalogue import Theme
 from schema.connections import FIRST_MAX, After, Connection, First, checked_first
+from schema.cost import READS, STATEMENT_COST, Cost
 from schema.fields import Info, argument, computed, enum_type, object_type, view
 from schema.ledger import ENTRIES, LedgerEntry, PointsBalance
 from schema.node import Node, node_type
@@ -54,7 +55,7 @@ class Interest:
 class Member(Node):
     """A member of the programme. Blocks are null when the service behind them fails."""
 
-    @computed(OWNER)
+    @computed(OWNER, cost=READS, versioned=True)
     async def version(self) -> str | None:
         """Changes whenever something of the member changes; compare it, do not read it."""
         record: MemberRecord = view(self)
@@ -96,34 +97,34 @@ class Member(Node):
         record: MemberRecord = view(self)
         return record.member.joined_at
 
-    @computed(OWNER)
+    @computed(OWNER, cost=READS, versioned=True)
     async def unread_count(self) -> int | None:
         """How many notifications the member has not read."""
         record: MemberRecord = view(self)
         return (await record.freshness()).unread
 
-    @computed(OWNER)
+    @computed(OWNER, cost=Cost(own=STATEMENT_COST, items=100), versioned=True)
     async def interests(self) -> list[Interest] | None:
         """The themes that the member cares for, declared ones first, then by weight."""
         record: MemberRecord = view(self)
         interests: list[Interest] = view(await profile_resolvers.interests(record.id))
         return interests
 
-    @computed(OWNER)
+    @computed(OWNER, cost=READS, versioned=True)
     async def tier(self) -> Tier | None:
         """The member's level; null while the programme has no levels."""
         record: MemberRecord = view(self)
         standing = await record.standing()
         return tier_of(standing, joined_at=record.member.joined_at) if standing else None
 
-    @computed(OWNER)
+    @computed(OWNER, cost=READS, versioned=True)
     async def points(self) -> PointsBalance | None:
         """The member's points as of now."""
         record: MemberRecord = view(self)
         balance: PointsBalance = view(await record.balance())
         return balance
 
-    @computed(OWNER)
+    @computed(OWNER, cost=READS, versioned=True)
     async def ledger(
         self, first: First = 20, after: After = None
     ) -> Connection[LedgerEntry] | None:
@@ -132,7 +133,7 @@ class Member(Node):
         request = ENTRIES.request(first=first, after=after)
         return ENTRIES.connection(await ledger_resolvers.journal(record.id, request), request)
 
-    @computed(OWNER)
+    @computed(OWNER, cost=READS, versioned=True)
     async def coupons(
         self,
         info: Info,
@@ -146,7 +147,7 @@ class Member(Node):
         page = await reward_resolvers.coupons(info.context, record.id, request, status=status)
         return COUPONS.connection(page, request)
 
-    @computed(OWNER)
+    @computed(OWNER, cost=READS, versioned=True)
     async def purchases(
         self, first: First = 20, after: After = None
     ) -> Connection[Purchase] | None:
@@ -156,7 +157,7 @@ class Member(Node):
         page = await purchase_resolvers.member_purchases(record.id, request)
         return PURCHASES.connection(page, request)
 
-    @computed(OWNER)
+    @computed(OWNER, cost=Cost(own=STATEMENT_COST, items="first", of=("items",)))
     async def changes(
         self, since: changed.Since = None, first: changed.First = FIRST_MAX
     ) -> changed.Changes | None:
@@ -165,7 +166,7 @@ class Member(Node):
         page: changed.Changes = await changed.changes_of(record.id, since=since, first=first)
         return page
 
-    @computed(OWNER)
+    @computed(OWNER, cost=Cost(own=STATEMENT_COST, items="first", of=("items",)), versioned=True)
     async def recommendations(
         self,
         surface: Annotated[RecommendationSurface, argument("Where they will be shown.")],

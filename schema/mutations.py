@@ -26,7 +26,10 @@ from strawberry.extensions import FieldExtension
 from strawberry.types.base import StrawberryOptional, get_object_definition
 from strawberry.types.field import StrawberryField
 
+from domain.access import CallerKind
 from domain.errors import Refusal
+from schema.audits import Audited
+from schema.cost import CHANGES, COST, Cost
 from schema.errors import UserError, user_error
 from schema.fields import Info, field, object_type
 from schema.policies import POLICY, PUBLIC, Policy
@@ -38,21 +41,25 @@ ResolverT = TypeVar("ResolverT", bound=Callable[..., Awaitable[Any]])
 class Payload:
     """The base of every payload: what was refused. Every other field is null then."""
 
-    user_errors: list[UserError] = field(PUBLIC, default_factory=list)
+    user_errors: list[UserError] = field(PUBLIC, default_factory=list, cost=Cost(items=1))
     """Why nothing was changed; empty when all was done."""
 
 
-def mutation(policy: Policy) -> Callable[[ResolverT], ResolverT]:
+def mutation(policy: Policy, *, cost: Cost = CHANGES) -> Callable[[ResolverT], ResolverT]:
     """Declare a mutation: one argument named `input`, one payload.
 
     A refusal that the resolver raises is answered in the payload's `userErrors`; the use case's
     transaction has rolled back by then. The payload is nullable in the schema, so that a fault of
-    ours in one mutation does not blank the others of the same document.
+    ours in one mutation does not blank the others of the same document. What staff may ask for runs
+    in a transaction that commits only if the use case recorded it (`domain.audit.record`).
     """
 
     def declare(resolver: ResolverT) -> ResolverT:
         declared: Any = strawberry.field(
-            resolver=resolver, metadata={POLICY: policy}, extensions=[RefusalsAnswered()]
+            resolver=resolver,
+            metadata={POLICY: policy, COST: cost},
+            # The first stands innermost: a refusal rolls back before it is answered.
+            extensions=[*_audits(policy), RefusalsAnswered()],
         )
         if [one.python_name for one in declared.arguments] != ["input"]:
             message = f"a mutation takes one argument named input: {resolver.__qualname__}"
@@ -61,6 +68,11 @@ def mutation(policy: Policy) -> Callable[[ResolverT], ResolverT]:
         return cast("ResolverT", declared)
 
     return declare
+
+
+def _audits(policy: Policy) -> list[FieldExtension]:
+    """What staff changes is committed only with its row in the audit log: nobody can forget it."""
+    return [Audited()] if CallerKind.STAFF in policy.kinds else []
 
 
 class RefusalsAnswered(FieldExtension):
@@ -87,4 +99,5 @@ class RefusalsAnswered(FieldExtension):
         try:
             return await next_(source, info, **kwargs)
         except Refusal as refusal:
+            info.context.operation.refusals.append(str(refusal.code))
             return self.payload(user_errors=[user_error(refusal, info.context.language)])

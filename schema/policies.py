@@ -1,7 +1,7 @@
 """Access policies: who may read a field, declared beside it, denied by default.
 
-A policy is one or more grants, any of which suffices: `OWNER | staff("service")`. Role and scope
-are checked once per document, before anything runs (see `schema.documents`); a field that
+A policy is one or more grants, any of which suffices: `OWNER | staff(StaffRole.SUPPORT)`. Role and
+scope are checked once per document, before anything runs (see `schema.documents`); a field that
 `@include` or `@skip` would leave out counts all the same. Whose object it is, is the matter of the
 few entries (`me`, `partner`, `staff`, `node`), which resolve only what the caller owns.
 """
@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.access import Caller, CallerKind
+from domain.access import Caller, CallerKind, StaffRole
 
 POLICY = "policy"
 """The key of a field's policy in its metadata."""
+
+VERSIONED = "versioned"
+"""The key of whether a field that reads something is covered by `domain.revisions`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,11 @@ class Policy:
         """Whether the field may be read without a token."""
         return not self.grants
 
+    @property
+    def kinds(self) -> frozenset[CallerKind]:
+        """The kinds of callers that it names; none where everybody may."""
+        return frozenset(kind for grant in self.grants for kind in grant.kinds)
+
     def admits(self, caller: Caller | None) -> bool:
         """Whether the caller, or the anonymous one when None, may read the field."""
         if self.is_public:
@@ -84,6 +92,16 @@ def scope(name: str) -> Policy:
     )
 
 
-def staff(*roles: str) -> Policy:
-    """A member of staff with one of the roles; with any role when none is named."""
+def staff(*roles: StaffRole) -> Policy:
+    """A member of staff with one of the roles; with any role, or none, when none is named."""
     return Policy(grants=(Grant(kinds=frozenset({CallerKind.STAFF}), roles=frozenset(roles)),))
+
+
+CLIENT = Policy(grants=(Grant(kinds=frozenset({CallerKind.SHOP, CallerKind.PARTNER})),))
+"""A shop or a partner, whatever its token allows."""
+
+SEES_MEMBERS = staff(StaffRole.SUPPORT, StaffRole.MARKETING, StaffRole.FINANCE, StaffRole.AUDITOR)
+"""Staff who may look a member up."""
+
+SEES_POINTS = staff(StaffRole.SUPPORT, StaffRole.FINANCE, StaffRole.AUDITOR)
+"""Staff who may see what points a member has, and whence."""

@@ -25,6 +25,7 @@ from schema.faults import (
     CodedError,
     FaultCode,
     blames_values,
+    retry_after_s,
 )
 
 log = structlog.get_logger("jifen.graphql")
@@ -41,10 +42,19 @@ def present_errors(
     """
     faults = {id(_cause(error)): error for error in errors if is_fault_of_ours(error)}
     for error in list(faults.values())[:errors_max]:
-        log.error("internal_error", path=error.path, exc_info=_cause(error))
+        _log(error)
     if len(faults) > errors_max:
         log.error("internal_errors_not_logged", count=len(faults) - errors_max)
     return [_presented(error, context) for error in errors[:errors_max]]
+
+
+def _log(error: GraphQLError) -> None:
+    cause = _cause(error)
+    if isinstance(cause, StorageFault):
+        # A database that is away fails every request: one line each, and no traceback.
+        log.warning("storage_fault", path=error.path, fault=type(cause).__name__, reason=str(cause))
+    else:
+        log.error("internal_error", path=error.path, exc_info=cause)
 
 
 def is_fault_of_ours(error: GraphQLError) -> bool:
@@ -79,7 +89,7 @@ def _told(error: GraphQLError, context: RequestContext | None) -> tuple[str, dic
     """The message and the extensions, without the request id."""
     cause = _cause(error)
     if isinstance(cause, CodedError):
-        return cause.message, dict(cause.extensions or {})
+        return cause.message, _with_retry_after(dict(cause.extensions or {}))
     if isinstance(cause, Refusal):
         text = refusal_text(cause, context.language if context else "zh")
         return text, {"code": cause.code, "retryable": cause.retryable}
@@ -90,7 +100,7 @@ def _told(error: GraphQLError, context: RequestContext | None) -> tuple[str, dic
     elif isinstance(cause, StreamPositionLost):
         message, code = FAULTS[FaultCode.CURSOR_EXPIRED].meaning, FaultCode.CURSOR_EXPIRED
     elif isinstance(cause, StorageFault):
-        return OVERLOADED_MESSAGE, {"code": FaultCode.OVERLOADED, "retryable": True}
+        return OVERLOADED_MESSAGE, _with_retry_after({"code": FaultCode.OVERLOADED})
     elif isinstance(cause, GraphQLSyntaxError):
         message, code = error.message, FaultCode.GRAPHQL_PARSE_FAILED
     elif _is_coercion(error):
@@ -98,6 +108,14 @@ def _told(error: GraphQLError, context: RequestContext | None) -> tuple[str, dic
     else:
         message, code = INTERNAL_MESSAGE, FaultCode.INTERNAL
     return message, {"code": code}
+
+
+def _with_retry_after(extensions: dict[str, Any]) -> dict[str, Any]:
+    """Every OVERLOADED says when to come back, wherever it arose."""
+    if extensions["code"] == FaultCode.OVERLOADED:
+        extensions.setdefault("retryable", True)
+        extensions.setdefault("retryAfter", retry_after_s())
+    return extensions
 
 
 def _is_coercion(error: GraphQLError) -> bool:

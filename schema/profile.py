@@ -9,6 +9,7 @@ import strawberry
 
 from domain import members
 from resolvers import profile as resolvers
+from schema.cost import MUTATION_COST, Cost
 from schema.fields import Info, input_type, object_type, view
 from schema.members import Interest, Member
 from schema.mutations import Payload, mutation
@@ -79,7 +80,7 @@ async def update_profile(info: Info, input: UpdateProfileInput) -> UpdateProfile
     return UpdateProfilePayload(member=member)
 
 
-@mutation(OWNER)
+@mutation(OWNER, cost=Cost(own=MUTATION_COST, items="input.themes", of=("interests",)))
 async def set_interests(info: Info, input: SetInterestsInput) -> SetInterestsPayload:
     """Declare the themes that the member cares for."""
     interests: list[Interest] = view(await resolvers.set_interests(info.context, input.themes))

@@ -14,6 +14,7 @@ from resolvers import purchases as resolvers
 from resolvers.purchases import PurchaseRecord
 from schema.catalogue import Product
 from schema.connections import KeysetList
+from schema.cost import MUTATION_COST, STATEMENT_COST, Cost
 from schema.fields import Info, computed, enum_type, input_type, object_type, view
 from schema.member_references import MemberReference
 from schema.money import Money
@@ -134,7 +135,10 @@ class RecordPurchasesPayload(Payload):
     """The answer; null when the batch was refused whole."""
 
 
-@mutation(WRITES_PURCHASES)
+@mutation(
+    WRITES_PURCHASES,
+    cost=Cost(own=MUTATION_COST, items="input.orders", of=("batch.receipts",), each=1),
+)
 async def record_purchases(info: Info, input: RecordPurchasesInput) -> RecordPurchasesPayload:
     """Record orders that were paid, so that they earn points. Not all or nothing."""
     orders = [_order(order, index) for index, order in enumerate(input.orders)]
@@ -240,7 +244,7 @@ class Purchase(Node):
         """The shop, as it told its name or code."""
         return _bought(self).shop
 
-    @computed(OWNER)
+    @computed(OWNER, cost=Cost(own=STATEMENT_COST, items=10), versioned=True)
     async def lines(self) -> list[PurchaseLine] | None:
         """What was bought, in the order of the lines' ids."""
         record: PurchaseRecord = view(self)

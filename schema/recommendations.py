@@ -7,7 +7,8 @@ from enum import Enum
 
 from domain import recommendations
 from schema.catalogue import Product, Theme
-from schema.fields import enum_type, object_type, view
+from schema.cost import Cost
+from schema.fields import enum_type, field, object_type, view
 from schema.policies import OWNER
 
 
@@ -91,7 +92,7 @@ class RecommendedItem:
     product: Product
     """The product."""
 
-    reasons: list[RecommendationReason]
+    reasons: list[RecommendationReason] = field(OWNER, cost=Cost(items=5))
     """Why it is shown to this member; empty where nothing about the member was considered."""
 
 

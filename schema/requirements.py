@@ -29,10 +29,11 @@ from graphql import (
     visit,
 )
 from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.field import StrawberryField
 
 from domain.access import Caller
 from schema.faults import CodedError, FaultCode
-from schema.policies import NOBODY, POLICY, Policy
+from schema.policies import NOBODY, POLICY, VERSIONED, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,14 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class DocumentNeeds:
-    """Requirements by operation name (None: the anonymous one), and where the schema is asked."""
+    """Requirements by operation name (None: the anonymous one), and where the schema is asked.
+
+    `versioned` names the operations whose answer changes only with what `domain.revisions` knows.
+    """
 
     requirements: dict[str | None, tuple[Requirement, ...]]
     introspections: tuple[FieldNode, ...]
+    versioned: frozenset[str | None] = frozenset()
 
 
 @dataclass(slots=True)
@@ -65,6 +70,7 @@ class _Selected:
 
     requirements: list[Requirement] = field(default_factory=list)
     spreads: list[str] = field(default_factory=list)
+    is_versioned: bool = True
 
 
 class _Collector(Visitor):
@@ -82,11 +88,14 @@ class _Collector(Visitor):
         name, parent = node.name.value, self.type_info.get_parent_type()
         if name in {"__schema", "__type"}:
             self.introspections.append(node)
+            self.selected.is_versioned = False
         if parent is None or parent.name.startswith("__") or name.startswith("__"):
             return
         for policy in _policies(self.schema, parent, name):
             requirement = Requirement(policy, f"{parent.name}.{name}", node)
             self.selected.requirements.append(requirement)
+        if not all(is_versioned(one) for one in _declared(self.schema, parent, name)):
+            self.selected.is_versioned = False
 
     def enter_fragment_spread(self, node: FragmentSpreadNode, *_: Any) -> None:
         """Note the fragment."""
@@ -108,12 +117,18 @@ def document_needs(schema: GraphQLSchema, document: DocumentNode) -> DocumentNee
         elif isinstance(definition, OperationDefinitionNode):
             name = definition.name.value if definition.name else None
             operations[name] = collector.selected
+    reached = {name: list(_reached(one, fragments)) for name, one in operations.items()}
     return DocumentNeeds(
         requirements={
-            name: _first_of_each_policy(_reached(selected, fragments))
-            for name, selected in operations.items()
+            name: _first_of_each_policy(
+                requirement for selected in parts for requirement in selected.requirements
+            )
+            for name, parts in reached.items()
         },
         introspections=tuple(introspections),
+        versioned=frozenset(
+            name for name, parts in reached.items() if all(one.is_versioned for one in parts)
+        ),
     )
 
 
@@ -124,22 +139,41 @@ def field_policy(declared: GraphQLField) -> Policy | None:
     return policy
 
 
+def is_versioned(declared: GraphQLField) -> bool:
+    """Whether what the field answers changes only with what `domain.revisions` knows.
+
+    An attribute, or a method that awaits nothing, is made of its parent and of the language alone.
+    Whatever reads anything must have been declared so.
+    """
+    definition = declared.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    if not isinstance(definition, StrawberryField):
+        return False
+    resolver = definition.base_resolver
+    return resolver is None or not resolver.is_async or definition.metadata.get(VERSIONED) is True
+
+
 def _policies(schema: GraphQLSchema, parent: GraphQLNamedType, name: str) -> Iterator[Policy]:
+    for declared in _declared(schema, parent, name):
+        policy = field_policy(declared)
+        yield NOBODY if policy is None else policy
+
+
+def _declared(schema: GraphQLSchema, parent: GraphQLNamedType, name: str) -> Iterator[GraphQLField]:
+    """The field, and where an interface has it, that of every type that may stand behind it."""
     owners: list[GraphQLNamedType] = [parent]
     if isinstance(parent, GraphQLInterfaceType):
         owners += schema.get_possible_types(parent)
     for owner in owners:
         assert isinstance(owner, GraphQLObjectType | GraphQLInterfaceType)
-        policy = field_policy(owner.fields[name])
-        yield NOBODY if policy is None else policy
+        yield owner.fields[name]
 
 
-def _reached(selected: _Selected, fragments: dict[str, _Selected]) -> Iterator[Requirement]:
-    """The requirements of the selection and of all fragments it reaches, each fragment once."""
+def _reached(selected: _Selected, fragments: dict[str, _Selected]) -> Iterator[_Selected]:
+    """The selection and all fragments it reaches, each once."""
     pending, seen = [selected], set[str]()
     while pending:
         current = pending.pop()
-        yield from current.requirements
+        yield current
         for name in current.spreads:
             if name not in seen:
                 seen.add(name)

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from schema import members, profile, purchases, sessions
+from schema import members, partners, profile, purchases, sessions
 from schema import program as programs
+from schema import staff as staffs
 from schema.building import JifenSchema, make_schema
 from schema.catalogue import Product
+from schema.cost import READS
 from schema.documents import DocumentLimits
 from schema.fields import field, object_type
 from schema.ledger import LedgerEntry
 from schema.node import Node, resolve_node
-from schema.policies import OWNER, PUBLIC
+from schema.policies import CLIENT, OWNER, PUBLIC, staff
 from schema.rewards import Coupon
+from schema.subscriptions import Subscription
 
 
 @object_type()
 class Query:
     """What can be read."""
 
-    program: programs.Program | None = field(PUBLIC, resolver=programs.program)
-    me: members.Member | None = field(OWNER, resolver=members.me)
-    node: Node | None = field(PUBLIC, resolver=resolve_node)
+    program: programs.Program | None = field(
+        PUBLIC, resolver=programs.program, cost=READS, versioned=True
+    )
+    me: members.Member | None = field(OWNER, resolver=members.me, versioned=True)
+    partner: partners.Partner | None = field(CLIENT, resolver=partners.partner)
+    staff: staffs.Staff | None = field(staff(), resolver=staffs.staff)
+    node: Node | None = field(PUBLIC, resolver=resolve_node, cost=READS, versioned=True)
 
 
 @object_type()
@@ -38,7 +45,11 @@ class Mutation:
 def build_schema(limits: DocumentLimits | None = None) -> JifenSchema:
     """The whole schema; `limits` bound its documents and do not change its SDL."""
     return make_schema(
-        query=Query, mutation=Mutation, types=[Product, LedgerEntry, Coupon], limits=limits
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[Product, LedgerEntry, Coupon],
+        limits=limits,
     )
 
 

@@ -10,6 +10,7 @@ import strawberry
 from domain import members
 from resolvers import members as member_resolvers
 from resolvers import sessions as resolvers
+from schema.cost import READS
 from schema.fields import Info, computed, input_type, object_type, view
 from schema.members import Member
 from schema.mutations import Payload, mutation
@@ -65,7 +66,7 @@ class Session:
 
     member_id: strawberry.Private[UUID]
 
-    @computed(PUBLIC)
+    @computed(PUBLIC, cost=READS)
     async def member(self, info: Info) -> Member:
         """The member who is signed in."""
         member: Member = view(await member_resolvers.member(info.context, self.member_id))

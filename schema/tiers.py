@@ -8,11 +8,14 @@ from enum import Enum
 import strawberry
 
 from domain import tiers
-from schema.fields import Info, computed, enum_type, object_type, view
+from schema.cost import Cost
+from schema.fields import Info, computed, enum_type, field, object_type, view
 from schema.language import spoken
 from schema.node import encode_global_id
-from schema.policies import OWNER, PUBLIC
+from schema.policies import OWNER, PUBLIC, SEES_MEMBERS
 from schema.scalars import Points
+
+READERS = OWNER | SEES_MEMBERS
 
 
 class PerkKind(Enum):
@@ -68,7 +71,7 @@ class Level:
         return spoken(self, "name", info)
 
 
-@object_type(policy=OWNER)
+@object_type(policy=READERS)
 class LevelCriterion:
     """One condition of the next level."""
 
@@ -82,7 +85,7 @@ class LevelCriterion:
     """What the next level asks for."""
 
 
-@object_type(policy=OWNER)
+@object_type(policy=READERS)
 class LevelProgress:
     """Where a member stands between two levels."""
 
@@ -101,11 +104,11 @@ class LevelProgress:
     window_ends_at: datetime | None
     """When the present level is reviewed; null at the base level, which cannot be lost."""
 
-    criteria: list[LevelCriterion]
+    criteria: list[LevelCriterion] = field(READERS, cost=Cost(items=1))
     """The conditions of the next level; empty at the top."""
 
 
-@object_type(policy=OWNER)
+@object_type(policy=READERS)
 class Perk:
     """What the member's level gives."""
 
@@ -124,30 +127,30 @@ class Perk:
     resets_at: datetime | None
     """When `remaining` is full again."""
 
-    @computed(OWNER)
+    @computed(READERS)
     def id(self) -> strawberry.ID:
         """The id, opaque."""
         perk: tiers.PerkStanding = view(self)
         return encode_global_id("Perk", perk.id)
 
-    @computed(OWNER)
+    @computed(READERS)
     def kind(self) -> PerkKind:
         """What it gives."""
         perk: tiers.PerkStanding = view(self)
         return PerkKind(perk.kind)
 
-    @computed(OWNER)
+    @computed(READERS)
     def title(self, info: Info) -> str:
         """What it is called."""
         return spoken(self, "title", info)
 
-    @computed(OWNER)
+    @computed(READERS)
     def description(self, info: Info) -> str:
         """What it means for the member."""
         return spoken(self, "description", info)
 
 
-@object_type(policy=OWNER)
+@object_type(policy=READERS)
 class Tier:
     """A member's level, how it was reached, and what it gives."""
 
@@ -163,7 +166,7 @@ class Tier:
     progress: LevelProgress
     """What is missing to the next level, and to keep this one."""
 
-    perks: list[Perk]
+    perks: list[Perk] = field(READERS, cost=Cost(items=20))
     """What the level gives."""
 
 

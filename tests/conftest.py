@@ -20,7 +20,8 @@ import pytest
 from redis import asyncio as aioredis
 
 from tests import sockets
-from tests.closing import ClosingReport, all_parts_required
+from tests.closing import REQUIRED, ClosingReport, all_parts_required
+from tests.parallel import Worker, Workers, is_worker, workers
 from tests.servers import (
     CouldNotStart,
     PostgresDatabases,
@@ -34,13 +35,31 @@ from tests.servers.guarded import sweep
 REPORT = pytest.StashKey[ClosingReport]()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes `-n auto` splits this run over."""
+    return workers(config)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Close the network, sweep up after killed runs, open the report."""
-    config.stash[REPORT] = ClosingReport()
+    report = config.stash[REPORT] = ClosingReport()
     urls = (os.environ.get(name, "") for name in ("TEST_DATABASE_URL", "TEST_REDIS_URL"))
     hosts = {urlsplit(url).hostname for url in urls}
     sockets.block_outside(allowed_hosts=frozenset(host for host in hosts if host))
-    sweep()
+    if is_worker(config):
+        config.pluginmanager.register(Worker(config, report))
+    else:
+        config.pluginmanager.register(Workers(report))
+        sweep()
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count what this run leaves to another command."""
+    for item in items:
+        for marker in REQUIRED:
+            if item.get_closest_marker(marker):
+                item.config.stash[REPORT].left[marker] += 1
 
 
 def pytest_unconfigure() -> None:
@@ -50,9 +69,11 @@ def pytest_unconfigure() -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Where every part is required, a green run that lacked one is red."""
-    if session.config.option.collectonly or not all_parts_required():
+    config = session.config
+    if config.option.collectonly or not all_parts_required() or is_worker(config):
         return
-    if session.config.stash[REPORT].unproven() and session.exitstatus == pytest.ExitCode.OK:
+    lacking = config.stash[REPORT].unproven(config.option.markexpr)
+    if lacking and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -66,7 +87,7 @@ def pytest_terminal_summary(
         for line in lines:
             terminalreporter.line(line, red="MISSING" in line)
     if all_parts_required() and not config.option.collectonly:
-        for part in report.unproven():
+        for part in report.unproven(config.option.markexpr):
             terminalreporter.line(f"{part}: REQUIRED, and no test ran with it", red=True)
 
 

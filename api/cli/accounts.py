@@ -1,27 +1,40 @@
-"""Commands about who may call: API clients, staff, tokens, signing keys."""
+"""Commands about who may call: the accounts of shops, partners and staff, and their tokens."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime, timedelta
+from typing import Annotated, TypeAlias
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
+from api.cli.operators import operator
 from api.cli.session import console, with_database
 from api.opening import open_key_ring
-from api.settings import Settings, read_settings
+from api.settings import Settings
 from domain import access
-from domain.access import AccessTokens, CallerKind
+from domain.access import AccessTokens, Account, CallerKind, RegisterAccount, StaffRole
+from domain.audit import Actor
 from domain.clock import Clock
+
+CLIENTS = frozenset({CallerKind.SHOP, CallerKind.PARTNER})
+
+Code: TypeAlias = Annotated[str, typer.Argument(help="The code of a client, or a login of staff.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("add-client")(add_client)
     app.command("add-staff")(add_staff)
+    app.command("list-clients")(list_clients)
+    app.command("list-staff")(list_staff)
+    app.command("set-grants")(set_grants)
+    app.command("disable-account")(disable_account)
+    app.command("enable-account")(enable_account)
+    app.command("revoke-tokens")(revoke_tokens)
     app.command("issue-token")(issue_token)
-    app.command("create-keys")(create_keys)
-    app.command("rotate-keys")(rotate_keys)
 
 
 def add_client(
@@ -33,67 +46,109 @@ def add_client(
     ] = None,
 ) -> None:
     """Register a shop or a partner platform."""
-
-    async def work(settings: Settings, clock: Clock) -> access.ApiClient:
-        command = access.RegisterClient(
-            code=code, name=name, kind=kind, scopes=frozenset(scope or ())
-        )
-        return await access.register_client(command, now=clock.now())
-
-    client = with_database(work)
-    console.print(f"{client.kind} {client.code}: {' '.join(sorted(client.scopes))}", markup=False)
+    if kind not in CLIENTS:
+        raise typer.BadParameter("shop or partner", param_hint="--kind")
+    _register(RegisterAccount(kind=kind, code=code, name=name, grants=frozenset(scope or ())))
 
 
 def add_staff(
     login: Annotated[str, typer.Argument(help="The login, for ever.")],
     name: Annotated[str, typer.Option(help="The person's name.")],
-    role: Annotated[list[str] | None, typer.Option(help="What the person may do.")] = None,
+    role: Annotated[list[StaffRole] | None, typer.Option(help="What the person may do.")] = None,
 ) -> None:
     """Register a person who works for the merchant."""
+    grants = frozenset[str](role or ())
+    _register(RegisterAccount(kind=CallerKind.STAFF, code=login, name=name, grants=grants))
 
-    async def work(settings: Settings, clock: Clock) -> access.StaffAccount:
-        command = access.RegisterStaff(login=login, name=name, roles=frozenset(role or ()))
-        return await access.register_staff(command, now=clock.now())
 
-    account = with_database(work)
-    console.print(f"staff {account.login}: {' '.join(sorted(account.roles))}", markup=False)
+def list_clients() -> None:
+    """Show the shops and the partner platforms."""
+    _list(CLIENTS)
+
+
+def list_staff() -> None:
+    """Show the people who work for the merchant."""
+    _list({CallerKind.STAFF})
+
+
+def set_grants(
+    code: Code,
+    grants: Annotated[
+        list[str] | None, typer.Argument(help="Scopes of a client, roles of staff; none: nothing.")
+    ] = None,
+) -> None:
+    """Give an account these scopes or roles instead of those it holds, at once."""
+    wanted = frozenset(grants or ())
+    _change(lambda by, now: access.change_grants(code, wanted, by=by, now=now))
+
+
+def disable_account(code: Code) -> None:
+    """Take all access from an account, at once."""
+    _change(lambda by, now: access.disable_account(code, by=by, now=now))
+
+
+def enable_account(code: Code) -> None:
+    """Let a disabled account have tokens again; those it had stay refused."""
+    _change(lambda by, now: access.enable_account(code, by=by, now=now))
+
+
+def revoke_tokens(code: Code) -> None:
+    """End every token that an account has now."""
+    _change(lambda by, now: access.revoke_tokens(code, by=by, now=now))
 
 
 def issue_token(
-    code: Annotated[str, typer.Argument(help="The code of a client, or the login of staff.")],
-    staff: Annotated[bool, typer.Option("--staff", help="It is a login of staff.")] = False,
-    scope: Annotated[list[str] | None, typer.Option(help="Only these scopes.")] = None,
+    code: Code,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="Only these of its scopes, or of the person's roles.")
+    ] = None,
     minutes: Annotated[int, typer.Option(min=1, max=1440, help="How long it lives.")] = 15,
 ) -> None:
     """Print an access token for a client or for staff."""
 
     async def work(settings: Settings, clock: Clock) -> str:
         now = clock.now()
-        tokens = AccessTokens(open_key_ring(settings, now=now), settings.issuer)
-        ttl = timedelta(minutes=minutes)
-        if staff:
-            token, _ = await access.issue_staff_token(code, tokens=tokens, now=now, ttl=ttl)
-        else:
-            token, _ = await access.issue_client_token(
-                code, tokens=tokens, now=now, scopes=frozenset(scope) if scope else None, ttl=ttl
-            )
+        token, _ = await access.issue_token(
+            code,
+            by=operator(),
+            tokens=AccessTokens(open_key_ring(settings, now=now), settings.issuer),
+            now=now,
+            grants=frozenset(scope) if scope else None,
+            ttl=timedelta(minutes=minutes),
+        )
         return token
 
     typer.echo(with_database(work))
 
 
-def create_keys() -> None:
-    """Make the set of signing keys at JIFEN_KEY_SET_PATH, unless it is there."""
-    path = read_settings().key_set_path
-    made = access.create_key_set(path, now=datetime.now(UTC))
-    console.print(f"{'made' if made else 'there already:'} {path}", markup=False)
+def _register(command: RegisterAccount) -> None:
+    _change(lambda by, now: access.register_account(command, by=by, now=now))
 
 
-def rotate_keys() -> None:
-    """Take the next step of a key rotation: publish a new key, then let it sign."""
+def _change(act: Callable[[Actor, datetime], Awaitable[Account]]) -> None:
+    """Do it as the user who runs this command, and say how the account stands afterwards."""
 
-    async def work(settings: Settings, clock: Clock) -> str:
-        now = clock.now()
-        return str(open_key_ring(settings, now=now).rotate(now))
+    async def work(settings: Settings, clock: Clock) -> Account:
+        return await act(operator(), clock.now())
 
-    console.print(with_database(work), markup=False)
+    account = with_database(work)
+    held = " ".join(sorted(account.grants)) or "nothing"
+    state = " (disabled)" if account.disabled_at else ""
+    console.print(f"{account.kind} {account.code}{state}: {held}", markup=False, soft_wrap=True)
+
+
+def _list(kinds: Collection[CallerKind]) -> None:
+    async def work(settings: Settings, clock: Clock) -> list[Account]:
+        return list(await access.accounts(kinds))
+
+    table = Table("code", "name", "kind", "holds", "since", "state", box=None)
+    for account in with_database(work):
+        table.add_row(
+            *(account.code, escape(account.name), account.kind.value),
+            " ".join(sorted(account.grants)),
+            f"{account.created_at:%Y-%m-%d}",
+            "enabled"
+            if account.disabled_at is None
+            else f"disabled {account.disabled_at:%Y-%m-%d}",
+        )
+    console.print(table)

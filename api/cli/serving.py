@@ -16,6 +16,8 @@ from api.demo.preparation import prepare
 from api.fake_wechat import running_fake_wechat
 from api.fake_wechat import serve as serve_fake_wechat
 from api.settings import read_settings
+from api.stress.server import configuration
+from api.stress.server import serve as serve_gateway
 
 HOST = "127.0.0.1"
 
@@ -23,6 +25,7 @@ HOST = "127.0.0.1"
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("run")(run)
+    app.command("serve")(serve)
     app.command("fake-wechat")(fake_wechat)
 
 
@@ -30,7 +33,7 @@ def run() -> None:
     """Migrate, seed the demo programme, serve the gateway and the fake WeChat."""
     settings = read_settings()
     if settings.is_production:
-        stop("`run` is for development; in production serve gateway:app with uvicorn")
+        stop("`run` is for development; in production use `serve`")
     if settings.port == settings.fake_wechat_port:
         stop(f"PORT and FAKE_WECHAT_PORT are both {settings.port}; they need two ports")
     for name, port in (("PORT", settings.port), ("FAKE_WECHAT_PORT", settings.fake_wechat_port)):
@@ -41,12 +44,15 @@ def run() -> None:
         with failing_in_one_line():
             demo = asyncio.run(prepare(settings))
         announce(demo, settings)
-        config = uvicorn.Config(
-            "gateway:app", host=HOST, port=settings.port, log_config=None, access_log=False
-        )
+        config = configuration(settings, workers=1)
         # Ctrl-C is how it ends: uvicorn has closed everything by the time it passes it on.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run()
+
+
+def serve() -> None:
+    """Serve the gateway alone, with JIFEN_WORKERS processes: in production too."""
+    serve_gateway(read_settings())
 
 
 def fake_wechat(

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import orjson
 
+from api.cli.operators import operator
 from api.demo.history import Demo, make_history
 from api.demo.programme import PARTNER_CODE, SHOP_CODE, STAFF_LOGIN, set_up_programme
 from api.opening import connect_redis, open_key_ring, open_wechat
@@ -109,19 +110,20 @@ async def _describe(
         now=now,
         lifetimes=SessionLifetimes(access_token=TOKENS_LIVE),
     )
-    partner, _ = await access.issue_client_token(
-        PARTNER_CODE, tokens=tokens, now=now, ttl=TOKENS_LIVE
-    )
-    shop, _ = await access.issue_client_token(SHOP_CODE, tokens=tokens, now=now, ttl=TOKENS_LIVE)
-    staff, _ = await access.issue_staff_token(STAFF_LOGIN, tokens=tokens, now=now, ttl=TOKENS_LIVE)
+    issued = {}
+    by = operator()
+    for code in (PARTNER_CODE, SHOP_CODE, STAFF_LOGIN):
+        issued[code], _ = await access.issue_token(
+            code, by=by, tokens=tokens, now=now, ttl=TOKENS_LIVE
+        )
     return {
         "graphqlUrl": f"http://127.0.0.1:{settings.port}/graphql",
         "fakeWechatUrl": settings.wechat_url,
         "memberToken": session.access_token,
         "memberIds": [encode_global_id("Member", one) for one in seeded.member_ids],
-        "partnerToken": partner,
-        "shopToken": shop,
-        "staffToken": staff,
+        "partnerToken": issued[PARTNER_CODE],
+        "shopToken": issued[SHOP_CODE],
+        "staffToken": issued[STAFF_LOGIN],
         "appId": seeded.app_id,
     }
 

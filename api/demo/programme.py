@@ -7,8 +7,9 @@ from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
+from api.cli.operators import operator
 from domain import access, catalogue, program, purchases, rewards, tiers
-from domain.access import CallerKind
+from domain.access import CallerKind, RegisterAccount, StaffRole
 from domain.catalogue import CatalogueItem, Theme
 from domain.ledger import AfterMonths, Never
 from domain.purchases import EarningRule
@@ -18,6 +19,24 @@ from domain.tiers import LevelDefinition, PerkDefinition
 SHOP_CODE: Final = "demo-shop"
 PARTNER_CODE: Final = "demo-games"
 STAFF_LOGIN: Final = "demo-staff"
+
+ACCOUNTS: Final = (
+    RegisterAccount(
+        kind=CallerKind.SHOP,
+        code=SHOP_CODE,
+        name="演示门店",
+        grants=frozenset({"purchases:write", "points:hold", "coupons:use"}),
+    ),
+    RegisterAccount(
+        kind=CallerKind.PARTNER,
+        code=PARTNER_CODE,
+        name="演示游戏平台",
+        grants=frozenset({"rewards:write", "rewards:read"}),
+    ),
+    RegisterAccount(
+        kind=CallerKind.STAFF, code=STAFF_LOGIN, name="演示客服", grants=frozenset(StaffRole)
+    ),
+)
 
 
 def _id(name: str) -> UUID:
@@ -225,9 +244,10 @@ async def set_up_programme(*, now: datetime) -> None:
             name_en="Teatalk Club",
             zone=ZoneInfo("Asia/Shanghai"),
             currency="CNY",
-        )
+        ),
+        now=now,
     )
-    await tiers.define_levels(LEVELS, perks=PERKS)
+    await tiers.define_levels(LEVELS, perks=PERKS, now=now)
     await rewards.define_rewards(REWARDS, now=now)
     await catalogue.upsert_products(PRODUCTS, now=now)
     for rule in (STANDARD_RULE, LIFETIME_RULE):
@@ -236,29 +256,6 @@ async def set_up_programme(*, now: datetime) -> None:
 
 
 async def _register_callers(*, now: datetime) -> None:
-    await access.register_client(
-        access.RegisterClient(
-            code=SHOP_CODE,
-            name="演示门店",
-            kind=CallerKind.SHOP,
-            scopes=frozenset({"purchases:write", "points:hold", "coupons:use"}),
-        ),
-        now=now,
-    )
-    await access.register_client(
-        access.RegisterClient(
-            code=PARTNER_CODE,
-            name="演示游戏平台",
-            kind=CallerKind.PARTNER,
-            scopes=frozenset({"rewards:write", "rewards:read"}),
-        ),
-        now=now,
-    )
-    await access.register_staff(
-        access.RegisterStaff(
-            login=STAFF_LOGIN,
-            name="演示客服",
-            roles=frozenset({"owner", "service", "points", "approver"}),
-        ),
-        now=now,
-    )
+    by = operator()
+    for account in ACCOUNTS:
+        await access.register_account(account, by=by, now=now)

@@ -52,6 +52,7 @@ IMPORT_POOL = storage.PoolSettings(
     write_wait_s=5.0,
     statement_timeout_ms=30_000,
     lock_timeout_ms=5_000,
+    retry_within_s=30.0,
     plan_lifetime_s=1,
 )
 """An import may wait for others, as nobody waits for it; and it makes small tables large."""

@@ -1,20 +1,39 @@
-"""What an account may hold: scopes of API clients (`purchases:write`), roles of staff (`service`).
+"""What an account may hold: scopes of shops and partners (`purchases:write`), roles of staff.
 
-They are kept as OAuth writes scopes: words with one space between, in order.
+They are kept as OAuth writes scopes: words with one space between, in order. Scopes are words that
+the schema asks for; the roles of staff are a closed list.
 """
 
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Final
 
+from domain.access.callers import CallerKind
 from domain.errors import InvalidInput
 from domain.texts import clean_text
 
 CODE_CHARACTERS_MAX: Final = 64
 _NAME_CHARACTERS_MAX: Final = 128
-_GRANT_CHARACTERS_MAX: Final = 64
-_GRANT: Final = re.compile(r"[a-z][a-z0-9_-]*(:[a-z][a-z0-9_-]*)?")
+_SCOPE_CHARACTERS_MAX: Final = 64
+_SCOPE: Final = re.compile(r"[a-z][a-z0-9_-]*(:[a-z][a-z0-9_-]*)?")
+
+
+class StaffRole(StrEnum):
+    """What a person of the staff may do. No role contains another: who does two jobs holds two."""
+
+    SUPPORT = "support"
+    """Helps members: looks one up with points and journal, answers tickets, asks for corrections
+    of points."""
+    MARKETING = "marketing"
+    """Runs rewards, campaigns and surveys, reads reports; sees who a member is, not the points."""
+    FINANCE = "finance"
+    """Answers for the points: approves corrections, reconciles with partners."""
+    AUDITOR = "auditor"
+    """Reads the audit log and the audit of the ledger, and looks members up to follow them."""
+    ADMIN = "admin"
+    """Sets the programme up and makes partners; sees no member."""
 
 
 def clean_name(name: str) -> str:
@@ -22,11 +41,15 @@ def clean_name(name: str) -> str:
     return clean_text(name, field=("name",), characters_min=1, characters_max=_NAME_CHARACTERS_MAX)
 
 
-def clean_grants(grants: frozenset[str], *, field: str) -> frozenset[str]:
-    """The scopes or roles, unchanged, or InvalidInput."""
+def clean_grants(grants: frozenset[str], *, kind: CallerKind) -> frozenset[str]:
+    """The scopes, or the roles of staff, unchanged, or InvalidInput."""
+    if kind is CallerKind.STAFF:
+        if not grants <= set(StaffRole):
+            raise InvalidInput(field=("grants",), rule=f"roles of {', '.join(StaffRole)}")
+        return grants
     for grant in grants:
-        if len(grant) > _GRANT_CHARACTERS_MAX or not _GRANT.fullmatch(grant):
-            raise InvalidInput(field=(field,), rule="lower-case words like purchases:write")
+        if len(grant) > _SCOPE_CHARACTERS_MAX or not _SCOPE.fullmatch(grant):
+            raise InvalidInput(field=("grants",), rule="lower-case words like purchases:write")
     return grants
 
 

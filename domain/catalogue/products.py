@@ -11,6 +11,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from domain.errors import InvalidInput
+from domain.outbox import Event, announce
 from domain.storage import Row, Table, fetch_all, transaction
 from domain.texts import is_storable
 
@@ -132,6 +133,9 @@ async def _upsert(wanted: dict[str, CatalogueItem], *, now: datetime) -> Upserte
         if code not in present
     )
     await _PRODUCTS.update((_columns_of(item, now=now) for item in changed.values()), key=("code",))
+    if changed or len(present) < len(wanted):
+        facts = {"created": len(wanted) - len(present), "changed": len(changed)}
+        await announce([Event(kind="CatalogueChanged", member_id=None, facts=facts)], now=now)
     return Upserted(
         created=len(wanted) - len(present),
         changed=len(changed),

@@ -29,6 +29,8 @@ from domain.ledger.expiry import (
 )
 from domain.ledger.posting import BATCH_MAX, Outcome, post, post_one
 from domain.ledger.reading import (
+    DUE_MOMENTS,
+    EXPIRING_SOON,
     Balance,
     ExpiringPoints,
     JournalEntry,
@@ -41,6 +43,8 @@ from domain.ledger.verification import Violation, verify_account
 
 __all__ = [
     "BATCH_MAX",
+    "DUE_MOMENTS",
+    "EXPIRING_SOON",
     "NEVER",
     "POINTS_MAX",
     "AfterDays",

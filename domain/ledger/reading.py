@@ -107,6 +107,19 @@ async def balance(member_id: UUID, *, now: datetime) -> Balance:
     )
 
 
+DUE_MOMENTS = """
+    (SELECT MAX(l.expires_at) FROM points_lot AS l
+     WHERE l.member_id = $1 AND l.remaining > l.pinned AND l.expires_at <= $2) AS expired_at,
+    (SELECT MAX(l.expires_at) FROM points_lot AS l
+     WHERE l.member_id = $1 AND l.remaining > l.pinned AND l.expires_at <= $3) AS expiring_at,
+    (SELECT MAX(l.matures_at) FROM points_lot AS l
+     WHERE l.member_id = $1 AND l.pending AND l.matures_at <= $2) AS matured_at
+"""
+"""The last moments up to which the lots of $1 matured and expired at $2, and came within
+EXPIRING_SOON of it, which is $3: while no entry is written, `balance` answers the same as long as
+these do. For statements of other contexts."""
+
+
 def _no_salt() -> bytes:
     """Stands in where entries are decided only to be counted, never written."""
     return bytes(16)

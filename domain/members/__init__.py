@@ -14,6 +14,7 @@ from domain.members.interest import (
     replace_declared_interests,
 )
 from domain.members.joining import identities
+from domain.members.looking_up import look_up
 from domain.members.profile import UNCHANGED, Change, Unchanged, UpdateProfile, update_profile
 from domain.members.references import (
     ByBindToken,
@@ -26,7 +27,13 @@ from domain.members.references import (
     members_by_ids,
     resolve_members,
 )
-from domain.members.sessions import authenticate, open_session, refresh_session, sign_out
+from domain.members.sessions import (
+    authenticate,
+    ended,
+    open_session,
+    refresh_session,
+    sign_out,
+)
 from domain.members.sign_in import SignInWithWeChat, sign_in_with_wechat
 from domain.members.values import (
     Gender,
@@ -63,8 +70,10 @@ __all__ = [
     "Unchanged",
     "UpdateProfile",
     "authenticate",
+    "ended",
     "identities",
     "interests",
+    "look_up",
     "members_by_ids",
     "open_session",
     "refresh_session",

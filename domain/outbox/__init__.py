@@ -7,7 +7,20 @@ numbered 1, 2, 3 ... without a gap, in the order in which their transactions com
 """
 
 from domain.outbox.announcing import Event, announce, on_committed
+from domain.outbox.consumers import Consumer, ConsumerUnavailable, consume_once
+from domain.outbox.delivery import (
+    Delivered,
+    OutboxStatus,
+    deliver,
+    drain,
+    is_due,
+    outbox_status,
+)
+from domain.outbox.hints import publish_hints
 from domain.outbox.live import Live
+from domain.outbox.parking import Parked, parked, replay
+from domain.outbox.retention import forget
+from domain.outbox.rules import DeliveryLimits
 from domain.outbox.streams import (
     POSITION,
     PROGRAMME,
@@ -24,14 +37,29 @@ __all__ = [
     "POSITION",
     "PROGRAMME",
     "Announced",
+    "Consumer",
+    "ConsumerUnavailable",
+    "Delivered",
+    "DeliveryLimits",
     "Event",
     "Live",
+    "OutboxStatus",
+    "Parked",
     "StreamPage",
     "StreamPositionLost",
     "announce",
+    "consume_once",
+    "deliver",
+    "drain",
     "first_kept",
+    "forget",
+    "is_due",
     "on_committed",
+    "outbox_status",
+    "parked",
     "positions",
+    "publish_hints",
+    "replay",
     "stream",
     "stream_page",
 ]

@@ -121,7 +121,9 @@ def failure_of(consumer: str, event: Announced, raised: Exception) -> Failure:
     """What is told of a failure."""
     return Failure(
         consumer=consumer,
-        event=event,
+        member_id=event.member_id,
+        seq=event.seq,
+        kind=event.kind,
         error=type(raised).__name__,
-        detail=str(raised)[:DETAIL_MAX],
+        detail="".join(filter(str.isprintable, str(raised)))[:DETAIL_MAX],
     )

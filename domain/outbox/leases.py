@@ -80,9 +80,7 @@ async def read(
     return dict(found)
 
 
-async def record(
-    streams: Collection[Settled], *, lease: UUID, now: datetime
-) -> Sequence[Settled]:
+async def record(streams: Collection[Settled], *, lease: UUID, now: datetime) -> Sequence[Settled]:
     """Record what became of the streams, end the lease, park; returns those that were still ours.
 
     The rows are locked in the order of the members' ids, as those who announce lock them.

@@ -20,7 +20,7 @@ import structlog
 from redis import asyncio as aioredis
 
 from domain.outbox.announcing import on_committed
-from domain.outbox.hints import Hints, publish_hints
+from domain.outbox.hints import Hints
 from domain.outbox.streams import Announced, positions, stream
 from domain.storage import StorageFault
 
@@ -83,34 +83,21 @@ class _Followed:
 class Live:
     """The streams that are followed in this process.
 
-    `subscriber` is a client of its own for pub/sub; without one there are no messages, and
-    positions are compared each second. `publisher` is any client. Use `follow` inside `running`.
+    `redis` is a client for pub/sub alone, which waits longer than others may; without one there
+    are no messages, and positions are compared each second. Use `follow` inside `running`.
     """
 
-    def __init__(
-        self,
-        *,
-        subscriber: aioredis.Redis | None = None,
-        publisher: aioredis.Redis | None = None,
-    ) -> None:
-        self._publisher = publisher
+    def __init__(self, *, redis: aioredis.Redis | None = None) -> None:
         self._followed: dict[UUID, _Followed] = {}
         self._newcomers: set[UUID] = set()
         self._called = asyncio.Event()
         self._reading = asyncio.Semaphore(READERS_MAX)
-        self._hints = (
-            Hints(subscriber, heard=self._hear, joined=self._check_soon) if subscriber else None
-        )
+        self._hints = Hints(redis, heard=self._hear, joined=self._check_soon) if redis else None
 
     @property
     def followed(self) -> int:
         """How many streams are followed here."""
         return len(self._followed)
-
-    async def publish(self, events: Sequence[Announced]) -> None:
-        """Hint at the events to the followers in every process. Never fails: hints may be lost."""
-        if self._publisher is not None:
-            await publish_hints(self._publisher, events)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

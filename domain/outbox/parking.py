@@ -11,30 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import orjson
 import structlog
 
 from domain.outbox.consumers import Consumer
 from domain.outbox.handing import attempt, failure_of
-from domain.outbox.rules import DeliveryLimits, Settled
+from domain.outbox.rules import DeliveryLimits, Failure, Settled
 from domain.outbox.streams import Announced, announced_of
-from domain.storage import Row, Table, execute, fetch_all
+from domain.storage import Row, execute, execute_many, fetch_all
 
 log = structlog.get_logger("jifen.outbox")
-
-_PARKED = Table(
-    "outbox_parked",
-    member_id="uuid",
-    seq="bigint",
-    consumer="text",
-    kind="text",
-    payload="jsonb",
-    announced_at="timestamptz",
-    error="text",
-    detail="text",
-    attempts="integer",
-    parked_at="timestamptz",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,28 +36,27 @@ class Parked:
     """When it is handed over again; None until somebody asks for it."""
 
 
+# Whoever restored a backup may meet an event again that was parked before.
+_PARK = """
+    INSERT INTO outbox_parked (member_id, seq, consumer, kind, payload, announced_at,
+                               error, detail, attempts, parked_at)
+    SELECT e.member_id, e.seq, $3::text, e.kind, e.payload, e.announced_at,
+           $4::text, $5::text, $6::integer, $7::timestamptz
+    FROM outbox AS e
+    WHERE e.member_id = $1 AND e.seq = $2
+    ON CONFLICT DO NOTHING
+"""
+
+
 async def park(streams: Iterable[Settled], *, now: datetime) -> None:
     """Keep what is to be parked; in the transaction that passes over the events."""
-    await _PARKED.insert(
-        (
-            {
-                "member_id": failure.event.member_id,
-                "seq": failure.event.seq,
-                "consumer": failure.consumer,
-                "kind": failure.event.kind,
-                "payload": orjson.dumps(failure.event.facts).decode(),
-                "announced_at": failure.event.announced_at,
-                "error": failure.error,
-                "detail": failure.detail,
-                "attempts": stream.tries,
-                "parked_at": now,
-            }
-            for stream in streams
-            for failure in stream.parked
-        ),
-        # Whoever restored a backup may meet an event again that was parked before.
-        or_ignore=True,
-    )
+    rows = [
+        (one.member_id, one.seq, one.consumer, one.error, one.detail, stream.tries, now)
+        for stream in streams
+        for one in stream.parked
+    ]
+    if rows:
+        await execute_many(_PARK, rows)
 
 
 async def parked(*, first: int) -> Sequence[Parked]:
@@ -83,9 +67,7 @@ async def parked(*, first: int) -> Sequence[Parked]:
     return [_parked(row) for row in rows]
 
 
-async def replay(
-    *, now: datetime, event: str | None = None, consumer: str | None = None
-) -> int:
+async def replay(*, now: datetime, event: str | None = None, consumer: str | None = None) -> int:
     """Let workers hand parked events over again; returns how many.
 
     `event` names one as `Announced.key` does, `consumer` those of one consumer; without either all.
@@ -150,7 +132,7 @@ async def _deliver_one(
         await execute(
             "DELETE FROM outbox_parked WHERE member_id = $1 AND seq = $2 AND consumer = $3", *key
         )
-        log.info("outbox_replayed", consumer=one.consumer, event=one.event.key)
+        log.info("outbox_replayed", consumer=one.consumer, announced=one.event.key)
         return
     failure = failure_of(one.consumer, one.event, raised)
     await execute(
@@ -164,17 +146,17 @@ async def _deliver_one(
         failure.detail,
         now,
     )
-    tell_parked(one.consumer, one.event, error=failure.error, attempts=one.attempts + 1)
+    tell_parked(failure, attempts=one.attempts + 1)
 
 
-def tell_parked(consumer: str, event: Announced, *, error: str, attempts: int) -> None:
+def tell_parked(failure: Failure, *, attempts: int) -> None:
     """The alert: a person must look, and replay what was parked when its cause is gone."""
     log.error(
         "outbox_parked",
-        consumer=consumer,
-        event=event.key,
-        kind=event.kind,
-        error=error,
+        consumer=failure.consumer,
+        announced=f"{failure.member_id}:{failure.seq}",
+        kind=failure.kind,
+        error=failure.error,
         attempts=attempts,
     )
 

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from domain.outbox.streams import Announced
-
 DETAIL_MAX: Final = 200
 """How much of an error's text is kept with a parked event, in characters."""
 
@@ -55,7 +53,9 @@ class Failure:
     """A consumer raised at an event that it was handed alone."""
 
     consumer: str
-    event: Announced
+    member_id: UUID
+    seq: int
+    kind: str
     error: str
     """The class of what was raised."""
     detail: str
@@ -117,16 +117,24 @@ def earliest(one: Stop | None, other: Stop) -> Stop:
 
 
 def settled(
-    leased: Leased, *, reached: int, stop: Stop | None, now: datetime, limits: DeliveryLimits
+    leased: Leased,
+    *,
+    reached: int,
+    stop: Stop | None,
+    begun_at: datetime,
+    ended_at: datetime,
+    limits: DeliveryLimits,
 ) -> Settled:
     """What becomes of a stream whose events up to `reached` were handed over, but for a stop.
+
+    A stream that did not stop is due at once, should it have more events.
 
     An event that failed as often as it may is parked and passed over, unless a consumer has yet
     to see it.
     """
     if stop is None:
         return Settled(
-            member_id=leased.member_id, delivered_seq=reached, attempts=0, due_at=now
+            member_id=leased.member_id, delivered_seq=reached, attempts=0, due_at=begun_at
         )
     tries = leased.attempts if stop.seq == leased.delivered_seq + 1 else 0
     if stop.failures:
@@ -136,7 +144,7 @@ def settled(
             member_id=leased.member_id,
             delivered_seq=stop.seq,
             attempts=0,
-            due_at=now,
+            due_at=begun_at,
             parked=stop.failures,
             tries=tries,
         )
@@ -145,7 +153,7 @@ def settled(
         member_id=leased.member_id,
         delivered_seq=stop.seq - 1,
         attempts=tries,
-        due_at=now + timedelta(seconds=rest_s),
+        due_at=ended_at + timedelta(seconds=rest_s),
     )
 
 

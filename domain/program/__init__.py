@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from domain.outbox import Event, announce
 from domain.program.models import Program
-from domain.storage import fetch_one
+from domain.storage import fetch_one, transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +40,23 @@ async def program() -> Programme:
     )
 
 
-async def set_up(programme: Programme) -> None:
+async def set_up(programme: Programme, *, now: datetime) -> None:
     """Set the programme up, or change it."""
-    await Program.update_or_create(
-        id=1,
-        defaults={
-            "name_zh": programme.name_zh,
-            "name_en": programme.name_en,
-            "time_zone": programme.zone.key,
-            "currency": programme.currency,
-        },
-    )
+    columns = {
+        "name_zh": programme.name_zh,
+        "name_en": programme.name_en,
+        "time_zone": programme.zone.key,
+        "currency": programme.currency,
+    }
+
+    async def work() -> None:
+        await Program.update_or_create(id=1, defaults=columns)
+        await announce([Event(kind="ProgrammeChanged", member_id=None, facts={})], now=now)
+
+    await transaction(work)
 
 
-__all__ = ["DEFAULT", "Programme", "program", "set_up"]
+TIME_ZONE = f"COALESCE((SELECT time_zone FROM program WHERE id = 1), '{DEFAULT.zone.key}')"
+"""The name of the programme's time zone: for statements of other contexts."""
+
+__all__ = ["DEFAULT", "TIME_ZONE", "Programme", "program", "set_up"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.catalogue import Product, Theme
+from domain.outbox import Event, announce
 from domain.purchases import most_bought
 from domain.storage import Row, Table, execute, fetch_all, transaction
 
@@ -58,6 +59,7 @@ async def refresh_popularity(*, now: datetime) -> int:
             {"rank": rank, "product_code": code, "score": share, "computed_at": now}
             for rank, (code, share) in enumerate(shares, 1)
         )
+        await announce([Event(kind="PopularityCounted", member_id=None, facts={})], now=now)
 
     await transaction(work)
     return len(shares)

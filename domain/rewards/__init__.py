@@ -1,6 +1,14 @@
 """What points buy: the reward catalogue, and the coupons of members."""
 
-from domain.rewards.coupons import Coupon, CouponStatus, coupon, coupons
+from domain.rewards.coupons import DUE_MOMENTS, Coupon, CouponStatus, coupon, coupons
 from domain.rewards.definitions import RewardDefinition, define_rewards
 
-__all__ = ["Coupon", "CouponStatus", "RewardDefinition", "coupon", "coupons", "define_rewards"]
+__all__ = [
+    "DUE_MOMENTS",
+    "Coupon",
+    "CouponStatus",
+    "RewardDefinition",
+    "coupon",
+    "coupons",
+    "define_rewards",
+]

@@ -50,6 +50,13 @@ _PAGE = f"""
     LIMIT $6
 """
 
+DUE_MOMENTS = """
+    (SELECT MAX(c.expires_at) FROM coupon AS c
+     WHERE c.member_id = $1 AND c.status = 'ACTIVE' AND c.expires_at <= $2) AS coupon_expired_at
+"""
+"""The last moment at which a coupon of $1 became EXPIRED by $2 without a write. For statements of
+other contexts."""
+
 _FIRST = (datetime.fromisoformat("0001-01-02T00:00:00+00:00"), UUID(int=0))
 
 

@@ -19,6 +19,7 @@ from domain.storage.database import (
     fetch_one,
     synchronise_clock,
 )
+from domain.storage.engines.observing import Statement, StorageListener, listen
 from domain.storage.engines.statements import Row, observed_statements
 from domain.storage.faults import (
     ConnectionLost,
@@ -43,8 +44,10 @@ __all__ = [
     "ConnectionsBusy",
     "PoolSettings",
     "Row",
+    "Statement",
     "StatementTooSlow",
     "StorageFault",
+    "StorageListener",
     "Table",
     "TransactionContended",
     "UntilCommit",
@@ -60,6 +63,7 @@ __all__ = [
     "fetch_one",
     "inside_transaction",
     "is_unique_violation",
+    "listen",
     "migrate",
     "observed_statements",
     "pending_migrations",

@@ -12,6 +12,7 @@ from typing import Any
 CONTEXTS = (
     "outbox",
     "idempotency",
+    "schedules",
     "audit",
     "program",
     "access",

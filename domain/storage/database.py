@@ -34,9 +34,22 @@ class PoolSettings:
     statement_timeout_ms: int = 2_000
     lock_timeout_ms: int = 1_000
     idle_in_transaction_timeout_ms: int = 5_000
-    command_timeout_s: float | None = 30
+    retry_within_s: float = 2.0
+    """A transaction that lost a race is begun again no later than this after its first begin."""
+
     plan_lifetime_s: int = 300
     """How long a plan is used before it is made anew: a bulk load outgrows its first plans."""
+
+    @property
+    def command_timeout_s(self) -> float | None:
+        """When a statement is given up from this side: a server that hangs ends none itself."""
+        if not self.statement_timeout_ms:
+            return None
+        return self.statement_timeout_ms / 1_000 + _SERVER_ENDS_FIRST_BY_S
+
+
+_SERVER_ENDS_FIRST_BY_S = 0.5
+_pool_in_force = PoolSettings()
 
 
 UNHURRIED = PoolSettings(
@@ -45,7 +58,7 @@ UNHURRIED = PoolSettings(
     write_wait_s=5.0,
     statement_timeout_ms=0,
     lock_timeout_ms=10_000,
-    command_timeout_s=None,
+    retry_within_s=60.0,
 )
 """For commands and jobs, which nobody waits for: statements may take as long as they need."""
 
@@ -64,7 +77,7 @@ def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:
                 "file_path": path,
                 # There is one writer: to wait for it is to wait for the database's only lock,
                 # whether this process holds it or another one does.
-                "wait_s": pool.lock_timeout_ms * 4 / 1_000,
+                "wait_s": pool.lock_timeout_ms * 3 / 1_000,
                 "busy_timeout": pool.lock_timeout_ms,
                 # Or REPLACE would delete rows of a journal without asking its trigger.
                 "recursive_triggers": "ON",
@@ -97,11 +110,13 @@ def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:
 
 async def connect(url: str, *, pool: PoolSettings | None = None) -> None:
     """Connect this process to the database at `url` and prove it with one statement."""
+    global _pool_in_force  # noqa: PLW0603 - there is one database per process
+    _pool_in_force = pool or PoolSettings()
     # Tortoise keeps the models' statements by the connection's name, whatever database it names.
     EXECUTOR_CACHE.clear()
     await Tortoise.init(
         config={
-            "connections": {"default": _engine_config(url, pool or PoolSettings())},
+            "connections": {"default": _engine_config(url, _pool_in_force)},
             "apps": model_apps(),
         },
         use_tz=True,
@@ -119,6 +134,11 @@ async def close() -> None:
 def client() -> StatementClient:
     """The client in force here: the transaction's inside one, the pool's outside."""
     return cast(StatementClient, get_connections().get("default"))
+
+
+def pool_in_force() -> PoolSettings:
+    """What `connect` was told."""
+    return _pool_in_force
 
 
 def dialect() -> str:

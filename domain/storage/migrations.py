@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from tortoise import Tortoise
+from tortoise.exceptions import OperationalError
 from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
@@ -39,10 +42,24 @@ async def migrate() -> list[str]:
 
 
 async def pending_migrations() -> list[str]:
-    """The names `context.migration` that the connected database still lacks."""
-    client = database.client()
-    executor = MigrationExecutor(client, migration_apps())  # type: ignore[arg-type]
-    return [f"{s.migration.app_label}.{s.migration.name}" for s in await executor.plan()]
+    """The names `context.migration` that the connected database still lacks.
+
+    One statement, cheap enough for a probe. Raises StorageFault where the database is away.
+    """
+    try:
+        rows = await database.fetch_all("SELECT app, name FROM tortoise_migrations")
+    except OperationalError:
+        rows = ()  # Nothing was ever applied: there is no such table yet.
+    applied = {f"{row['app']}.{row['name']}" for row in rows}
+    return [name for name in _written_migrations() if name not in applied]
+
+
+@cache
+def _written_migrations() -> tuple[str, ...]:
+    """The names of all migrations of this code; found once, for it takes 9 ms to look."""
+    loader = MigrationExecutor(database.client(), migration_apps()).loader  # type: ignore[arg-type]
+    loader.load_disk()
+    return tuple(f"{key.app_label}.{key.name}" for key in loader.disk_migrations)
 
 
 async def drift() -> list[str]:

@@ -14,6 +14,7 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError
 from tortoise.transactions import in_transaction
 
+from domain.storage.database import pool_in_force
 from domain.storage.faults import TransactionContended
 
 T = TypeVar("T")
@@ -105,16 +106,21 @@ async def transaction(work: Callable[[], Awaitable[T]]) -> T:
     """Run `work` in one transaction and return its result once it is committed.
 
     Any exception rolls back. Work that lost a race against another transaction runs again, at most
-    three times with jitter, so `work` must read all it decides upon inside. Inside another
-    transaction it joins that one, which then owns retry and commit. Raises TransactionContended
-    when the retries are used up.
+    three times with jitter and within `retry_within_s`, so `work` must read all it decides upon
+    inside. Inside another transaction it joins that one, which then owns retry and commit. Raises
+    TransactionContended when the retries are used up.
     """
     if inside_transaction():
         return await work()
     last: Exception | None = None
     try:
         async for attempt in stamina.retry_context(
-            on=_lost_a_race, attempts=TRIES, wait_initial=0.01, wait_max=0.2, wait_jitter=0.02
+            on=_lost_a_race,
+            attempts=TRIES,
+            timeout=pool_in_force().retry_within_s,
+            wait_initial=0.01,
+            wait_max=0.2,
+            wait_jitter=0.02,
         ):
             with attempt:
                 try:

@@ -18,7 +18,7 @@ import hmac
 import ipaddress
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, Final
 
@@ -76,7 +76,9 @@ class WeChatClient:
     """WeChat's server-side interface, for the mini-programs in `apps` (app id -> secret).
 
     `redis` shares access tokens between workers and may be down. Without `http` the client makes
-    its own connection pool, which `aclose()` closes; a pool passed in stays the caller's.
+    its own connection pool, which `aclose()` closes; a pool passed in stays the caller's. `waiting`
+    makes a context that is entered around each call: whoever waits for WeChat does nothing else.
+    `make_http` is the class of the pool that the client makes, for those who want to watch it.
     """
 
     def __init__(
@@ -88,11 +90,14 @@ class WeChatClient:
         http: httpx.AsyncClient | None = None,
         limits: WeChatLimits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        waiting: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        make_http: type[httpx.AsyncClient] = httpx.AsyncClient,
     ) -> None:
+        self._waiting = waiting
         self._apps = {app_id: App(app_id=app_id, secret=secret) for app_id, secret in apps.items()}
         self._limits = limits or WeChatLimits()
         self._owns_http = http is None
-        self._http = http or _http_for(base_url)
+        self._http = http or _http_for(base_url, make_http)
         self._transport = WeChatTransport(http=self._http, base_url=base_url, limits=self._limits)
         self._tokens = StableTokens(
             transport=self._transport,
@@ -287,17 +292,17 @@ class WeChatClient:
     @asynccontextmanager
     async def _deadline(self, request: WeChatRequest) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(self._limits.deadline_seconds):
+            async with self._waiting(), asyncio.timeout(self._limits.deadline_seconds):
                 yield
         except TimeoutError:
             _log.warning("wechat_no_answer", endpoint=request.endpoint, reason="deadline")
             raise WeChatUnavailable from None
 
 
-def _http_for(base_url: str) -> httpx.AsyncClient:
+def _http_for(base_url: str, make_http: type[httpx.AsyncClient]) -> httpx.AsyncClient:
     # Proxies of the environment serve for the real WeChat; for a fake on this machine they would
     # only be in the way, and httpx does not except loopback addresses by itself.
-    return httpx.AsyncClient(trust_env=not _is_loopback(httpx.URL(base_url).host))
+    return make_http(trust_env=not _is_loopback(httpx.URL(base_url).host))
 
 
 def _is_loopback(host: str) -> bool:

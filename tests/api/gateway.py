@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,10 +19,12 @@ from uuid_utils.compat import uuid7
 from api.app import create_app
 from api.authentication import ConfirmCaller, confirm_nothing
 from api.health import Check
+from api.persisted.keeping import KeptDocuments
 from api.runtime import Runtime
 from api.settings import Settings
 from domain.access import AccessTokens, CallerKind, KeyRing
 from domain.clock import Clock
+from domain.revisions import Revision
 from domain.wechat import WeChatClient
 from resolvers.context import Services
 from tests.schema.sample import MEMBER_A, build_sample
@@ -117,6 +119,9 @@ class Gateway:
         return response.json()["errors"][0]["extensions"]["code"]
 
 
+REVISION = Revision(member=1, programme=1, moments=(), today=date(2026, 3, 1))
+
+
 @dataclass(slots=True)
 class Parts:
     """What a test may put in place of the defaults."""
@@ -126,6 +131,13 @@ class Parts:
     routes: tuple[BaseRoute, ...] = ()
     opened: list[str] = field(default_factory=list)
     """What happened to the runtime, in order."""
+    kept_documents: KeptDocuments = field(default_factory=KeptDocuments)
+    revision: Revision = REVISION
+    """Of everybody: the sample reads no database."""
+
+    async def revise(self, member_id: UUID | None, *, now: datetime) -> Revision:
+        """The revision, which a test may change."""
+        return self.revision
 
 
 @asynccontextmanager
@@ -149,6 +161,8 @@ async def open_gateway(
                 jwks=keys.jwks,
                 checks=parts.checks,
                 confirm=parts.confirm,
+                kept_documents=parts.kept_documents,
+                revise=parts.revise,
             )
             await wechat.aclose()
         parts.opened.append("closed")

@@ -15,17 +15,17 @@ CALLERS: dict[str, dict[str, Any]] = {
     "shop": {"kind": CallerKind.SHOP, "scopes": frozenset({"purchases:write"})},
     "unscoped shop": {"kind": CallerKind.SHOP},
     "partner": {"kind": CallerKind.PARTNER, "scopes": frozenset({"rewards:write"})},
-    "service": {"kind": CallerKind.STAFF, "roles": frozenset({"service"})},
+    "support": {"kind": CallerKind.STAFF, "roles": frozenset({"support"})},
     "auditor": {"kind": CallerKind.STAFF, "roles": frozenset({"auditor"})},
 }
 QUERIES = {
     "{ping}": {"anonymous", *CALLERS},
     "{me{phone}}": {"member"},
     "{partner{name}}": {"shop"},
-    "{staff{motto}}": {"service"},
+    "{staff{motto}}": {"support"},
     "{me{phone} staff{motto}}": set[str](),
     "{things{name}}": {"anonymous", *CALLERS},
-    "{things{...on ClosedThing{label}}}": {"service"},
+    "{things{...on ClosedThing{label}}}": {"support"},
     '{node(id:"Tm90ZTowMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDE"){id}}': {
         "anonymous",
         *CALLERS,
@@ -58,7 +58,7 @@ async def test_every_caller_gets_exactly_what_is_theirs(
 async def test_a_refusal_names_the_field_and_what_it_needs(gateway: Gateway) -> None:
     answer = (await gateway.post("{ping staff{motto}}", headers=gateway.token())).json()
     (error,) = answer["errors"]
-    assert error["message"] == "Query.staff needs the staff role admin or service."
+    assert error["message"] == "Query.staff needs the staff role admin or support."
     assert error["locations"] == [{"line": 1, "column": 7}]
 
 
@@ -80,7 +80,7 @@ async def test_a_forbidden_mutation_changes_nothing_though_others_of_the_documen
 
 
 async def test_a_resolver_may_ask_for_a_caller_by_itself(gateway: Gateway) -> None:
-    staff = gateway.token(**CALLERS["service"])
+    staff = gateway.token(**CALLERS["support"])
     for headers, code in (({}, "UNAUTHENTICATED"), (staff, "FORBIDDEN")):
         answer = (await gateway.post("{ping needsMember}", headers=headers)).json()
         assert answer["data"] == {"ping": "pong", "needsMember": None}

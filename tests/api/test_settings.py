@@ -38,6 +38,9 @@ def test_a_developer_needs_to_set_nothing() -> None:
     assert settings.limits.model_dump() == {
         "body_bytes_max": 262_144,
         "batch_body_bytes_max": 1_048_576,
+        "body_s_max": 3.0,
+        "batch_body_s_max": 8.0,
+        "query_string_bytes_max": 16_384,
         "tokens_max": 2_000,
         "depth_max": 10,
         "aliases_max": 30,

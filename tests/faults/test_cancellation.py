@@ -11,8 +11,8 @@ import pytest
 from tortoise.transactions import in_transaction
 
 from domain import storage
-from domain.access.models import StaffAccount
 from domain.ledger import NEVER, Earn, Key, Posted, Source, balance, post, verify_account
+from domain.tiers.models import Level
 from tests.domain.access.fixtures import NOW
 
 CANCELLATIONS = 400
@@ -52,10 +52,10 @@ class Work:
 
     async def _bulk(self, number: int) -> None:
         rows = [
-            StaffAccount(id=uuid4(), login=f"{number}-{n}", name="x", roles="", created_at=NOW)
-            for n in range(20)
+            Level(code=f"{number}-{n}", rank=n, name_zh="x", name_en="x", threshold=n)
+            for n in range(number * 20, number * 20 + 20)
         ]
-        await StaffAccount.bulk_create(rows)
+        await Level.bulk_create(rows)
 
     async def _read(self, number: int) -> None:
         await storage.fetch_all("SELECT * FROM points_entry WHERE member_id = $1", self.member_id)

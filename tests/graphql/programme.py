@@ -11,11 +11,12 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from domain import access, catalogue, program, purchases, tiers
-from domain.access import CallerKind
+from domain.access import Account, CallerKind, RegisterAccount, StaffRole
 from domain.catalogue import CatalogueItem, Theme
 from domain.ledger import AfterMonths
 from domain.purchases import EarningRule
 from domain.tiers import LevelDefinition, PerkDefinition
+from tests.domain.access.fixtures import OPERATOR
 
 SHOP, ARCADE, CLERK = "corner-shop", "arcade", "clerk"
 
@@ -117,22 +118,23 @@ async def set_up_programme(*, now: datetime) -> None:
             name_en="Teatalk Club",
             zone=ZoneInfo("Asia/Shanghai"),
             currency="CNY",
-        )
+        ),
+        now=now,
     )
-    await tiers.define_levels(LEVELS, perks=PERKS)
+    await tiers.define_levels(LEVELS, perks=PERKS, now=now)
     await catalogue.upsert_products(PRODUCTS, now=now)
     await purchases.publish_rule(RULE, now=now)
     await open_shop(SHOP, now=now)
-    arcade = access.RegisterClient(
-        code=ARCADE, name="arcade", kind=CallerKind.PARTNER, scopes=frozenset({"rewards:write"})
-    )
-    await access.register_client(arcade, now=now)
-    clerk = access.RegisterStaff(login=CLERK, name="小王", roles=frozenset({"owner", "service"}))
-    await access.register_staff(clerk, now=now)
+    await open_account(CallerKind.PARTNER, ARCADE, "rewards:write", now=now)
+    await open_account(CallerKind.STAFF, CLERK, *StaffRole, now=now)
 
 
 async def open_shop(code: str, *, now: datetime) -> None:
     """Make a shop that may record purchases."""
-    scopes = frozenset({"purchases:write", "points:hold"})
-    shop = access.RegisterClient(code=code, name=code, kind=CallerKind.SHOP, scopes=scopes)
-    await access.register_client(shop, now=now)
+    await open_account(CallerKind.SHOP, code, "purchases:write", "points:hold", now=now)
+
+
+async def open_account(kind: CallerKind, code: str, *grants: str, now: datetime) -> Account:
+    """Make an account, as the operator of these tests."""
+    command = RegisterAccount(kind=kind, code=code, name=code, grants=frozenset(grants))
+    return await access.register_account(command, by=OPERATOR, now=now)

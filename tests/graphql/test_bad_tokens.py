@@ -194,14 +194,14 @@ async def member_who_never_was(scene: Scene) -> str:
 
 
 async def member_as_staff(scene: Scene) -> str:
-    return resigned(scene, aud="jifen:staff", roles=["owner"])
+    return resigned(scene, aud="jifen:staff", roles=["admin"])
 
 
 async def shop_with_more_than_it_holds(scene: Scene) -> str:
-    client = await access.find_client("corner-shop")
-    assert client is not None
+    shop = await access.find_account("corner-shop")
+    assert shop is not None
     token, _ = scene.gateway.tokens.issue(
-        CallerKind.SHOP, client.id, now=NOW, scopes=client.scopes | {"everything"}
+        CallerKind.SHOP, shop.id, now=NOW, scopes=shop.grants | {"everything"}
     )
     return token
 

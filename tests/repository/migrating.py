@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -18,7 +19,7 @@ import orjson
 from domain import storage
 from domain.storage import migration_operations
 
-PATIENT = storage.PoolSettings(lock_timeout_ms=20_000, write_wait_s=20.0)
+PATIENT = replace(storage.UNHURRIED, lock_timeout_ms=20_000, write_wait_s=20.0)
 """Another process may take a while on a busy machine."""
 
 

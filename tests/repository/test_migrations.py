@@ -9,17 +9,20 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import orjson
 import pytest
 from tortoise.exceptions import IntegrityError
 
-from domain import storage
+from domain import access, storage
 from domain.ledger import post, verify_account
 from domain.outbox import PROGRAMME, Event, announce, positions, stream
 from domain.storage.contexts import CONTEXTS
-from tests.domain.ledger.commands import ALICE, BOB, NOW, earn, redeem
+from tests.domain.access.fixtures import OPERATOR
+from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, redeem
 from tests.domain.storage.connected import connected
+from tests.graphql.kept import everything_kept
 from tests.repository.tree import ROOT
 from tests.servers import PostgresDatabases
 
@@ -154,27 +157,82 @@ async def test_events_of_before_are_numbered_in_their_order() -> None:
     assert await positions([ALICE, BOB]) == {ALICE: 3, BOB: 1}
 
 
+ACCOUNTS_AS_THEY_WERE = (
+    "CREATE TABLE api_client (id UUID NOT NULL PRIMARY KEY, code TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, kind TEXT NOT NULL, scopes TEXT NOT NULL, created_at TIMESTAMPTZ"
+    " NOT NULL, disabled_at TIMESTAMPTZ, tokens_not_before TIMESTAMPTZ)",
+    "CREATE TABLE staff_account (id UUID NOT NULL PRIMARY KEY, login TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, roles TEXT NOT NULL, created_at TIMESTAMPTZ NOT NULL,"
+    " disabled_at TIMESTAMPTZ, tokens_not_before TIMESTAMPTZ)",
+)
+
+
+@pytest.mark.usefixtures("database")
+async def test_clients_and_staff_of_before_come_into_one_table() -> None:
+    """Migration access.0002, on a database that has lived."""
+    for statement in (
+        "DROP TABLE access_account",
+        *ACCOUNTS_AS_THEY_WERE,
+        "DELETE FROM tortoise_migrations WHERE app = 'access' AND name <> '0001_initial'",
+    ):
+        await storage.execute(statement)
+    later = NOW + days(1)
+    for code, kind, disabled_at in (("tea", "shop", None), ("arcade", "partner", later)):
+        await storage.execute(
+            "INSERT INTO api_client VALUES ($1, $2, 'A name', $3, 'a:b c:d', $4, $5, $5)",
+            *(uuid4(), code, kind, NOW, disabled_at),
+        )
+    for login, roles in (("li.na", "owner points service"), ("tea", "approver points"), ("x", "")):
+        await storage.execute(
+            "INSERT INTO staff_account VALUES ($1, $2, 'A name', $3, $4, NULL, NULL)",
+            *(uuid4(), login, roles, NOW),
+        )
+    assert "access.0002_one_account_table" in await storage.migrate()
+    found = {
+        one.code: (one.kind.value, sorted(one.grants), one.disabled_at, one.tokens_not_before)
+        for one in await access.accounts(access.ACCOUNT_KINDS)
+    }
+    assert found == {
+        "tea": ("shop", ["a:b", "c:d"], None, None),
+        "arcade": ("partner", ["a:b", "c:d"], later, later),
+        "li.na": ("staff", ["admin", "finance", "support"], None, None),
+        "staff:tea": ("staff", ["finance"], None, None),
+        "x": ("staff", [], None, None),
+    }
+    tables = await everything_kept()
+    assert {"api_client", "staff_account"}.isdisjoint(tables)
+    assert await storage.drift() == []
+
+
+async def an_account(code: str) -> access.Account:
+    command = access.RegisterAccount(
+        kind=access.CallerKind.SHOP, code=code, name=code, grants=frozenset()
+    )
+    return await access.register_account(command, by=OPERATOR, now=NOW)
+
+
 # What no journal lets happen to it, also not by way of another statement.
 _CHANGES = {
     "postgres": [
-        "UPDATE {table} SET member_id = member_id",
+        "UPDATE {table} SET {column} = {column}",
         "DELETE FROM {table}",
         "TRUNCATE {table}",
         "INSERT INTO {table} SELECT * FROM {table} ON CONFLICT ({key}) DO UPDATE "
-        "SET member_id = excluded.member_id",
+        "SET {column} = excluded.{column}",
     ],
     "sqlite": [
-        "UPDATE {table} SET member_id = member_id",
+        "UPDATE {table} SET {column} = {column}",
         "DELETE FROM {table}",
         "INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
         "INSERT INTO {table} SELECT * FROM {table} WHERE TRUE ON CONFLICT ({key}) DO UPDATE "
-        "SET member_id = excluded.member_id",
+        "SET {column} = excluded.{column}",
     ],
 }
 _JOURNALS = {
     "points_entry": "member_id, seq",
     "points_draw": "member_id, entry_seq, lot_seq",
     "level_change": "member_id, seq",
+    "audit_entry": "seq",
 }
 
 
@@ -186,13 +244,15 @@ async def test_a_journal_refuses_every_change() -> None:
         ALICE,
         NOW,
     )
+    await access.revoke_tokens((await an_account("shop")).code, by=OPERATOR, now=NOW)
     before = {table: await rows_of(table) for table in _JOURNALS}
     for table, key in _JOURNALS.items():
         for change in _CHANGES[storage.dialect()]:
+            statement = change.format(table=table, key=key, column=key.partition(",")[0])
             with pytest.raises(IntegrityError, match=rf"{table}(_p\d)? is append-only"):
-                await storage.execute(change.format(table=table, key=key))
+                await storage.execute(statement)
     assert {table: await rows_of(table) for table in _JOURNALS} == before
-    assert [len(rows) for rows in before.values()] == [2, 1, 1]
+    assert [len(rows) for rows in before.values()] == [2, 1, 1, 2]
     assert await verify_account(ALICE) == []
 
 

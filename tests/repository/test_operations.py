@@ -24,7 +24,7 @@ WAITING = {
     "profile, personal data, timeline": "Profile Timeline TierHistory Purchases SetConsent "
     "TrackBehavior ExportMyData MyDataExport RequestAccountDeletion CancelAccountDeletion",
     "sign-in by phone": "RequestSignInCode SignInWithPhone BindPhone",
-    "the whole ledger": "LedgerPage PointsAt Proof TransferPoints PointsChanged HoldPoints "
+    "the whole ledger": "LedgerPage PointsAt Proof TransferPoints HoldPoints "
     "CapturePoints ReleasePoints StaffMember AdjustPoints ApproveAdjustment LedgerAudit",
     "rewards, coupons, perks, refunds": "Rewards RedeemReward CancelRedemption UsePerk "
     "Redemptions Coupons TierForecast RefundPreview ReserveCoupon ConfirmCoupon ReleaseCoupon "

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from tests.repository.tree import ROOT
 
 READY_SECONDS_MAX: Final = 60
 _STOP_SECONDS_MAX: Final = 20
+_MAKE_RUN: Final = ("-m", "api.cli", "run")
 
 
 def free_ports() -> tuple[int, int]:
@@ -45,7 +47,12 @@ class MakeRun:
     """
 
     def __init__(
-        self, folder: Path, *, ports: tuple[int, int] | None = None, **environment: str
+        self,
+        folder: Path,
+        *,
+        ports: tuple[int, int] | None = None,
+        command: Sequence[str] = _MAKE_RUN,
+        **environment: str,
     ) -> None:
         self.folder = folder
         self.port, self.fake_port = ports or free_ports()
@@ -64,7 +71,7 @@ class MakeRun:
         self._started = time.monotonic()
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api.cli", "run"],
+                [sys.executable, *command],
                 cwd=folder,
                 env=own | environment,
                 stdin=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import strawberry
 
+from domain.access import StaffRole
 from domain.errors import IdempotencyConflict, InsufficientPoints, InvalidInput, MemberNotFound
 from domain.paging import Page, PageRequest, page_of
 from resolvers.context import NotAllowed, RequestContext
@@ -114,7 +115,7 @@ class Note(Node):
     written_at: datetime
     """When it was written."""
 
-    @computed(OWNER | staff("service"))
+    @computed(OWNER | staff(StaffRole.SUPPORT))
     def length(self) -> int:
         """How many characters it has."""
         return len(self.text)
@@ -133,11 +134,11 @@ class OpenThing(Thing):
     """A thing for everybody."""
 
 
-@object_type(policy=staff("service"))
+@object_type(policy=staff(StaffRole.SUPPORT))
 class ClosedThing(Thing):
     """A thing for staff, with a name that everybody may know."""
 
-    @computed(staff("service"))
+    @computed(staff(StaffRole.SUPPORT))
     def label(self) -> str:
         """What staff call it."""
         return self.name
@@ -173,7 +174,7 @@ class Partner:
     """What it is called."""
 
 
-@object_type(policy=staff("service"))
+@object_type(policy=staff(StaffRole.SUPPORT))
 class StaffDesk:
     """What staff see."""
 
@@ -271,7 +272,7 @@ class Query:
         """The shop or partner who asks."""
         return Partner(name="shop")
 
-    @computed(staff("service", "admin"))
+    @computed(staff(StaffRole.SUPPORT, StaffRole.ADMIN))
     def staff(self) -> StaffDesk | None:
         """What staff see."""
         return StaffDesk(motto="be kind")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import pytest
 from strawberry.types.base import get_object_definition
 
+from domain.access import StaffRole
 from schema.building import make_schema
 from schema.fields import computed, field, input_type, interface_type, object_type
 from schema.inspection import fields_without_policy, undescribed
@@ -144,7 +145,7 @@ def test_an_inherited_field_keeps_the_policy_and_the_description_of_its_interfac
 
 def test_a_field_keeps_its_own_policy_beside_that_of_its_type() -> None:
     assert policy_of(Note, "text") == OWNER
-    assert policy_of(Note, "length") == OWNER | staff("service")
+    assert policy_of(Note, "length") == OWNER | staff(StaffRole.SUPPORT)
     assert policy_of(Note, "id") == PUBLIC
 
 

@@ -7,8 +7,17 @@ from uuid import uuid4
 
 import pytest
 
-from domain.access import Caller, CallerKind
-from schema.policies import NOBODY, OWNER, PUBLIC, Policy, scope, staff
+from domain.access import Caller, CallerKind, StaffRole
+from schema.policies import (
+    CLIENT,
+    NOBODY,
+    OWNER,
+    PUBLIC,
+    SEES_MEMBERS,
+    Policy,
+    scope,
+    staff,
+)
 
 
 def caller(kind: CallerKind, *, scopes: str = "", roles: str = "") -> Caller:
@@ -30,11 +39,11 @@ CALLERS = {
     "shop": caller(CallerKind.SHOP, scopes="purchases:write"),
     "shop without scope": caller(CallerKind.SHOP),
     "partner": caller(CallerKind.PARTNER, scopes="rewards:write purchases:write"),
-    "service": caller(CallerKind.STAFF, roles="service"),
+    "support": caller(CallerKind.STAFF, roles="support"),
     "auditor": caller(CallerKind.STAFF, roles="auditor"),
     # What a token of another kind must not gain by saying so.
     "member with scope and role": caller(
-        CallerKind.MEMBER, scopes="purchases:write", roles="service"
+        CallerKind.MEMBER, scopes="purchases:write", roles="support"
     ),
 }
 MEMBERS = {"member", "member with scope and role"}
@@ -48,27 +57,37 @@ MEMBERS = {"member", "member with scope and role"}
         (OWNER, MEMBERS),
         (scope("purchases:write"), {"shop", "partner"}),
         (scope("rewards:write"), {"partner"}),
-        (staff(), {"service", "auditor"}),
-        (staff("service"), {"service"}),
-        (staff("service", "auditor"), {"service", "auditor"}),
-        (OWNER | staff("service"), MEMBERS | {"service"}),
+        (staff(), {"support", "auditor"}),
+        (staff(StaffRole.SUPPORT), {"support"}),
+        (staff(StaffRole.SUPPORT, StaffRole.AUDITOR), {"support", "auditor"}),
+        (OWNER | staff(StaffRole.SUPPORT), MEMBERS | {"support"}),
         (OWNER | PUBLIC, set(CALLERS)),
         (OWNER | NOBODY, MEMBERS),
+        (CLIENT, {"shop", "shop without scope", "partner"}),
+        (SEES_MEMBERS, {"support", "auditor"}),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_a_policy_admits_exactly(policy: Policy, admitted: set[str]) -> None:
     assert {name for name, one in CALLERS.items() if policy.admits(one)} == admitted
 
 
 def test_policies_with_the_same_grants_are_one() -> None:
-    assert staff("a", "b") == staff("b", "a")
+    assert staff(StaffRole.ADMIN, StaffRole.SUPPORT) == staff(StaffRole.SUPPORT, StaffRole.ADMIN)
     assert hash(scope("x")) == hash(scope("x"))
     assert scope("x") != scope("y")
 
 
+def test_a_policy_names_kinds_of_callers() -> None:
+    assert PUBLIC.kinds == NOBODY.kinds == frozenset()
+    assert (OWNER | staff(StaffRole.ADMIN)).kinds == {CallerKind.MEMBER, CallerKind.STAFF}
+    assert CLIENT.kinds == scope("x").kinds == {CallerKind.SHOP, CallerKind.PARTNER}
+
+
 def test_a_policy_says_what_it_needs() -> None:
-    assert str(OWNER | scope("purchases:write") | staff("b", "a") | staff()) == (
+    assert str(
+        OWNER | scope("purchases:write") | staff(StaffRole.SUPPORT, StaffRole.ADMIN) | staff()
+    ) == (
         "a token of kind member or the scope purchases:write"
-        " or the staff role a or b or a token of kind staff"
+        " or the staff role admin or support or a token of kind staff"
     )

@@ -82,7 +82,7 @@ OWNERS = "a token of kind member"
             {
                 None: [
                     f"Query.me needs {OWNERS}",
-                    f"Note.length needs {OWNERS} or the staff role service",
+                    f"Note.length needs {OWNERS} or the staff role support",
                 ]
             },
         ),
@@ -93,8 +93,8 @@ OWNERS = "a token of kind member"
                 "A": [],
                 "B": [f"Query.me needs {OWNERS}"],
                 "C": [
-                    "Query.staff needs the staff role admin or service",
-                    "StaffDesk.motto needs the staff role service",
+                    "Query.staff needs the staff role admin or support",
+                    "StaffDesk.motto needs the staff role support",
                 ],
             },
         ),
@@ -112,7 +112,7 @@ OWNERS = "a token of kind member"
         ("{things{name}}", {None: []}),
         (
             "{things{...on ClosedThing{label}}}",
-            {None: ["ClosedThing.label needs the staff role service"]},
+            {None: ["ClosedThing.label needs the staff role support"]},
         ),
         # An id is given only to whoever was given its object.
         ('{node(id:"x"){id}}', {None: []}),

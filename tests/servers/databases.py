@@ -76,7 +76,7 @@ class PostgresDatabases:
 async def _migrate(url: str) -> None:
     from domain import storage
 
-    await storage.connect(url)
+    await storage.connect(url, pool=storage.UNHURRIED)
     try:
         await storage.migrate()
     finally:

@@ -18,7 +18,8 @@ class Statement:
     """A statement that has ended, or was ended. `text` has placeholders, never values.
 
     `started_at` is on the clock of `time.perf_counter`; the wait for a connection is not part of
-    `duration_s`. `rows` is how many came back or were changed, None where nobody counted them.
+    `duration_s`, except for what the ORM sends outside a transaction. `rows` is how many came back
+    or were changed, None where nobody counted them.
     """
 
     text: str

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from domain.access import AccessTokens, KeyRing
+from domain.audit import Actor
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ISSUER = "https://jifen.example"
+OPERATOR = Actor(name="cli:tests", request_id="0199c0ffee")
+"""Whoever sets up what these tests begin with."""
 
 
 @pytest.fixture

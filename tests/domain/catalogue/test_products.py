@@ -22,7 +22,7 @@ from domain.catalogue import (
 )
 from domain.errors import InvalidInput, MemberNotFound
 from domain.members import ByExternalReference, interests, register_external_members
-from domain.storage import fetch_all, observed_statements
+from domain.storage import dialect, fetch_all, observed_statements
 from tests.graphql.kept import changed, everything_kept
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -148,7 +148,8 @@ async def test_the_number_of_statements_does_not_grow_with_the_batch() -> None:
         with observed_statements() as seen:
             await upsert_products([replace(CUP, title=str(size)), *items], now=NOW)
         numbers.append(len(seen))
-    assert numbers == [5, 5]
+    told = 1 if dialect() == "postgres" else 2
+    assert numbers == [5 + told, 5 + told]
 
 
 async def test_interests_are_declared_in_themes_that_exist() -> None:

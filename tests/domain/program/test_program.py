@@ -9,6 +9,7 @@ from tortoise.exceptions import IntegrityError
 
 from domain.program import DEFAULT, Programme, program, set_up
 from domain.storage import execute, fetch_all, observed_statements
+from tests.domain.ledger.commands import NOW
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -23,8 +24,8 @@ async def test_until_it_is_set_up_the_programme_has_its_defaults() -> None:
 
 
 async def test_a_programme_is_set_up_and_changed_in_one_row() -> None:
-    await set_up(DEFAULT)
-    await set_up(MERCHANT)
+    await set_up(DEFAULT, now=NOW)
+    await set_up(MERCHANT, now=NOW)
     with observed_statements() as statements:
         assert await program() == MERCHANT
     assert len(statements) == 1

@@ -75,7 +75,7 @@ class Shop:
 async def open_shop(*references: str) -> Shop:
     """Make the catalogue, the rule, the levels, and a member for each reference."""
     await catalogue.upsert_products(PRODUCTS, now=NOW)
-    await tiers.define_levels(LEVELS, perks=())
+    await tiers.define_levels(LEVELS, perks=(), now=NOW)
     joined = await members.register_external_members(
         [ByExternalReference(reference) for reference in references], now=NOW
     )

@@ -61,7 +61,7 @@ async def test_a_writer_waits_no_longer_than_it_may(database_url: str) -> None:
         size_max=1, write_wait_s=HASTY.write_wait_s, lock_timeout_ms=HASTY.lock_timeout_ms
     )
     async with connected(database_url, pool):
-        may_wait_s = 0.04 if dialect() == "postgres" else 0.1
+        may_wait_s = 0.04 if dialect() == "postgres" else 0.075
         async with Held():
             for write in (transaction(lambda: add_theme("b")), add_theme("b")):
                 began = monotonic()

@@ -6,6 +6,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.tiers import LevelDefinition, PerkDefinition, define_levels
+from tests.domain.ledger.commands import NOW
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -53,4 +54,4 @@ PERKS = (
 
 
 async def three_levels() -> None:
-    await define_levels(LEVELS, perks=PERKS)
+    await define_levels(LEVELS, perks=PERKS, now=NOW)

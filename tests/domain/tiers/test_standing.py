@@ -105,7 +105,9 @@ async def test_the_highest_level_has_no_next_and_its_perks_in_order() -> None:
 async def test_what_is_defined_stays_when_it_is_defined_again() -> None:
     await three_levels()
     await define_levels(
-        [replace(SILVER, name_en="another"), *LEVELS], perks=[*PERKS, replace(PERKS[0], code="x")]
+        [replace(SILVER, name_en="another"), *LEVELS],
+        perks=[*PERKS, replace(PERKS[0], code="x")],
+        now=NOW,
     )
     assert await read_levels() == [BASE, SILVER, GOLD]
     assert [perk.code for perk in (await stands()).perks] == ["welcome"]

@@ -83,8 +83,12 @@ def test_each_encryption_differs_and_decrypts_to_the_message(message: bytes) -> 
         ENCRYPTED[:-4],
         "A" * 128,
         "A" * (1024 * 1024 + 4),
-        PushCipher(app_id="wx0000000000000000", encoding_aes_key="A" * 43).encrypt(b"{}"),
-        PushCipher(app_id=CIPHER.app_id, encoding_aes_key="B" * 43).encrypt(b"{}"),
+        PushCipher(app_id="wx0000000000000000", encoding_aes_key="A" * 43).encrypt(
+            b"{}", random=b"707722b803182950"
+        ),
+        PushCipher(app_id=CIPHER.app_id, encoding_aes_key="B" * 43).encrypt(
+            b"{}", random=b"707722b803182950"
+        ),
     ],
 )
 def test_damaged_or_foreign_pushes_are_refused(encrypted: str) -> None:

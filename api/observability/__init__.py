@@ -1,0 +1,1 @@
+"""What operators see: metrics, traces, the log of slow operations. Nothing decides by it."""

@@ -1,0 +1,1 @@
+"""Operations over WebSocket (graphql-transport-ws) and server-sent events (graphql-sse)."""

@@ -1,0 +1,156 @@
+"""Running an operation of which results may come for hours.
+
+A query or a mutation gives one result, with the checks, the place and the deadline that it has over
+HTTP. A subscription gives one for each event, and holds no place in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Hashable
+from contextlib import AbstractContextManager, aclosing, suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+from graphql import OperationType as GraphQLOperationType
+from graphql import get_operation_ast
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from api.graphql_answer import refused_operation
+from api.graphql_request import GraphQLRequest
+from api.limits import sends_batches
+from api.persisted.finding import DocumentDesk, Found
+from api.persisted.keeping import KeptDocuments
+from api.stress.deadlines import MESSAGES, Outcome
+from api.stress.places import NoPlace, Places
+from api.stress.settings import StressSettings
+from api.transport import TransportFault, overloaded
+from resolvers.context import RequestContext
+from schema.building import JifenSchema
+from schema.documents import InvalidDocument
+from schema.faults import FaultCode
+
+READ: Final = frozenset({OperationType.QUERY})
+READ_OR_CHANGE: Final = frozenset({OperationType.QUERY, OperationType.MUTATION})
+FOLLOW: Final = frozenset({OperationType.SUBSCRIPTION})
+
+Room = Callable[[], AbstractContextManager[None]]
+"""Room for one more subscription, while it lives. Raises TransportFault where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """Runs the operations of connections that stay open."""
+
+    schema: JifenSchema
+    bounds: StressSettings
+    desk: DocumentDesk
+
+    async def find(
+        self, asked: GraphQLRequest, context: RequestContext, *, kept: KeptDocuments
+    ) -> GraphQLRequest:
+        """The request with the text of its document. Raises CodedError."""
+        found = await self.desk.find(asked, caller=context.caller, kept=kept)
+        await self.keep(found, context, kept=kept)
+        return replace(asked, query=found.text)
+
+    async def keep(self, found: Found, context: RequestContext, *, kept: KeptDocuments) -> None:
+        """Keep a document that came with its hash, if it is new and valid."""
+        if not found.is_new or found.text is None:
+            return
+        with suppress(InvalidDocument):
+            self.schema.documents.prepare(self.schema._schema, found.text)
+            await self.desk.keep(found, caller=context.caller, kept=kept)
+
+    def asks_to_follow(self, asked: GraphQLRequest) -> bool:
+        """Whether the operation is a subscription of a valid document."""
+        with suppress(InvalidDocument):
+            prepared = self.schema.documents.prepare(self.schema._schema, asked.query or "")
+            chosen = get_operation_ast(prepared.document, asked.operation_name)
+            return chosen is not None and chosen.operation is GraphQLOperationType.SUBSCRIPTION
+        return False
+
+    async def results(
+        self,
+        asked: GraphQLRequest,
+        context: RequestContext,
+        *,
+        places: Places,
+        lane: Hashable,
+        room: Room,
+        method: str = "POST",
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        """The results of the operation. Raises TransportFault when it does not run at all.
+
+        By GET only what reads is run.
+        """
+        try:
+            result = await self._one(asked, context, places=places, lane=lane, method=method)
+        except InvalidOperationTypeError as refusal:
+            if refusal.operation_type is not OperationType.SUBSCRIPTION:
+                raise refused_operation(refusal, method=method) from None
+        except (CannotGetOperationTypeError, MissingQueryError) as refusal:
+            raise refused_operation(refusal, method=method) from None
+        else:
+            yield result
+            return
+        with room():
+            stream = await self.schema.stream(
+                asked.query,
+                variable_values=asked.variables,
+                context_value=context,
+                operation_name=asked.operation_name,
+                operation_extensions=asked.extensions,
+                allowed_operation_types=FOLLOW,
+            )
+            async with aclosing(stream):
+                async for event in stream:
+                    assert isinstance(event, ExecutionResult), "nothing is delivered by parts"
+                    yield event
+
+    async def _one(
+        self,
+        asked: GraphQLRequest,
+        context: RequestContext,
+        *,
+        places: Places,
+        lane: Hashable,
+        method: str,
+    ) -> ExecutionResult:
+        """The one result of a query or a mutation, in time."""
+        try:
+            place = await places.enter(lane)
+        except NoPlace:
+            raise overloaded() from None
+        try:
+            if context.caller is not None:
+                place.belongs_to(context.caller.subject)
+            async with asyncio.timeout(self._seconds(context)):
+                return await self.schema.execute(
+                    asked.query,
+                    variable_values=asked.variables,
+                    context_value=context,
+                    operation_name=asked.operation_name,
+                    operation_extensions=asked.extensions,
+                    allowed_operation_types=READ if method == "GET" else READ_OR_CHANGE,
+                )
+        except NoPlace:
+            raise overloaded() from None
+        except TimeoutError:
+            raise self._too_late(asked) from None
+        finally:
+            place.leave()
+
+    def _seconds(self, context: RequestContext) -> float:
+        batches = context.caller is not None and sends_batches(context.caller)
+        return self.bounds.batch_request_s_max if batches else self.bounds.request_s_max
+
+    def _too_late(self, asked: GraphQLRequest) -> TransportFault:
+        changes = self.schema.documents.may_change(asked.query, asked.operation_name)
+        outcome: Outcome = "UNKNOWN" if changes else "NONE"
+        return TransportFault(
+            FaultCode.DEADLINE_EXCEEDED, MESSAGES[outcome], retryable=True, outcome=outcome
+        )

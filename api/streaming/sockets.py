@@ -1,0 +1,150 @@
+"""`/graphql` as a WebSocket: who may open one, and how it is served."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from strawberry.asgi import GraphQL
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.types import ExecutionResult
+from uuid_utils.compat import uuid7
+
+from api.authentication import Authenticator
+from api.graphql_request import GraphQLRequest
+from api.runtime import Runtime
+from api.settings import Settings
+from api.streaming import frames
+from api.streaming.connections import Connections, TooManyConnections, address_of
+from api.streaming.handler import SocketHandler
+from api.streaming.operations import Operations, Room
+from api.streaming.socket import Socket
+from api.transport import fault_response, overloaded, response_language
+from resolvers.context import RequestContext
+
+log = structlog.get_logger("jifen.streaming")
+
+MINI_PROGRAMS: Final = "https://servicewechat.com"
+"""Where WeChat says that the pages of mini-programs come from."""
+
+
+class Sockets(GraphQL[RequestContext, None]):
+    """The endpoint."""
+
+    def __init__(
+        self, *, operations: Operations, settings: Settings, connections: Connections
+    ) -> None:
+        super().__init__(
+            operations.schema,
+            graphql_ide=None,
+            subscription_protocols=(frames.PROTOCOL,),
+            allowed_origins=sorted(allowed_origins(settings)),
+        )
+        self.settings = settings
+        self.connections = connections
+        self.operations = operations
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection. Raises nothing but cancellation."""
+        websocket = WebSocket(scope, receive, send)
+        request_id = self.new_request_id()
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id}
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            # The peer may be gone whenever something is said to it.
+            suppress(WebSocketDisconnect, WebSocketDisconnected),
+        ):
+            if not self._check_websocket_origin(websocket):
+                await self.reject_websocket(websocket)
+                return
+            await self._serve(websocket)
+
+    async def context(
+        self, websocket: WebSocket, headers: Headers, *, request_id: str = ""
+    ) -> RequestContext:
+        """Who asks, now. Raises TransportFault for a token that is not, or no longer, good."""
+        runtime: Runtime = websocket.app.state.runtime
+        now = runtime.clock.now()
+        authenticator = Authenticator(tokens=runtime.services.tokens, confirm=runtime.confirm)
+        asks = await authenticator.authenticate(headers, now=now)
+        return RequestContext(
+            caller=asks.caller,
+            principal=asks.principal,
+            now=now,
+            language=response_language(websocket.headers.get("accept-language")),
+            request_id=request_id,
+            services=runtime.services,
+            opens_schema=asks.caller is not None or not self.settings.is_production,
+            clock=runtime.clock,
+        )
+
+    async def find(
+        self, websocket: WebSocket, asked: GraphQLRequest, context: RequestContext
+    ) -> GraphQLRequest:
+        """The request with the text of its document. Raises CodedError."""
+        runtime: Runtime = websocket.app.state.runtime
+        return await self.operations.find(asked, context, kept=runtime.kept_documents)
+
+    def results(
+        self, websocket: WebSocket, asked: GraphQLRequest, context: RequestContext, *, room: Room
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        """The results of one operation of the connection."""
+        lane = context.caller.subject if context.caller else address_of(websocket.scope)
+        return self.operations.results(
+            asked, context, places=websocket.app.state.places, lane=lane, room=room
+        )
+
+    @staticmethod
+    def new_request_id() -> str:
+        """An id for what is logged and answered about one operation."""
+        return uuid7().hex
+
+    async def _serve(self, websocket: WebSocket) -> None:
+        socket = Socket(self, websocket, self.settings.streaming)
+        handler = SocketHandler(self, socket)
+        try:
+            connection = self.connections.admit(address_of(websocket.scope), handler.end)
+        except TooManyConnections:
+            await websocket.send_denial_response(_no_room(websocket))
+            return
+        opened_at = time.perf_counter()
+        try:
+            subprotocol = await self.pick_websocket_subprotocol(websocket)
+            await websocket.accept(subprotocol=subprotocol)
+            if subprotocol is None:
+                await socket.close(frames.UNKNOWN_PROTOCOL, "Subprotocol not acceptable")
+            else:
+                await handler.serve(connection)
+        except Exception as fault:
+            log.error("internal_error", exc_info=fault)
+            await socket.close(frames.INTERNAL, "Internal server error")
+        finally:
+            self.connections.release(connection)
+            log.info(
+                "websocket",
+                path=websocket.url.path,
+                code=socket.closed_with.code if socket.closed_with else socket.peer_code,
+                operations=handler.operations_begun,
+                duration_ms=round((time.perf_counter() - opened_at) * 1_000, 1),
+            )
+
+
+def allowed_origins(settings: Settings) -> frozenset[str]:
+    """The pages that may open a WebSocket, besides this server's own and whoever is no page.
+
+    They are those that may use the API at all, and the mini-programs'. Every page (`*`) may in
+    development alone. No cookie says who asks, so a page without a token gains nothing by it.
+    """
+    wildcard = {"*"} if settings.is_production else set[str]()
+    return frozenset({MINI_PROGRAMS, *settings.cors_origins} - wildcard)
+
+
+def _no_room(websocket: WebSocket) -> Response:
+    return fault_response(overloaded(), request_id=websocket.state.request_id)

@@ -1,0 +1,1 @@
+"""Background work: delivering the outbox, recurring jobs, the queue that wakes workers."""

@@ -1,0 +1,22 @@
+"""Who is handed the events of the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redis import asyncio as aioredis
+
+from api.settings import Settings
+from domain.outbox import Announced, Consumer, publish_hints
+
+
+def consumers_with(settings: Settings, *, redis: aioredis.Redis) -> tuple[Consumer, ...]:
+    """All consumers of the programme, the same in every worker, in the order of their turns."""
+
+    async def tell_followers(events: Sequence[Announced]) -> None:
+        await publish_hints(redis, events)
+
+    if settings.redis_url.startswith("memory:"):
+        # Whoever follows is in this process, and hears the commits themselves.
+        return ()
+    return (Consumer("live", None, tell_followers),)

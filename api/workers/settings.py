@@ -1,0 +1,46 @@
+"""Background work: where it is done, how often, and how much at a time. All of it is a setting."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, PositiveFloat, PositiveInt
+
+from domain.outbox import DeliveryLimits
+
+
+class WorkSettings(BaseModel):
+    """What happens besides requests. Durations are in seconds unless their name says otherwise."""
+
+    in_process: bool | None = None
+    """Whether the gateway does it too. By default it does, except in production, where
+    `python -m api.cli work` runs beside it."""
+
+    poll_s: PositiveFloat = 1.0
+    """How often a worker looks for events that nobody told it of."""
+
+    streams_max: PositiveInt = 200
+    events_max: PositiveInt = 1_000
+    """What one round of delivery takes."""
+
+    lease_s: PositiveFloat = 30.0
+    """After so long the streams of a worker that died are taken over."""
+
+    tries_max: PositiveInt = 8
+    """A consumer may fail so often at an event: with the pauses between, over two minutes."""
+
+    keep_events_days: PositiveInt = 30
+    """For how long delivered events are kept, for clients that catch up."""
+
+    forget_every_s: PositiveInt = 3_600
+    refresh_recommendations_every_s: PositiveInt = 3_600
+    stop_s: PositiveFloat = 10.0
+    """What runs may take so long to end when the process is told to stop."""
+
+    @property
+    def delivery(self) -> DeliveryLimits:
+        """The limits of a round."""
+        return DeliveryLimits(
+            streams_max=self.streams_max,
+            events_max=self.events_max,
+            lease_s=self.lease_s,
+            tries_max=self.tries_max,
+        )

@@ -1,0 +1,164 @@
+"""The root of staff: members by reference, and the audit log, each for the roles that need it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from domain import audit
+from domain.access import Account, StaffRole
+from resolvers import ledger as ledger_resolvers
+from resolvers import staff as resolvers
+from resolvers.records import MemberRecord
+from schema.audits import audited
+from schema.connections import After, Connection, First, KeysetList
+from schema.cost import READS
+from schema.fields import Info, argument, computed, enum_type, object_type, view
+from schema.ledger import ENTRIES, LedgerEntry, PointsBalance
+from schema.member_references import MemberReference
+from schema.node import encode_global_id
+from schema.policies import SEES_MEMBERS, SEES_POINTS
+from schema.policies import staff as staff_with
+from schema.tiers import Tier, tier_of
+
+AUDIT = KeysetList("audit", (int,))
+READS_THE_LOG = staff_with(StaffRole.AUDITOR)
+
+enum_type(StaffRole)
+
+
+@object_type(policy=SEES_MEMBERS)
+class StaffMember:
+    """A member as staff sees them."""
+
+    @computed(SEES_MEMBERS)
+    def id(self) -> strawberry.ID:
+        """The member's own global id."""
+        record: MemberRecord = view(self)
+        return encode_global_id("Member", record.id)
+
+    @computed(SEES_MEMBERS)
+    def nickname(self) -> str:
+        """What the member wants to be called; empty where they did not say."""
+        record: MemberRecord = view(self)
+        return record.member.nickname
+
+    @computed(SEES_MEMBERS, cost=READS)
+    async def tier(self) -> Tier | None:
+        """The member's level; null while the programme has no levels."""
+        record: MemberRecord = view(self)
+        standing = await record.standing()
+        return tier_of(standing, joined_at=record.member.joined_at) if standing else None
+
+    @computed(SEES_POINTS, cost=READS)
+    async def points(self) -> PointsBalance | None:
+        """The member's points as of now."""
+        record: MemberRecord = view(self)
+        balance: PointsBalance = view(await record.balance())
+        return balance
+
+    @computed(SEES_POINTS, cost=READS)
+    async def ledger(
+        self, first: First = 20, after: After = None
+    ) -> Connection[LedgerEntry] | None:
+        """The journal of points, newest first."""
+        record: MemberRecord = view(self)
+        request = ENTRIES.request(first=first, after=after)
+        return ENTRIES.connection(await ledger_resolvers.journal(record.id, request), request)
+
+
+@object_type(policy=READS_THE_LOG)
+class AuditTarget:
+    """What was acted upon."""
+
+    kind: str
+    """What it is: `member`, `account`, `keys`; further kinds may come."""
+
+    @computed(READS_THE_LOG)
+    def id(self) -> strawberry.ID:
+        """A member's global id; for other kinds the code or the name that it goes by."""
+        target: audit.Target = view(self)
+        if target.kind == "member":
+            return encode_global_id("Member", UUID(target.id))
+        return strawberry.ID(target.id)
+
+
+@object_type(policy=READS_THE_LOG)
+class AuditEntry:
+    """One row of the audit log, which is never changed."""
+
+    seq: int
+    """Its number in the log, without gaps from 1."""
+
+    at: datetime
+    """When it was done."""
+
+    actor: str
+    """Who did it: `staff:` and the login, or `cli:` and the user who ran a command."""
+
+    action: str
+    """What was done, for example `account.disable`; further actions may come."""
+
+    target: AuditTarget | None
+    """What it was done to; null where it was nothing of its own."""
+
+    before: str | None
+    """How it was before, as a JSON text; null where nothing was or nothing changed."""
+
+    after: str | None
+    """How it was afterwards, or what was asked, as a JSON text."""
+
+    request_id: str
+    """The request that did it, as logs and answers name it."""
+
+    @computed(READS_THE_LOG)
+    def hash(self) -> str:
+        """The hash over this row and all before it, in hexadecimal: keep it to compare later."""
+        entry: audit.AuditEntry = view(self)
+        return entry.hash.hex()
+
+
+@object_type(policy=staff_with())
+class Staff:
+    """The member of staff who asks, and what their roles let them see."""
+
+    name: str
+    """What people call them."""
+
+    @computed(staff_with())
+    def login(self) -> str:
+        """The login, for ever."""
+        account: Account = view(self)
+        return account.code
+
+    @computed(staff_with())
+    def roles(self, info: Info) -> list[StaffRole]:
+        """What the token that asks may do."""
+        caller = info.context.caller
+        return [role for role in StaffRole if caller is not None and role in caller.roles]
+
+    @audited(SEES_MEMBERS)
+    async def member(
+        self, info: Info, by: Annotated[MemberReference, argument("Who.")]
+    ) -> StaffMember | None:
+        """A member; null when the reference names nobody. Each look is in the audit log."""
+        reference = by.value(field=["by"])
+        member: StaffMember | None = view(await resolvers.member(info.context, reference))
+        return member
+
+    @computed(READS_THE_LOG, cost=READS)
+    async def audit_log(
+        self, first: First = 20, after: After = None
+    ) -> Connection[AuditEntry] | None:
+        """What staff and operators did and looked at, newest first."""
+        request = AUDIT.request(first=first, after=after)
+        return AUDIT.connection(await resolvers.audit_log(request), request)
+
+
+async def staff(info: Info) -> Staff | None:
+    """The member of staff who asks."""
+    account: Staff = view(await resolvers.staff(info.context))
+    return account

@@ -1,0 +1,89 @@
+"""What can be followed: kinds of events of the member's stream, each with the type that shows it.
+
+A further one is its type and a resolver of one line, and a field of `Subscription`:
+
+    @object_type(policy=OWNER)
+    class TicketUpdated(StreamEvent):
+        \"\"\"Something was said in a ticket of the member's.\"\"\"
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any, TypeAlias
+
+import strawberry
+
+from domain.outbox import Announced
+from resolvers import ledger as ledger_resolvers
+from resolvers import subscriptions as resolvers
+from schema.changes import EVENTS, position
+from schema.cost import READS
+from schema.fields import Info, argument, computed, object_type, view
+from schema.ledger import LedgerEntry
+from schema.policies import OWNER, POLICY, Policy
+from schema.scalars import Points
+
+Since: TypeAlias = Annotated[
+    str | None,
+    argument(
+        "The cursor of an earlier event, or of `changes`: what followed it comes first. "
+        "Only what is yet to happen without one."
+    ),
+]
+
+
+@object_type(policy=OWNER)
+class StreamEvent:
+    """An event of a member's stream, as it is read from the domain's value."""
+
+    @computed(OWNER)
+    def cursor(self) -> str:
+        """Where this event stands; give it as `since` to go on after it."""
+        event: Announced = view(self)
+        return EVENTS.cursor((event.seq,))
+
+    @computed(OWNER)
+    def version(self) -> str:
+        """The member's version as of this event."""
+        event: Announced = view(self)
+        return str(event.seq)
+
+
+@object_type(policy=OWNER)
+class PointsChanged(StreamEvent):
+    """An entry was written into the member's journal of points."""
+
+    @computed(OWNER)
+    def available(self) -> Points:
+        """What was available right after the entry."""
+        event: Announced = view(self)
+        return Points(event.facts["available"])
+
+    @computed(OWNER, cost=READS)
+    async def entry(self, info: Info) -> LedgerEntry | None:
+        """The entry."""
+        event: Announced = view(self)
+        key = (event.member_id, event.facts["seq"])
+        entry: LedgerEntry | None = view(await ledger_resolvers.entry_node(info.context, key))
+        return entry
+
+
+async def points_changed(info: Info, since: Since = None) -> AsyncGenerator[PointsChanged, None]:
+    """Every entry of the member's journal of points, once and in the order of their writing."""
+    events: AsyncGenerator[PointsChanged, None] = view(
+        await resolvers.follow(info.context, kind="PointsChanged", after=position(since))
+    )
+    return events
+
+
+def subscription(policy: Policy, resolver: Any) -> Any:
+    """Declare a field of the subscription root."""
+    return strawberry.subscription(resolver=resolver, metadata={POLICY: policy})
+
+
+@object_type()
+class Subscription:
+    """What can be followed, over WebSocket or server-sent events."""
+
+    points_changed = subscription(OWNER, points_changed)

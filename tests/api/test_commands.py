@@ -1,0 +1,201 @@
+"""The commands about accounts, keys and the audit log, as an operator runs them; each is told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from api.cli.__main__ import app
+from domain import access, audit, storage
+from domain.access import AccessTokens, KeyRing
+from domain.audit import AuditEntry, Head
+from domain.clock import Clock
+from domain.paging import PageRequest
+from tests.domain.access.fixtures import ISSUER
+
+T = TypeVar("T")
+
+USER = f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """Runs commands on one database."""
+
+    url: str
+    keys: Path
+
+    def run(self, *arguments: str, status: int = 0) -> str:
+        """Run a command to its end; returns what it printed, complaints too."""
+        environment = {
+            "DATABASE_URL": self.url,
+            "JIFEN_KEY_SET_PATH": str(self.keys),
+            "JIFEN_ISSUER": ISSUER,
+            "COLUMNS": "200",
+        }
+        result = CliRunner().invoke(app, arguments, env=environment)
+        assert result.exit_code == status, (result.output, result.exception)
+        return result.output
+
+    def ask(self, question: Callable[[], Awaitable[T]]) -> T:
+        """The answer of the domain itself."""
+
+        async def connected() -> T:
+            await storage.connect(self.url)
+            try:
+                return await question()
+            finally:
+                await storage.close()
+
+        return asyncio.run(connected())
+
+    def log(self) -> list[AuditEntry]:
+        """What was told to the audit log, oldest first."""
+
+        async def read() -> list[AuditEntry]:
+            return list((await audit.entries(PageRequest(first=100))).items)
+
+        return list(reversed(self.ask(read)))
+
+    def is_good(self, token: str) -> bool:
+        """Whether the token is accepted now."""
+        now = Clock().now()
+        caller = AccessTokens(KeyRing(self.keys, now=now), ISSUER).verify(token, now)
+
+        async def authenticate() -> bool:
+            try:
+                await access.authenticate_account(caller)
+            except access.InvalidAccessToken:
+                return False
+            return True
+
+        return self.ask(authenticate)
+
+
+@pytest.fixture
+def command(database_url: str, tmp_path: Path) -> CommandLine:
+    return CommandLine(url=database_url, keys=tmp_path / "keys.json")
+
+
+def test_the_life_of_a_client(command: CommandLine) -> None:
+    added = command.run("add-client", "kiosk", "--name", "[b]茶馆", "--scope", "purchases:write")
+    assert added == "shop kiosk: purchases:write\n"
+    assert "CODE_TAKEN" in command.run("add-client", "kiosk", "--name", "x", status=1)
+    assert "shop or partner" in command.run(
+        "add-client", "x", "--name", "x", "--kind", "member", status=2
+    )
+    assert command.run("set-grants", "kiosk", "points:hold", "purchases:write") == (
+        "shop kiosk: points:hold purchases:write\n"
+    )
+    token = command.run("issue-token", "kiosk", "--scope", "points:hold").strip()
+    assert command.is_good(token)
+    assert command.run("set-grants", "kiosk", "purchases:write") == "shop kiosk: purchases:write\n"
+    assert not command.is_good(token)
+    assert "SCOPE_NOT_GRANTED" in command.run(
+        "issue-token", "kiosk", "--scope", "points:hold", status=1
+    )
+    listed = command.run("list-clients")
+    assert re.search(
+        r"^kiosk +\[b\]茶馆 +shop +purchases:write +\S+ +enabled$", listed, re.MULTILINE
+    )
+    assert [entry.action for entry in command.log()] == [
+        "account.register",
+        "account.grants",
+        "token.issue",
+        "account.grants",
+    ]
+
+
+def test_the_life_of_a_person(command: CommandLine) -> None:
+    roles = ("--role", "support", "--role", "auditor")
+    added = command.run("add-staff", "li.na", "--name", "李娜", *roles)
+    assert added == "staff li.na: auditor support\n"
+    assert "owner" in command.run("add-staff", "x", "--name", "x", "--role", "owner", status=2)
+    old = command.run("issue-token", "li.na").strip()
+    assert command.is_good(old)
+    assert command.run("disable-account", "li.na") == "staff li.na (disabled): auditor support\n"
+    assert not command.is_good(old)
+    assert "ACCOUNT_UNKNOWN" in command.run("issue-token", "li.na", status=1)
+    assert re.search(
+        r"^li\.na +李娜 +staff +auditor support +\S+ +disabled \S+$",
+        command.run("list-staff"),
+        re.MULTILINE,
+    )
+    assert command.run("enable-account", "li.na") == "staff li.na: auditor support\n"
+    assert not command.is_good(old)
+    new = command.run("issue-token", "li.na").strip()
+    assert command.is_good(new)
+    command.run("revoke-tokens", "li.na")
+    assert not command.is_good(new)
+    assert command.run("set-grants", "li.na") == "staff li.na: nothing\n"
+    assert "INVALID_INPUT" in command.run("set-grants", "li.na", "boss", status=1)
+    assert "ACCOUNT_UNKNOWN" in command.run("disable-account", "nobody", status=1)
+
+    entries = command.log()
+    assert [entry.action for entry in entries] == [
+        "account.register",
+        "token.issue",
+        "account.disable",
+        "account.enable",
+        "token.issue",
+        "account.revoke_tokens",
+        "account.grants",
+    ]
+    assert {entry.actor for entry in entries} == {USER}
+    assert len({entry.request_id for entry in entries}) == len(entries)
+    assert {(entry.target.kind, entry.target.id) for entry in entries if entry.target} == {
+        ("account", "li.na")
+    }
+    assert orjson.loads(entries[-1].after or "")["grants"] == []
+    assert all(secret not in str(entries) for secret in (old, new, "李娜"))
+
+
+def test_keys_are_made_and_rotated_and_the_log_tells(command: CommandLine) -> None:
+    assert command.run("create-keys") == f"made: {command.keys}\n"
+    kept = command.keys.read_bytes()
+    assert command.run("create-keys") == f"there already: {command.keys}\n"
+    assert command.keys.read_bytes() == kept
+    assert command.run("rotate-keys") == "published\n"
+    assert command.run("rotate-keys") == "waiting\n"
+    entries = command.log()
+    assert [entry.action for entry in entries] == ["keys.create"] * 2 + ["keys.rotate"] * 2
+    assert {entry.target.id for entry in entries if entry.target} == {str(command.keys)}
+
+
+def test_no_key_is_touched_when_the_log_cannot_be_told(command: CommandLine) -> None:
+    command.run("create-keys")
+    kept = command.keys.read_bytes()
+    command.ask(lambda: storage.execute("ALTER TABLE audit_entry RENAME TO audit_entry_away"))
+    command.run("rotate-keys", status=1)
+    assert command.keys.read_bytes() == kept
+
+
+def test_the_log_is_verified(command: CommandLine) -> None:
+    assert command.run("verify-audit").startswith("0 rows are as they were written\nhead 0:")
+    command.run("add-client", "kiosk", "--name", "x")
+    command.run("revoke-tokens", "kiosk")
+    said = command.run("verify-audit")
+    head = command.ask(audit.head)
+    assert said == f"2 rows are as they were written\nhead {head}\n"
+    assert head == Head(seq=2, hash=command.log()[-1].hash)
+    assert command.run("verify-audit", "--head", str(head)) == said
+    for wrong in ("2", "x:00", "2:zz"):
+        assert "a number, a colon and a hash" in command.run(
+            "verify-audit", "--head", wrong, status=2
+        )
+    other = Head(seq=1, hash=head.hash)
+    assert command.run("verify-audit", "--head", str(other), status=1) == (
+        "row 1 of the audit log: altered\n"
+    )
+    command.ask(lambda: storage.execute("UPDATE audit_head SET seq = 3"))
+    assert command.run("verify-audit", status=1) == "row 3 of the audit log: missing\n"

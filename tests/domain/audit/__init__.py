@@ -1,0 +1,1 @@
+"""The audit log: chained, added to by the transaction that acts, verified."""
