@@ -30,7 +30,7 @@ test: $(DEV) ## Run every test, on SQLite and on PostgreSQL
 conformance: $(DEV) $(CLIENTS) ## Try the gateway with other people's clients (needs npm)
 	@$(PY) -m pytest -m conformance tests/conformance $(ARGS)
 
-faults: $(DEV) ## Run the tests that kill, stop and overload servers (minutes)
+faults: $(DEV) ## Run the tests that kill, stop and overload servers, and the browser (minutes)
 	@$(PY) -m pytest -m faults $(ARGS)
 
 check: lint ## Run the whole gate: lint, then the guards of tests/repository

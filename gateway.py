@@ -5,6 +5,7 @@ uvicorn gateway:app
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
@@ -12,7 +13,14 @@ from datetime import datetime
 from api.app import create_app
 from api.health import Check
 from api.observability.watching import watching_storage
-from api.opening import connect_redis, keeping_time, open_key_ring, open_live, open_wechat
+from api.opening import (
+    connect_redis,
+    keeping_time,
+    open_key_ring,
+    open_live,
+    open_rates,
+    open_wechat,
+)
 from api.persisted.keeping import KeptDocuments
 from api.runtime import Runtime
 from api.settings import Settings, read_settings
@@ -40,6 +48,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         stack.push_async_callback(wechat.aclose)
         keys = open_key_ring(settings, now=clock.now())
         live = await stack.enter_async_context(open_live(settings.redis_url))
+        rates = await stack.enter_async_context(open_rates(settings, redis=redis))
         await stack.enter_async_context(keeping_time(clock))
         await stack.enter_async_context(
             background(settings, clock=clock, consumers=consumers_with(settings, redis=redis))
@@ -50,7 +59,10 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
 
         yield Runtime(
             services=Services(
-                wechat=wechat, tokens=AccessTokens(keys, settings.issuer), live=live
+                wechat=wechat,
+                tokens=AccessTokens(keys, settings.issuer),
+                live=live,
+                rates=rates,
             ),
             clock=clock,
             jwks=keys.jwks,
@@ -91,3 +103,8 @@ async def _probe_migrations() -> None:
 
 
 app = create_app(read_settings(), build_schema=build_schema, open_runtime=open_runtime)
+
+# What was imported and built so far stays for good. Each full round of the garbage collector would
+# look through it again, a tenth of a second during which nobody is answered.
+gc.collect()
+gc.freeze()

@@ -29,10 +29,14 @@ from api.observability.names import OperationNames
 from api.observability.operations import OperationWatch
 from api.observability.serving import metrics_route
 from api.observability.watching import watching
+from api.pages.serving import pages
 from api.persisted.manifest import ManifestRefused, TrustedDocuments, read_manifest
+from api.rates.addresses import client_address
 from api.runtime import OpenRuntime, Runtime
+from api.safe_headers import SafeHeaders
 from api.settings import Settings
 from api.streaming.connections import Connections
+from api.streaming.lines import Lines
 from api.streaming.sockets import Sockets
 from api.stress.admission import Admission, Refusals
 from api.stress.deadlines import Deadlines
@@ -65,6 +69,8 @@ def create_app(
     app = Starlette(
         routes=[*_routes(settings, schema, connections), *routes],
         middleware=[
+            Middleware(Lines),
+            Middleware(SafeHeaders),
             Middleware(CrossOrigin, origins=settings.cors_origins),
             Middleware(Admission, places=places, refusals=refusals),
             Middleware(RequestLog),
@@ -78,6 +84,7 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.places, app.state.refusals = places, refusals
+    app.state.connections = connections
     app.state.watch = OperationWatch(
         OperationNames(settings.metrics.operations_max, reserved=schema.documents.pinned_names()),
         slow_s=settings.slow_operation_ms / 1_000,
@@ -95,9 +102,12 @@ def _lifespan(
             async with leaving_in_order(open_runtime(settings), draining) as runtime:
                 app.state.runtime = runtime
                 app.state.draining = draining
-                async with watching(
-                    settings, queued=lambda: app.state.places.queued
-                ) as app.state.spans:
+                async with (
+                    watching(settings, queued=lambda: app.state.places.queued) as app.state.spans,
+                    connections.kept(
+                        begun=draining.begun, clock=runtime.clock, find_ended=runtime.find_ended
+                    ),
+                ):
                     yield
 
     return lifespan
@@ -142,17 +152,21 @@ def _routes(
         Route("/readyz", ready),
         Route("/.well-known/jwks.json", jwks),
         Route("/schema.graphql", schema_text),
-        *metrics_route(settings.metrics, is_production=settings.is_production),
+        *metrics_route(
+            settings.metrics, at_home=not settings.is_production and settings.workers == 1
+        ),
     ]
     if not settings.is_production:
-        routes.append(static_files())
+        routes += [static_files(), *pages(schema, settings)]
     return routes
 
 
 async def _require_caller(request: Request) -> None:
     runtime = _runtime(request)
-    authenticator = Authenticator(tokens=runtime.services.tokens, confirm=runtime.confirm)
-    asks = await authenticator.authenticate(request.headers, now=runtime.clock.now())
+    services, address = runtime.services, client_address(request.scope)
+    authenticator = Authenticator(services.tokens, runtime.confirm, services.rates)
+    now = runtime.clock.now()
+    asks = await authenticator.authenticate(request.headers, now=now, address=address)
     if asks.caller is None:
         raise TransportFault(
             FaultCode.UNAUTHENTICATED,

@@ -8,20 +8,24 @@ seeing the anonymous half of an answer.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import structlog
 from starlette.datastructures import Headers
 
-from api.transport import TransportFault, overloaded
+from api.transport import TransportFault, overloaded, rate_limited
 from domain.access import AccessTokens, Caller, InvalidAccessToken
 from domain.storage import StorageFault
 from resolvers.context import Principal
+from resolvers.rates import RateKey, RateLimited, Rates, Unlimited
 from schema.faults import FaultCode
 
 log = structlog.get_logger("jifen.authentication")
+
+BAD_TOKEN_COST: Final = 5
+"""About what it takes to verify a signature and to look for a session."""
 
 ConfirmCaller: TypeAlias = Callable[[Caller, datetime], Awaitable[Principal | None]]
 """Looks behind a good token: whether its session was signed out, and whom its subject stands for.
@@ -44,36 +48,42 @@ class Authenticated:
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Verifies bearer tokens."""
+    """Verifies bearer tokens. Bad ones are paid for by the address they come from."""
 
     tokens: AccessTokens
     confirm: ConfirmCaller = confirm_nothing
+    rates: Rates = field(default_factory=Unlimited)
 
-    async def authenticate(self, headers: Headers, *, now: datetime) -> Authenticated:
+    async def authenticate(
+        self, headers: Headers, *, now: datetime, address: str = "unknown"
+    ) -> Authenticated:
         """Who asks. Raises TransportFault for a token that is not good."""
         values = headers.getlist("authorization")
         if not values:
             return Authenticated()
         scheme, _, token = values[0].strip().partition(" ")
         if len(values) > 1 or scheme.lower() != "bearer" or not token.strip():
-            raise _refused("invalid")
+            raise await self._refused("invalid", address, now)
         try:
             caller = self.tokens.verify(token.strip(), now)
             principal = await self.confirm(caller, now)
         except InvalidAccessToken as refusal:
-            raise _refused(refusal.reason) from None
+            raise await self._refused(refusal.reason, address, now) from None
         except StorageFault as fault:
             log.warning("caller_not_confirmed", reason=str(fault))
             raise overloaded() from None
         return Authenticated(caller=caller, principal=principal)
 
-
-def _refused(reason: str) -> TransportFault:
-    message = f"The access token is {reason}."
-    challenge = f'Bearer realm="jifen", error="invalid_token", error_description="{message}"'
-    return TransportFault(
-        FaultCode.UNAUTHENTICATED,
-        message,
-        headers={"www-authenticate": challenge},
-        reason=reason,
-    )
+    async def _refused(self, reason: str, address: str, now: datetime) -> TransportFault:
+        try:
+            await self.rates.charge(RateKey("address", address), BAD_TOKEN_COST, now=now)
+        except RateLimited as refusal:
+            return rate_limited(refusal.retry_after_s)
+        message = f"The access token is {reason}."
+        challenge = f'Bearer realm="jifen", error="invalid_token", error_description="{message}"'
+        return TransportFault(
+            FaultCode.UNAUTHENTICATED,
+            message,
+            headers={"www-authenticate": challenge},
+            reason=reason,
+        )

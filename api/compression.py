@@ -19,17 +19,10 @@ from api.transport import accepts_gzip
 LEVEL: Final = 5
 
 
-def compress(response: Response, *, accept_encoding: str | None, bytes_min: int) -> None:
-    """Compress a complete answer in place, where the client can read it and it is long enough.
-
-    0 bytes are never enough: compression is off then.
-    """
-    if bytes_min == 0:
+def compress(response: Response, *, accept_encoding: str | None) -> None:
+    """Compress a complete answer in place, where the client can read it."""
+    if not accepts_gzip(accept_encoding):
         return
-    response.headers.add_vary_header("Accept-Encoding")
-    body = bytes(response.body)
-    if len(body) < bytes_min or not accepts_gzip(accept_encoding):
-        return
-    response.body = gzip.compress(body, LEVEL, mtime=0)
+    response.body = gzip.compress(bytes(response.body), LEVEL, mtime=0)
     response.headers["content-encoding"] = "gzip"
     response.headers["content-length"] = str(len(response.body))

@@ -25,16 +25,20 @@ from api.graphql_request import GraphQLRequest
 from api.persisted.finding import Found
 from api.transport import VARY
 from domain.access import Caller
+from domain.members import Member
 from domain.revisions import Revision
 from domain.storage import StorageFault
 from resolvers.context import RequestContext
 from schema.building import JifenSchema
 from schema.documents import InvalidDocument, PreparedDocument
 
+
 class Revise(Protocol):
     """Reads the revision of what a member, or whoever is none, can read: `revisions.revision`."""
 
-    def __call__(self, member_id: UUID | None, *, now: datetime) -> Awaitable[Revision]: ...
+    def __call__(self, member_id: UUID | None, *, now: datetime) -> Awaitable[Revision]:
+        """The revision as of `now`."""
+        ...
 
 
 TAGGED: Final = {"cache-control": "private, no-cache"}
@@ -68,6 +72,8 @@ class Conditional:
             asked.variables or {},
             context.language,
             _who(context.caller),
+            # Read with the token, before the revision: it may be older than that.
+            context.principal if isinstance(context.principal, Member) else None,
             [revision.member, revision.programme, str(revision.today)],
             [None if moment is None else str(moment) for moment in revision.moments],
         )

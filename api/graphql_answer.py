@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from cross_web import HTTPException
@@ -16,6 +16,9 @@ from strawberry.types import ExecutionResult
 from api.observability.metrics import ERRORS
 from api.transport import GRAPHQL_JSON, VARY, TransportFault
 from schema.faults import FAULTS, CodedError, FaultCode
+
+TURNED_AWAY: Final = frozenset({FaultCode.OVERLOADED, FaultCode.RATE_LIMITED})
+"""What may be sent again as it is, after the seconds that it tells."""
 
 
 def answer_body(result: ExecutionResult) -> GraphQLHTTPResponse:
@@ -38,11 +41,12 @@ def answer(body: GraphQLHTTPResponse, *, media_type: str) -> Response:
 
     Under `application/graphql-response+json` an answer without data has the status of its first
     error's code; under `application/json` it has 200, as older clients expect, unless what came was
-    no GraphQL request. An answer that has nothing because the service is busy has 503 under both.
+    no GraphQL request. An answer that has nothing because the service is busy has 503 under both,
+    and 429 because of a rate limit.
     """
     status, headers = 200, {"vary": VARY}
-    if (seconds := _busy_for_s(body)) is not None:
-        status, headers["retry-after"] = 503, str(seconds)
+    if (turned_away := _turned_away(body)) is not None:
+        status, headers["retry-after"] = turned_away
     if "data" not in body:
         facts: Mapping[str, Any] = body["errors"][0]["extensions"]  # type: ignore[index]  # formatted
         if media_type == GRAPHQL_JSON or facts["code"] == FaultCode.BAD_REQUEST:
@@ -85,18 +89,17 @@ def refused_operation(
     return TransportFault(FaultCode.BAD_REQUEST, "`query` is missing.")
 
 
-def _busy_for_s(body: GraphQLHTTPResponse) -> int | None:
-    """When to come back, where the answer holds nothing and only OVERLOADED is to blame."""
+def _turned_away(body: GraphQLHTTPResponse) -> tuple[int, str] | None:
+    """The status, and when to come back, where the answer holds nothing and all may be repeated."""
     if any(value is not None for value in (body.get("data") or {}).values()):
         return None
     facts: list[Mapping[str, Any]] = [
         error.get("extensions") or {}  # type: ignore[attr-defined]  # formatted
         for error in body.get("errors") or ()
     ]
-    if not facts or any(one.get("code") != FaultCode.OVERLOADED for one in facts):
+    if not facts or any(one.get("code") not in TURNED_AWAY for one in facts):
         return None
-    seconds: int = max(one["retryAfter"] for one in facts)
-    return seconds
+    return _status(facts[0]), str(max(one["retryAfter"] for one in facts))
 
 
 def _status(facts: Mapping[str, Any]) -> int:

@@ -25,7 +25,6 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from api.authentication import Authenticator
 from api.build import build_id
 from api.compression import compress
 from api.conditional import TAGGED, Conditional, is_shown, not_modified
@@ -42,6 +41,7 @@ from api.logs import note_duration, request_id
 from api.observability.operations import OperationWatch
 from api.persisted.finding import DocumentDesk, Found
 from api.persisted.manifest import TrustedDocuments
+from api.request_context import request_context
 from api.runtime import Runtime
 from api.settings import Settings
 from api.streaming.connections import Connections
@@ -52,12 +52,14 @@ from api.stress.entry import admit
 from api.transport import (
     TransportFault,
     fault_response,
+    rate_limited,
     require_acceptable,
-    response_language,
     response_media_type,
 )
 from resolvers.context import RequestContext
 from schema.building import JifenSchema
+from schema.charging import charge, charge_document
+from schema.cost import STATEMENT_COST
 from schema.faults import CodedError, FaultCode
 
 COST_HEADER: Final = "x-jifen-cost"
@@ -123,6 +125,7 @@ class GraphQLView(GraphQL[RequestContext, None]):
         # 4. Find the document.
         try:
             found = await self.find(request, asked, context)
+            await charge_document(context, self.schema.documents, found.text)
         except CodedError as refusal:
             body = refusal_body(refusal, request_id=context.request_id)
             return self._finished(request, answer(body, media_type=media_type))
@@ -133,7 +136,8 @@ class GraphQLView(GraphQL[RequestContext, None]):
         etag = await self._etag(request, asked, found, context)
         if etag is not None and is_shown(etag, request.headers.get("if-none-match")):
             _tell_operation(context, asked)
-            return not_modified(etag)
+            await _charge_for_looking(context)
+            return self._finished(request, not_modified(etag))
         # 6. Charge; 7. execute under the deadline.
         result = await self.execute(request, asked, context)
         await self._keep(request, found, context)
@@ -142,13 +146,8 @@ class GraphQLView(GraphQL[RequestContext, None]):
         response = answer(body, media_type=media_type)
         if etag is not None and body.keys() == {"data"}:
             response.headers.update({"etag": etag, **TAGGED})
-        if not self.schema.documents.may_change(found.text, asked.operation_name):
-            compress(
-                response,
-                accept_encoding=request.headers.get("accept-encoding"),
-                bytes_min=self.settings.compression_bytes_min,
-            )
-        return self._finished(request, response)
+        may_change = self.schema.documents.may_change(found.text, asked.operation_name)
+        return self._finished(request, response, compressed=not may_change)
 
     async def find(self, request: Request, asked: GraphQLRequest, context: RequestContext) -> Found:
         """The document that the request means. Raises CodedError, or TransportFault for a GET that
@@ -165,21 +164,14 @@ class GraphQLView(GraphQL[RequestContext, None]):
     async def authenticate(self, request: Request) -> RequestContext:
         """Who asks, when, in which language. Raises TransportFault for a bad token."""
         started_at = time.perf_counter()
-        runtime: Runtime = request.app.state.runtime
-        now = runtime.clock.now()
-        authenticator = Authenticator(tokens=runtime.services.tokens, confirm=runtime.confirm)
-        asks = await authenticator.authenticate(request.headers, now=now)
-        note_duration(request.scope, "auth", started_at)
-        return RequestContext(
-            caller=asks.caller,
-            principal=asks.principal,
-            now=now,
-            language=response_language(request.headers.get("accept-language")),
+        context = await request_context(
+            request,
+            settings=self.settings,
             request_id=request_id(request.scope),
-            services=runtime.services,
-            opens_schema=asks.caller is not None or not self.settings.is_production,
-            clock=runtime.clock,
+            tells_cost=request.headers.get(COST_HEADER) == "1",
         )
+        note_duration(request.scope, "auth", started_at)
+        return context
 
     async def execute(
         self, request: Request, asked: GraphQLRequest, context: RequestContext
@@ -187,9 +179,7 @@ class GraphQLView(GraphQL[RequestContext, None]):
         """Run the operation. Raises TransportFault when there is none to run by this method."""
         started_at = time.perf_counter()
         deadline = deadline_of(request.scope)
-        deadline.begins(
-            lambda: self.schema.documents.may_change(asked.query, asked.operation_name)
-        )
+        deadline.begins(lambda: self.schema.documents.may_change(asked.query, asked.operation_name))
         watch: OperationWatch = request.app.state.watch
         with watch.operation(context, is_late=lambda: deadline.passed) as watched:
             try:
@@ -246,12 +236,24 @@ class GraphQLView(GraphQL[RequestContext, None]):
             runtime: Runtime = request.app.state.runtime
             await self.documents.keep(found, caller=context.caller, kept=runtime.kept_documents)
 
-    @staticmethod
-    def _finished(request: Request, response: Response) -> Response:
-        """The answer to a GET says whether it may be kept."""
-        if request.method == "GET":
-            response.headers.setdefault("cache-control", "no-store")
+    def _finished(
+        self, request: Request, response: Response, *, compressed: bool = False
+    ) -> Response:
+        """The answer, compressed where it may be and is long enough."""
+        bytes_min = self.settings.compression_bytes_min
+        if bytes_min > 0:
+            response.headers.add_vary_header("Accept-Encoding")
+        if compressed and 0 < bytes_min <= len(response.body):
+            compress(response, accept_encoding=request.headers.get("accept-encoding"))
         return response
+
+
+async def _charge_for_looking(context: RequestContext) -> None:
+    """Charge for the statement behind a tag. Raises TransportFault."""
+    try:
+        await charge(context, STATEMENT_COST)
+    except CodedError as refusal:
+        raise rate_limited((refusal.extensions or {})["retryAfter"]) from None
 
 
 def _tell_operation(context: RequestContext, asked: GraphQLRequest) -> None:

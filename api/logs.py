@@ -61,6 +61,15 @@ def configure_logs(*, production: bool, level: str) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    logging.getLogger("uvicorn.error").addFilter(_tell_of_peers_briefly)
+
+
+def _tell_of_peers_briefly(record: logging.LogRecord) -> bool:
+    """What a peer sent wrongly is one line: uvicorn has a traceback for text that is no UTF-8."""
+    if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
+        record.exc_info = None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
 
 
 def request_id(scope: Scope) -> str:

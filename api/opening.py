@@ -13,6 +13,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from api.observability.calls import WatchedHttp
+from api.rates.gateway_rates import GatewayRates
+from api.rates.shared import SharedBuckets
 from api.redis_breaker import guarded_redis
 from api.settings import Settings
 from api.stress.admission import outside
@@ -57,6 +59,21 @@ async def open_live(url: str) -> AsyncIterator[Live]:
         live = Live(redis=redis)
         async with live.running():
             yield live
+
+
+@asynccontextmanager
+async def open_rates(settings: Settings, *, redis: aioredis.Redis) -> AsyncIterator[GatewayRates]:
+    """The buckets of callers: in Redis, or with `memory://` in this process, which is alone."""
+    is_alone = settings.redis_url.startswith("memory:")
+    rates = GatewayRates(
+        settings.rates,
+        shared=None if is_alone else SharedBuckets(redis),
+        workers=settings.workers,
+    )
+    try:
+        yield rates
+    finally:
+        await rates.close()
 
 
 def open_wechat(settings: Settings, *, redis: aioredis.Redis) -> WeChatClient:

@@ -36,8 +36,8 @@ OPEN_S: Final = 2.0
 CONNECTIONS_MAX: Final = 32
 REDIS: Final = {"db.system.name": "redis"}
 
-SOCKET_S_MAX: Final = 1.0
-"""The driver's own bound stands behind ours, which knows when the loop itself was late."""
+CONNECT_S_MAX: Final = 1.0
+"""The driver's own bound, behind ours, which knows when the loop itself was late."""
 
 LATE_S: Final = 0.01
 GRACE_S: Final = 0.02
@@ -152,10 +152,13 @@ def guarded_redis(url: str) -> GuardedRedis:
     pool: Any = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS_MAX,
-        timeout=SOCKET_S_MAX,
-        socket_timeout=SOCKET_S_MAX,
-        socket_connect_timeout=SOCKET_S_MAX,
-        retry=Retry(NoBackoff(), 0),
+        timeout=CONNECT_S_MAX,
+        # Ours is the bound on commands. The driver keeps its own with asyncio.wait_for, which on
+        # Python 3.11 may swallow a cancellation that comes together with a result.
+        socket_timeout=None,
+        socket_connect_timeout=CONNECT_S_MAX,
+        # Once, for a pooled connection that Redis closed: after its restart they all are.
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     )
     client: Any = GuardedRedis.from_pool(pool)
     client.breaker = Breaker()

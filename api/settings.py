@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from api.observability.settings import MetricsSettings, TraceSettings
 from api.persisted.settings import DocumentSettings
+from api.rates.settings import RateSettings, with_development_rates
 from api.streaming.settings import StreamingSettings
 from api.stress.settings import StressSettings
 from api.workers.settings import WorkSettings
@@ -33,6 +34,11 @@ from api.workers.settings import WorkSettings
 DEMO_APP_ID: Final = "wxjifendemo0000001"
 DEMO_APP_SECRET: Final = "jifen-demo-secret"  # noqa: S105 - production refuses it
 LOCAL_ISSUER: Final = "http://localhost:8000"
+
+DEVELOPMENT_STRESS: Final = {"caller_in_flight_max": 256, "burst_s_max": 60.0}
+"""What a developer's gateway has instead: there one machine sends two hundred requests at once, and
+would rather wait for them than send them again. Deadlines hold all the same.
+"""
 
 
 class LimitSettings(BaseModel):
@@ -49,6 +55,7 @@ class LimitSettings(BaseModel):
     directives_max: int = Field(default=5, ge=0)
     repetitions_max: PositiveInt = 30
     errors_max: PositiveInt = 5
+    cost_max: PositiveInt = 1_100
     kept_tokens_max: PositiveInt = 60_000
 
 
@@ -83,6 +90,7 @@ class Settings(BaseSettings):
     wechat_apps: dict[str, SecretStr] = {DEMO_APP_ID: SecretStr(DEMO_APP_SECRET)}
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: LimitSettings = LimitSettings()
+    rates: RateSettings = RateSettings()
     stress: StressSettings = StressSettings()
     work: WorkSettings = WorkSettings()
     streaming: StreamingSettings = StreamingSettings()
@@ -107,6 +115,18 @@ class Settings(BaseSettings):
     def wechat_url(self) -> str:
         """Where WeChat is: the setting, or else the fake one of this machine."""
         return self.wechat_base_url or f"http://127.0.0.1:{self.fake_wechat_port}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_development(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if given.get("environment") == "production":
+            return given
+        rates, stress = given.get("rates", {}), given.get("stress", {})
+        if isinstance(rates, dict):
+            given = {**given, "rates": with_development_rates(rates)}
+        if isinstance(stress, dict):
+            given = {**given, "stress": {**DEVELOPMENT_STRESS, **stress}}
+        return given
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

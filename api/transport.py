@@ -17,7 +17,14 @@ from starlette.responses import Response
 
 from api.observability.metrics import ERRORS
 from resolvers.context import Language
-from schema.faults import FAULTS, OVERLOADED_MESSAGE, FaultCode, retry_after_s
+from schema.faults import (
+    FAULTS,
+    OVERLOADED_MESSAGE,
+    RATE_LIMITED_MESSAGE,
+    FaultCode,
+    retry_after_s,
+)
+from schema.presenting import MESSAGE_LENGTH_MAX
 
 JSON: Final = "application/json"
 GRAPHQL_JSON: Final = "application/graphql-response+json"
@@ -57,6 +64,16 @@ def overloaded() -> TransportFault:
     )
 
 
+def rate_limited(retry_after_s: int) -> TransportFault:
+    """The refusal of a request whose caller asks for too much in too short a time."""
+    return TransportFault(
+        FaultCode.RATE_LIMITED,
+        RATE_LIMITED_MESSAGE,
+        headers={"retry-after": str(retry_after_s)},
+        retryAfter=retry_after_s,
+    )
+
+
 def fault_response(fault: TransportFault, *, request_id: str, media_type: str = JSON) -> Response:
     """The fault as a GraphQL response without data."""
     return Response(
@@ -71,7 +88,8 @@ def fault_error(fault: TransportFault, *, request_id: str) -> dict[str, Any]:
     """The fault as a GraphQL error."""
     ERRORS.labels(fault.code).inc()
     extensions = {"code": fault.code, **fault.facts, "requestId": request_id}
-    return {"message": fault.reason, "extensions": extensions}
+    # It may repeat what the client sent, which may be long.
+    return {"message": fault.reason[:MESSAGE_LENGTH_MAX], "extensions": extensions}
 
 
 def response_media_type(accept: str | None) -> str:

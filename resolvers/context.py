@@ -19,6 +19,7 @@ from domain.outbox import Live
 from domain.program import Programme, program
 from domain.wechat import WeChatClient
 from resolvers.once import Once
+from resolvers.rates import RateKey, Rates, Spending, Unlimited
 
 Language: TypeAlias = Literal["zh", "en"]
 
@@ -41,6 +42,7 @@ class Services:
     wechat: WeChatClient
     tokens: AccessTokens
     live: Live = field(default_factory=Live)
+    rates: Rates = field(default_factory=Unlimited)
 
 
 @dataclass(slots=True)
@@ -64,7 +66,9 @@ class RequestContext:
 
     `principal` is who the caller's token stands for, read when the token was confirmed.
     `opens_schema` says whether introspection and suggestions are offered to this caller; they are
-    withheld from anonymous callers in production. `clock` is what `now` was read from.
+    withheld from anonymous callers in production. `clock` is what `now` was read from. `address` is
+    where the request came from, as far as one person may have several; `tells_cost` says whether
+    the client wants to know what its operation costs.
     """
 
     caller: Caller | None
@@ -75,8 +79,12 @@ class RequestContext:
     principal: Principal | None = None
     opens_schema: bool = True
     clock: Clock = field(default_factory=Clock)
+    event_s_max: float | None = None
     once: Once = field(default_factory=Once)
     operation: OperationFacts = field(default_factory=OperationFacts)
+    address: str = "unknown"
+    tells_cost: bool = False
+    spending: Spending = field(default_factory=Spending)
 
     def renewed(self) -> RequestContext:
         """The same caller at this moment, who has read nothing yet: for what outlives a request."""
@@ -85,6 +93,13 @@ class RequestContext:
     async def programme(self) -> Programme:
         """The programme, read once per request."""
         return await self.once.read("programme", program)
+
+    @property
+    def rate_key(self) -> RateKey:
+        """Whose bucket pays for the request: the caller's, or that of an anonymous address."""
+        if self.caller is None:
+            return RateKey("address", self.address)
+        return RateKey(self.caller.kind, str(self.caller.subject))
 
     @property
     def member_id(self) -> UUID | None:

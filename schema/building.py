@@ -21,11 +21,13 @@ from graphql import (
     GraphQLObjectType,
     Undefined,
 )
+from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types import ExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 
+from schema.charging import ChargingExtension
 from schema.documents import DocumentExtension, DocumentLimits, Documents, PreparedDocument
 from schema.errors import user_error_types
 from schema.events import JifenExecution
@@ -61,6 +63,12 @@ class JifenSchema(strawberry.Schema):
             if isinstance(graphql_type, GraphQLObjectType):
                 self._admit_domain_values(graphql_type)
             _forget_null_defaults(graphql_type)
+
+    def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
+        """The hooks of one operation. Those that charge for it must wait: they are not `sync`."""
+        if sync:
+            return super().get_extensions(sync)
+        return [ChargingExtension(self.documents), *super().get_extensions(sync)[1:]]
 
     def prepare(self, query: str) -> PreparedDocument:
         """What is known about the document before it runs. Raises InvalidDocument."""

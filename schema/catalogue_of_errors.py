@@ -1,7 +1,7 @@
-"""The catalogue of error codes in Markdown, made from the code that answers them.
+"""The catalogue of error codes, made from the code that answers them; as facts, and in Markdown.
 
 `docs/errors.md` keeps it; `python -m api.cli print-errors` writes it anew, and a test fails when it
-is stale. Whatever the page says about a code comes from the docstrings and tables of
+is stale. The start page shows the same facts. Whatever the page says about a code comes from the docstrings and tables of
 `domain.errors`, `schema.errors`, `schema.texts` and `schema.faults`.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from strawberry.utils.str_converters import to_camel_case
@@ -57,12 +58,41 @@ _REFUSAL_COLUMNS: Final = ("code", "returned when", "retryable", "type", "中文
 _FAULT_COLUMNS: Final = ("code", "status", "meaning")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalFacts:
+    """What is to be known of one refusal. `{x}` in a text stands for the fact `x`."""
+
+    code: str
+    when: str
+    retryable: bool
+    type_name: str
+    fact_names: tuple[str, ...]
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalGroup:
+    """The refusals of one branch of the tree."""
+
+    title: str
+    refusals: tuple[RefusalFacts, ...]
+
+
+def refusal_groups() -> list[RefusalGroup]:
+    """Every refusal, below the branches of the tree, in its order."""
+    return [
+        RefusalGroup(_title(branch), tuple(_facts_of(one) for one in refusals))
+        for branch, refusals in _branches().items()
+    ]
+
+
 def error_catalogue() -> str:
     """The whole page."""
     parts = [_HEAD]
-    for branch, refusals in _branches().items():
-        parts.append(f"### {_title(branch)}\n")
-        parts.append(_table(_REFUSAL_COLUMNS, (_refusal_row(one) for one in refusals)))
+    for group in refusal_groups():
+        parts.append(f"### {group.title}\n")
+        parts.append(_table(_REFUSAL_COLUMNS, (_refusal_row(one) for one in group.refusals)))
     parts.append(_FAULTS_HEAD)
     parts.append(
         _table(
@@ -88,27 +118,37 @@ def _title(branch: type[Refusal]) -> str:
     return words[0].upper() + words[1:]
 
 
-def _refusal_row(refusal: type[Refusal]) -> Sequence[str]:
+def _facts_of(refusal: type[Refusal]) -> RefusalFacts:
     text = TEXTS[refusal.code]
-    when = _documentation(refusal).removeprefix("Returned when ").rstrip(".")
-    return (
-        f"`{refusal.code}`",
-        when,
-        "yes" if refusal.retryable else "no",
-        _type_with_facts(user_error_type(refusal)),
-        text.zh.replace("{refusal.", "{"),
-        text.en.replace("{refusal.", "{"),
+    told_by = user_error_type(refusal)
+    return RefusalFacts(
+        code=refusal.code,
+        when=_documentation(refusal).removeprefix("Returned when ").rstrip("."),
+        retryable=refusal.retryable,
+        type_name=told_by.__name__,
+        fact_names=_fact_names(told_by),
+        zh=text.zh.replace("{refusal.", "{"),
+        en=text.en.replace("{refusal.", "{"),
     )
 
 
-def _type_with_facts(told_by: type[UserError]) -> str:
+def _fact_names(told_by: type[UserError]) -> tuple[str, ...]:
     common = {one.name for one in dataclasses.fields(UserError)}
-    facts = [
-        f"`{to_camel_case(one.name)}`"
-        for one in dataclasses.fields(told_by)
-        if one.name not in common
-    ]
-    return f"`{told_by.__name__}`" + (f": {', '.join(facts)}" if facts else "")
+    return tuple(
+        to_camel_case(one.name) for one in dataclasses.fields(told_by) if one.name not in common
+    )
+
+
+def _refusal_row(refusal: RefusalFacts) -> Sequence[str]:
+    facts = ", ".join(f"`{name}`" for name in refusal.fact_names)
+    return (
+        f"`{refusal.code}`",
+        refusal.when,
+        "yes" if refusal.retryable else "no",
+        f"`{refusal.type_name}`" + (f": {facts}" if facts else ""),
+        refusal.zh,
+        refusal.en,
+    )
 
 
 def _documentation(refusal: type[Refusal]) -> str:

@@ -8,6 +8,7 @@ for each request. Rule classes are constant and made once: see `api.limits` for 
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     StringValueNode,
+    Token,
+    TokenKind,
     get_operation_ast,
     parse,
     specified_rules,
@@ -39,6 +42,13 @@ from schema.cost_plans import CostPlan
 from schema.document_costs import operation_costs
 from schema.faults import CodedError, FaultCode, blames_values
 from schema.requirements import DocumentNeeds, document_needs
+
+NUMBER_LENGTH_MAX: Final = 400
+"""No number of 64 bits, whole or not, takes more characters. Longer ones than that are refused as
+they are read, before anything reckons with them: Python refuses 4,301 digits in words of its own.
+"""
+
+_LONG_NUMBER: Final = re.compile(rf"\d{{{NUMBER_LENGTH_MAX}}}")
 
 
 class NoNulRule(ASTValidationRule):
@@ -151,7 +161,10 @@ class Documents:
         """The syntax tree. Raises CodedError."""
         tokens_max = self.limits.tokens_max
         try:
-            return parse(query, max_lexical_tokens=tokens_max, max_comments=tokens_max)
+            document = parse(query, max_lexical_tokens=tokens_max, max_comments=tokens_max)
+            if _LONG_NUMBER.search(query):
+                _refuse_long_numbers(document)
+            return document
         except GraphQLSyntaxError as error:
             # The parser has no error class of its own for its limits.
             exceeded = f"contains more than {tokens_max} " in error.message
@@ -244,12 +257,16 @@ class DocumentExtension(SchemaExtension):
 
     def on_execute(self) -> Iterator[None]:
         """Check that the caller may read every field of the operation."""
+        self.check_access()
+        yield
+
+    def check_access(self) -> None:
+        """Raise CodedError unless the caller may read every field of the operation."""
         execution = self.execution_context
         context: RequestContext | None = execution.context
         assert self.prepared is not None, "a document is validated before it runs"
         for requirement in self.prepared.needs.requirements[execution.operation_name]:
             requirement.check(context.caller if context else None)
-        yield
 
     def _tell_what_it_is(self) -> None:
         execution = self.execution_context
@@ -284,8 +301,20 @@ def _operation_count(document: DocumentNode) -> int:
 
 def _token_count(document: DocumentNode) -> int:
     """The tokens of the document, comments too: what the tree keeps in memory."""
-    count = 0
+    return sum(1 for _ in _tokens(document))
+
+
+def _refuse_long_numbers(document: DocumentNode) -> None:
+    for token in _tokens(document):
+        is_number = token.kind in {TokenKind.INT, TokenKind.FLOAT}
+        if is_number and len(token.value or "") > NUMBER_LENGTH_MAX:
+            assert document.loc is not None, "the parser keeps locations"
+            message = f"A number must not have more than {NUMBER_LENGTH_MAX} characters."
+            raise GraphQLSyntaxError(document.loc.source, token.start, message)
+
+
+def _tokens(document: DocumentNode) -> Iterator[Token]:
     token = document.loc.start_token if document.loc else None
     while token is not None:
-        count, token = count + 1, token.next
-    return count
+        yield token
+        token = token.next

@@ -15,6 +15,7 @@ from typing import Any, Final
 from graphql import ArgumentNode, GraphQLError, Node, ValueNode
 
 INTERNAL_MESSAGE: Final = "Internal error"
+RATE_LIMITED_MESSAGE: Final = "Too much was asked in too short a time."
 OVERLOADED_MESSAGE: Final = "The service is busy; send the same again in a moment."
 RETRY_AFTER_S: Final = (1, 3)
 """The bounds of what OVERLOADED asks for, in seconds."""

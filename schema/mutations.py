@@ -29,6 +29,7 @@ from strawberry.types.field import StrawberryField
 from domain.access import CallerKind
 from domain.errors import Refusal
 from schema.audits import Audited
+from schema.charging import Sensitive, SensitiveCharged
 from schema.cost import CHANGES, COST, Cost
 from schema.errors import UserError, user_error
 from schema.fields import Info, field, object_type
@@ -45,7 +46,9 @@ class Payload:
     """Why nothing was changed; empty when all was done."""
 
 
-def mutation(policy: Policy, *, cost: Cost = CHANGES) -> Callable[[ResolverT], ResolverT]:
+def mutation(
+    policy: Policy, *, cost: Cost = CHANGES, sensitive: Sensitive | None = None
+) -> Callable[[ResolverT], ResolverT]:
     """Declare a mutation: one argument named `input`, one payload.
 
     A refusal that the resolver raises is answered in the payload's `userErrors`; the use case's
@@ -59,7 +62,7 @@ def mutation(policy: Policy, *, cost: Cost = CHANGES) -> Callable[[ResolverT], R
             resolver=resolver,
             metadata={POLICY: policy, COST: cost},
             # The first stands innermost: a refusal rolls back before it is answered.
-            extensions=[*_audits(policy), RefusalsAnswered()],
+            extensions=[*_audits(policy), RefusalsAnswered(), *_charges(sensitive)],
         )
         if [one.python_name for one in declared.arguments] != ["input"]:
             message = f"a mutation takes one argument named input: {resolver.__qualname__}"
@@ -68,6 +71,11 @@ def mutation(policy: Policy, *, cost: Cost = CHANGES) -> Callable[[ResolverT], R
         return cast("ResolverT", declared)
 
     return declare
+
+
+def _charges(sensitive: Sensitive | None) -> list[FieldExtension]:
+    """What must not be tried often is charged first, each time it runs."""
+    return [] if sensitive is None else [SensitiveCharged(sensitive)]
 
 
 def _audits(policy: Policy) -> list[FieldExtension]:

@@ -23,6 +23,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
+    OperationType,
     TypeInfo,
     TypeInfoVisitor,
     Visitor,
@@ -56,7 +57,7 @@ class Requirement:
 class DocumentNeeds:
     """Requirements by operation name (None: the anonymous one), and where the schema is asked.
 
-    `versioned` names the operations whose answer changes only with what `domain.revisions` knows.
+    `versioned` names the queries whose answer changes only with what `domain.revisions` knows.
     """
 
     requirements: dict[str | None, tuple[Requirement, ...]]
@@ -117,6 +118,8 @@ def document_needs(schema: GraphQLSchema, document: DocumentNode) -> DocumentNee
         elif isinstance(definition, OperationDefinitionNode):
             name = definition.name.value if definition.name else None
             operations[name] = collector.selected
+            if definition.operation is not OperationType.QUERY:
+                collector.selected.is_versioned = False
     reached = {name: list(_reached(one, fragments)) for name, one in operations.items()}
     return DocumentNeeds(
         requirements={

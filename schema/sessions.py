@@ -10,11 +10,16 @@ import strawberry
 from domain import members
 from resolvers import members as member_resolvers
 from resolvers import sessions as resolvers
+from schema.charging import Sensitive
 from schema.cost import READS
 from schema.fields import Info, computed, input_type, object_type, view
 from schema.members import Member
 from schema.mutations import Payload, mutation
 from schema.policies import OWNER, PUBLIC
+
+REFRESHES = Sensitive(
+    "refresh", subject_limit="refresh_token", subject=lambda given: str(given.refresh_token)
+)
 
 
 @input_type()
@@ -108,7 +113,7 @@ class SignOutPayload(Payload):
     """True once the session has ended."""
 
 
-@mutation(PUBLIC)
+@mutation(PUBLIC, sensitive=Sensitive("sign_in"))
 async def sign_in_with_we_chat(info: Info, input: SignInWithWeChatInput) -> SignInWithWeChatPayload:
     """Sign in with WeChat; whoever is not a member yet becomes one."""
     command = members.SignInWithWeChat(
@@ -119,7 +124,7 @@ async def sign_in_with_we_chat(info: Info, input: SignInWithWeChatInput) -> Sign
     return SignInWithWeChatPayload(session=session)
 
 
-@mutation(PUBLIC)
+@mutation(PUBLIC, sensitive=REFRESHES)
 async def refresh_session(info: Info, input: RefreshSessionInput) -> RefreshSessionPayload:
     """Exchange a refresh token for a new pair of tokens."""
     tokens = await resolvers.refresh_session(info.context, input.refresh_token)

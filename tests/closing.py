@@ -13,7 +13,7 @@ PARTS: Final = ("sqlite", "postgresql", "redis", "JIFEN_DATA", "npm", "chromium"
 
 REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "conformance": ("sqlite", "postgresql", "redis", "npm"),
-    "faults": ("postgresql", "redis"),
+    "faults": ("postgresql", "redis", "chromium"),
 }
 """What JIFEN_REQUIRE_ALL_PARTS asks of a run that selects one marker."""
 

@@ -141,7 +141,7 @@ def _list(kinds: Collection[CallerKind]) -> None:
     async def work(settings: Settings, clock: Clock) -> list[Account]:
         return list(await access.accounts(kinds))
 
-    table = Table("code", "name", "kind", "holds", "since", "state", box=None)
+    table = Table("code", "name", "kind", "holds", "since", "state", box=None, pad_edge=False)
     for account in with_database(work):
         table.add_row(
             *(account.code, escape(account.name), account.kind.value),

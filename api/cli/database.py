@@ -13,6 +13,7 @@ from domain.clock import Clock
 
 SDL_PATH = Path("schema/schema.graphql")
 ERRORS_PATH = Path("docs/errors.md")
+ACCESS_PATH = Path("docs/access.md")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,6 +21,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("migrate")(migrate)
     app.command("print-schema")(print_schema)
     app.command("print-errors")(print_errors)
+    app.command("print-access")(print_access)
     app.command("refresh-recommendations")(refresh_recommendations)
 
 
@@ -50,6 +52,15 @@ def print_errors() -> None:
 
     ERRORS_PATH.write_text(error_catalogue(), encoding="utf-8")
     console.print(f"wrote {ERRORS_PATH}")
+
+
+def print_access() -> None:
+    """Write who may read which field to docs/access.md."""
+    from schema.catalogue_of_access import access_catalogue
+    from schema.root import build_schema
+
+    ACCESS_PATH.write_text(access_catalogue(build_schema()), encoding="utf-8")
+    console.print(f"wrote {ACCESS_PATH}")
 
 
 def refresh_recommendations() -> None:

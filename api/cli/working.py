@@ -13,6 +13,7 @@ from rich.table import Table
 
 from api.cli.session import console, failing_in_one_line, stop, with_database
 from api.logs import configure_logs
+from api.observability.watching import watching, watching_storage
 from api.opening import connect_redis, keeping_time
 from api.settings import Settings, read_settings
 from api.workers.consumers import consumers_with
@@ -68,6 +69,8 @@ async def _work(settings: Settings) -> None:
         await storage.synchronise_clock(clock)
         async with (
             keeping_time(clock),
+            watching_storage(now=clock.now),
+            watching(settings, queued=lambda: 0),
             working(settings, clock=clock, consumers=consumers_with(settings, redis=redis)),
         ):
             log.info("worker_ready", pid=os.getpid())
@@ -129,4 +132,4 @@ def replay(
     async def ask(settings: Settings, clock: Clock) -> int:
         return await outbox.replay(now=clock.now(), event=event, consumer=consumer)
 
-    console.print(f"{with_database(ask)} events are handed over again")
+    console.print(f"events to be handed over again: {with_database(ask)}")

@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 
 from api.cli.operators import operator
+from api.demo.demo_file import DEMO_FILE
 from api.demo.history import Demo, make_history
 from api.demo.programme import PARTNER_CODE, SHOP_CODE, STAFF_LOGIN, set_up_programme
 from api.opening import connect_redis, open_key_ring, open_wechat
@@ -24,7 +25,6 @@ from domain.clock import Clock
 from domain.members import SessionLifetimes
 from schema.node import encode_global_id
 
-DEMO_FILE: Final = Path("var/demo.json")
 TOKENS_LIVE: Final = timedelta(days=1)
 
 _SCOPE: Final = "demo"

@@ -70,6 +70,12 @@ SUBSCRIPTIONS: Final = Gauge(
     ("transport",),
     registry=REGISTRY,
 )
+SUBSCRIPTION_EVENTS: Final = Counter(
+    "jifen_subscription_events",
+    "Events sent to subscribers, by the name of their operation.",
+    ("operation",),
+    registry=REGISTRY,
+)
 OUTBOX_UNDELIVERED: Final = Gauge(
     "jifen_outbox_undelivered",
     "Events that are not delivered yet. Every process tells the same: take the maximum.",

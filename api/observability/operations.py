@@ -18,9 +18,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import structlog
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 
 from api.observability import tracing
@@ -30,6 +32,8 @@ from api.observability.metrics import (
     OPERATIONS_IN_FLIGHT,
     REFUSALS,
     SLOW_OPERATIONS,
+    SUBSCRIPTION_EVENTS,
+    SUBSCRIPTIONS,
 )
 from api.observability.names import INVALID, OperationNames
 from api.observability.tracing import Part
@@ -39,6 +43,8 @@ from resolvers.context import OperationFacts, RequestContext
 from schema.faults import FAULTS, FaultCode
 
 log = structlog.get_logger("jifen.slow")
+
+Transport: TypeAlias = Literal["websocket", "sse"]
 
 SLOWEST_TOLD: Final = 3
 _TEXT_LENGTH_MAX: Final = 500
@@ -65,7 +71,8 @@ class WatchedOperation:
     """What is known of an operation while it runs."""
 
     facts: OperationFacts
-    outcome: str = "failed"
+    outcome: str | None = "failed"
+    """None for what turned out to be no operation of one result: it is not measured."""
     statements: int = 0
     statement_s: float = 0.0
     _slowest: list[tuple[float, int, str]] = field(default_factory=list)
@@ -90,9 +97,19 @@ class WatchedOperation:
             REFUSALS.labels(code).inc()
         self.outcome = self._outcome(codes, has_data=result.data is not None)
 
-    def fail(self, code: FaultCode) -> None:
-        """Note that it was refused as a whole, by a fault of the transport."""
-        self.outcome = self._outcome([code], has_data=False)
+    def end_by(self, failure: BaseException, *, is_late: Callable[[], bool]) -> None:
+        """Note that it ended without a result."""
+        match failure:
+            case TransportFault():
+                self.outcome = self._outcome([failure.code], has_data=False)
+            case InvalidOperationTypeError():
+                self.outcome = None  # A subscription, which is watched otherwise.
+            case CannotGetOperationTypeError() | MissingQueryError():
+                self.outcome = "failed"  # The request names nothing that could run.
+            case asyncio.CancelledError():
+                self.outcome = "late" if is_late() else "cancelled"
+            case _:
+                self.outcome = "fault"
 
     def _outcome(self, codes: list[str], *, has_data: bool) -> str:
         if not codes:
@@ -143,14 +160,8 @@ class OperationWatch:
             with tracing.part("operation") as span:
                 try:
                     yield watched
-                except TransportFault as fault:
-                    watched.fail(fault.code)
-                    raise
-                except asyncio.CancelledError:
-                    watched.outcome = "late" if is_late() else "cancelled"
-                    raise
-                except Exception:
-                    watched.outcome = "fault"
+                except BaseException as failure:
+                    watched.end_by(failure, is_late=is_late)
                     raise
                 finally:
                     self._describe(span, watched)
@@ -158,6 +169,17 @@ class OperationWatch:
             OPERATIONS_IN_FLIGHT.dec()
             _operation.reset(token)
             self._measure(watched, context, duration_s=time.perf_counter() - started_at)
+
+    @contextmanager
+    def subscription(self, transport: Transport) -> Iterator[None]:
+        """The block during which a subscription is open."""
+        with SUBSCRIPTIONS.labels(transport).track_inprogress():
+            yield
+
+    def event(self, context: RequestContext, event: ExecutionResult) -> None:
+        """A subscription is about to be told of something."""
+        SUBSCRIPTION_EVENTS.labels(self._label(context.operation)).inc()
+        WatchedOperation(context.operation).end(event)
 
     def _label(self, facts: OperationFacts) -> str:
         return self.names.label(facts.name) if facts.kind is not None else INVALID
@@ -181,6 +203,8 @@ class OperationWatch:
     def _measure(
         self, watched: WatchedOperation, context: RequestContext, *, duration_s: float
     ) -> None:
+        if watched.outcome is None:
+            return
         label = self._label(watched.facts)
         OPERATION_SECONDS.labels(label, watched.outcome).observe(duration_s)
         if duration_s < self.slow_s:

@@ -30,13 +30,13 @@ POOL_EVERY_S: Final = 0.5
 OUTBOX_EVERY_S: Final = 15.0
 
 
-async def sample_loop(queued: Callable[[], int]) -> None:
+async def sample_loop(queued: Callable[[], int], *, every_s: float = LOOP_EVERY_S) -> None:
     """Measure how late the loop wakes this task, and how many queue. Endless."""
     loop = asyncio.get_running_loop()
     while True:
         asked_at = loop.time()
-        await asyncio.sleep(LOOP_EVERY_S)
-        LOOP_LAG_SECONDS.observe(max(loop.time() - asked_at - LOOP_EVERY_S, 0.0))
+        await asyncio.sleep(every_s)
+        LOOP_LAG_SECONDS.observe(max(loop.time() - asked_at - every_s, 0.0))
         ADMISSION_QUEUE.set(queued())
 
 

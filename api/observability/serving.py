@@ -32,9 +32,12 @@ log = structlog.get_logger("jifen.metrics")
 PATH: Final = "/metrics"
 
 
-def metrics_route(settings: MetricsSettings, *, is_production: bool) -> list[Route]:
-    """`/metrics`, or nothing where nobody may read it. A developer's machine always may."""
-    addresses = settings.addresses or (() if is_production else LOOPBACK)
+def metrics_route(settings: MetricsSettings, *, at_home: bool) -> list[Route]:
+    """`/metrics`, or nothing where nobody may read it.
+
+    `at_home` opens it to this machine: in development, where one process tells everything.
+    """
+    addresses = settings.addresses or (LOOPBACK if at_home else ())
     if settings.token is None and not addresses:
         return []
     token = settings.token.get_secret_value() if settings.token else None

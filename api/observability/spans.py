@@ -20,7 +20,15 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, format_trace_id, use_span
+from opentelemetry.trace import (
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    format_trace_id,
+    get_current_span,
+    use_span,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from api.observability.metrics import TRACE_FAILURES
@@ -84,7 +92,9 @@ class Spans:
         return self.within(self._tracer.start_span(name, kind=kind, attributes=attributes))
 
     def statement(self, statement: Statement, *, kind: str, system: str) -> None:
-        """A span for a statement that has ended."""
+        """A span for a statement that has ended, if it ran inside another span."""
+        if not get_current_span().is_recording():
+            return
         attributes: dict[str, str | int] = {
             "db.system.name": system,
             "db.operation.name": kind,

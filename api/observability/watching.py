@@ -30,7 +30,7 @@ async def watching(settings: Settings, *, queued: Callable[[], int]) -> AsyncIte
     async with AsyncExitStack() as stack:
         server = serve_metrics(settings.metrics, workers=settings.workers)
         if server is not None:
-            stack.callback(server.close)
+            stack.push_async_callback(asyncio.to_thread, server.close)
         spans = await _opened_spans(settings, stack)
         _run_beside(stack, sample_loop(queued))
         yield spans

@@ -15,7 +15,6 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import structlog
-from starlette.types import Scope
 
 from api.streaming.frames import EXPIRED, LEAVING, REVOKED, Ending
 from api.streaming.settings import StreamingSettings
@@ -176,12 +175,6 @@ class Connections:
                 continue
             for connection in [one for one in self._open if one.caller in ended]:
                 connection.end(REVOKED)
-
-
-def address_of(scope: Scope) -> str:
-    """The address of the peer, or of the proxy before it where the server does not know better."""
-    client = scope.get("client")
-    return str(client[0]) if client else ""
 
 
 def _count_down(counter: Counter[Any], key: Any) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, nullcontext, suppress
+from contextlib import aclosing, nullcontext
 from typing import Any, Final
 
 import orjson
@@ -25,9 +25,10 @@ from api.graphql_answer import answer_body
 from api.graphql_request import GraphQLRequest
 from api.persisted.finding import Found
 from api.runtime import Runtime
-from api.streaming.connections import Connections, TooManyConnections, address_of
+from api.streaming.connections import Connections, TooManyConnections
 from api.streaming.frames import LEAVING, Ending
-from api.streaming.operations import Operations
+from api.streaming.lines import cut
+from api.streaming.operations import Line, Operations
 from api.streaming.settings import StreamingSettings
 from api.transport import (
     EVENT_STREAM,
@@ -80,22 +81,18 @@ class EventStreams:
         runtime: Runtime = request.app.state.runtime
         if request.method == "POST":
             await self._operations.keep(found, context, kept=runtime.kept_documents)
-        address = address_of(request.scope)
-        results = self._operations.results(
-            asked,
-            context,
-            places=request.app.state.places,
-            lane=context.caller.subject if context.caller else address,
-            room=nullcontext,
-            method=request.method,
+        state = request.app.state
+        line = Line(
+            "sse", places=state.places, watch=state.watch, room=nullcontext, method=request.method
         )
+        results = self._operations.results(asked, context, line)
         try:
             return EventStream(
                 results,
                 context,
                 connections=self._connections,
                 settings=self._settings,
-                address=address,
+                address=context.address,
             )
         except TooManyConnections as refusal:
             raise refusal.fault() from None
@@ -130,9 +127,11 @@ class EventStream(Response):
         gone = asyncio.create_task(_gone(receive))
         tasks = [gone, asyncio.create_task(self._make(chunks))]
         try:
-            # A client that is gone, or takes nothing, has nothing to be told.
-            with suppress(OSError):
-                await self._send_all(send, chunks, gone)
+            await self._send_all(send, chunks, gone)
+        except TimeoutError:
+            cut(scope)
+        except OSError:
+            pass  # The client is gone.
         finally:
             for task in tasks:
                 task.cancel()

@@ -15,6 +15,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
 )
+from strawberry.types.execution import PreExecutionError
 
 from api.graphql_answer import answer_body, refusal_body
 from api.graphql_request import GraphQLRequest, graphql_request
@@ -35,7 +36,7 @@ log = structlog.get_logger("jifen.streaming")
 ANSWERED_WITHIN_S: Final = 0.2
 """How long a connection that must end waits for the answers of queries and mutations."""
 
-SILENT_PINGS_MAX: Final = 2
+UNANSWERED_MAX: Final = 2
 """Pings without any sign of the peer, after which it is taken for dead."""
 
 
@@ -58,7 +59,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
         self._connection: Connection | None = None
         self._headers = socket.websocket.headers
         self._loop = asyncio.get_running_loop()
-        self._heard_at = self._loop.time()
+        self._unanswered = 0
         self._timer: asyncio.TimerHandle | None = None
         self._errand: asyncio.Task[None] | None = None
         self._following: set[Operation[RequestContext, None]] = set()
@@ -73,7 +74,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
         try:
             async with aclosing(self.websocket.iter_json()) as received:
                 async for frame in received:
-                    self._heard_at = self._loop.time()
+                    self._unanswered = 0
                     await self._take(frame)
         except BadFrame as bad:
             await self._close(bad.ending)
@@ -189,7 +190,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
         async with aclosing(results):
             async for result in results:
                 body = answer_body(result)
-                if "data" not in body:
+                if "data" not in body or isinstance(result, PreExecutionError):
                     await self._finish(operation, type="error", payload=body["errors"])
                     return
                 await self.websocket.send_json(
@@ -224,10 +225,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
 
     def _beat(self) -> None:
         """Ping the peer, or end the connection of one that has not been heard for too long."""
-        silent_s = self._loop.time() - self._heard_at
-        if silent_s > SILENT_PINGS_MAX * self._settings.ping_every_s:
+        if self._unanswered >= UNANSWERED_MAX:
             self.end(frames.SILENT)
             return
+        self._unanswered += 1
         self._timer = self._loop.call_later(self._settings.ping_every_s, self._beat)
         if self._errand is None or self._errand.done():
             self._errand = self._loop.create_task(self._ping())

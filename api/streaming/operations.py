@@ -7,9 +7,9 @@ HTTP. A subscription gives one for each event, and holds no place in between.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from graphql import OperationType as GraphQLOperationType
@@ -22,6 +22,7 @@ from strawberry.types.graphql import OperationType
 from api.graphql_answer import refused_operation
 from api.graphql_request import GraphQLRequest
 from api.limits import sends_batches
+from api.observability.operations import OperationWatch, Transport
 from api.persisted.finding import DocumentDesk, Found
 from api.persisted.keeping import KeptDocuments
 from api.stress.deadlines import MESSAGES, Outcome
@@ -30,6 +31,7 @@ from api.stress.settings import StressSettings
 from api.transport import TransportFault, overloaded
 from resolvers.context import RequestContext
 from schema.building import JifenSchema
+from schema.charging import charge_document
 from schema.documents import InvalidDocument
 from schema.faults import FaultCode
 
@@ -39,6 +41,17 @@ FOLLOW: Final = frozenset({OperationType.SUBSCRIPTION})
 
 Room = Callable[[], AbstractContextManager[None]]
 """Room for one more subscription, while it lives. Raises TransportFault where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Over what the results of an operation go, and what it takes there. By GET nothing changes."""
+
+    transport: Transport
+    places: Places = field(kw_only=True)
+    watch: OperationWatch = field(kw_only=True)
+    room: Room = field(kw_only=True)
+    method: str = field(default="POST", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,7 @@ class Operations:
     ) -> GraphQLRequest:
         """The request with the text of its document. Raises CodedError."""
         found = await self.desk.find(asked, caller=context.caller, kept=kept)
+        await charge_document(context, self.schema.documents, found.text)
         await self.keep(found, context, kept=kept)
         return replace(asked, query=found.text)
 
@@ -74,34 +88,24 @@ class Operations:
         return False
 
     async def results(
-        self,
-        asked: GraphQLRequest,
-        context: RequestContext,
-        *,
-        places: Places,
-        lane: Hashable,
-        room: Room,
-        method: str = "POST",
+        self, asked: GraphQLRequest, context: RequestContext, line: Line
     ) -> AsyncGenerator[ExecutionResult, None]:
-        """The results of the operation. Raises TransportFault when it does not run at all.
-
-        By GET only what reads is run.
-        """
+        """The results of the operation. Raises TransportFault when it does not run at all."""
         try:
-            result = await self._one(asked, context, places=places, lane=lane, method=method)
+            result = await self._one(asked, context, line)
         except InvalidOperationTypeError as refusal:
             if refusal.operation_type is not OperationType.SUBSCRIPTION:
-                raise refused_operation(refusal, method=method) from None
+                raise refused_operation(refusal, method=line.method) from None
         except (CannotGetOperationTypeError, MissingQueryError) as refusal:
-            raise refused_operation(refusal, method=method) from None
+            raise refused_operation(refusal, method=line.method) from None
         else:
             yield result
             return
-        with room():
+        with line.room(), line.watch.subscription(line.transport):
             stream = await self.schema.stream(
                 asked.query,
                 variable_values=asked.variables,
-                context_value=context,
+                context_value=replace(context, event_s_max=self.bounds.request_s_max),
                 operation_name=asked.operation_name,
                 operation_extensions=asked.extensions,
                 allowed_operation_types=FOLLOW,
@@ -109,34 +113,32 @@ class Operations:
             async with aclosing(stream):
                 async for event in stream:
                     assert isinstance(event, ExecutionResult), "nothing is delivered by parts"
+                    line.watch.event(context, event)
                     yield event
 
     async def _one(
-        self,
-        asked: GraphQLRequest,
-        context: RequestContext,
-        *,
-        places: Places,
-        lane: Hashable,
-        method: str,
+        self, asked: GraphQLRequest, context: RequestContext, line: Line
     ) -> ExecutionResult:
         """The one result of a query or a mutation, in time."""
         try:
-            place = await places.enter(lane)
+            place = await line.places.enter(context.rate_key)
         except NoPlace:
             raise overloaded() from None
         try:
             if context.caller is not None:
                 place.belongs_to(context.caller.subject)
-            async with asyncio.timeout(self._seconds(context)):
-                return await self.schema.execute(
-                    asked.query,
-                    variable_values=asked.variables,
-                    context_value=context,
-                    operation_name=asked.operation_name,
-                    operation_extensions=asked.extensions,
-                    allowed_operation_types=READ if method == "GET" else READ_OR_CHANGE,
-                )
+            async with asyncio.timeout(self._seconds(context)) as deadline:
+                with line.watch.operation(context, is_late=deadline.expired) as watched:
+                    result = await self.schema.execute(
+                        asked.query,
+                        variable_values=asked.variables,
+                        context_value=context,
+                        operation_name=asked.operation_name,
+                        operation_extensions=asked.extensions,
+                        allowed_operation_types=READ if line.method == "GET" else READ_OR_CHANGE,
+                    )
+                    watched.end(result)
+                    return result
         except NoPlace:
             raise overloaded() from None
         except TimeoutError:

@@ -17,6 +17,7 @@ from strawberry.http.async_base_view import AsyncWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
 
 from api.streaming.frames import BadFrame, Ending, Frame, fitting_reason, read_frame
+from api.streaming.lines import cut
 from api.streaming.settings import StreamingSettings
 
 GONE: Final = 1006
@@ -84,6 +85,7 @@ class Socket(AsyncWebSocketAdapter):
     def drop(self) -> None:
         """Give the peer up: whoever reads from it is made to stop."""
         self.closed_with = self.closed_with or Ending(GONE, "The peer does not read")
+        cut(self.websocket.scope)
         if self._reader is not None and self._reader is not asyncio.current_task():
             self._dropped = True
             self._reader.cancel()

@@ -14,19 +14,22 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.asgi import GraphQL
 from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.http.websocket_origin import is_same_origin
 from strawberry.types import ExecutionResult
 from uuid_utils.compat import uuid7
 
-from api.authentication import Authenticator
 from api.graphql_request import GraphQLRequest
+from api.observability.requests import watched_socket
+from api.rates.addresses import client_address
+from api.request_context import request_context
 from api.runtime import Runtime
 from api.settings import Settings
 from api.streaming import frames
-from api.streaming.connections import Connections, TooManyConnections, address_of
+from api.streaming.connections import Connections, TooManyConnections
 from api.streaming.handler import SocketHandler
-from api.streaming.operations import Operations, Room
+from api.streaming.operations import Line, Operations, Room
 from api.streaming.socket import Socket
-from api.transport import fault_response, overloaded, response_language
+from api.transport import fault_response, overloaded
 from resolvers.context import RequestContext
 
 log = structlog.get_logger("jifen.streaming")
@@ -58,31 +61,22 @@ class Sockets(GraphQL[RequestContext, None]):
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
         with (
             structlog.contextvars.bound_contextvars(request_id=request_id),
+            watched_socket(scope),
             # The peer may be gone whenever something is said to it.
             suppress(WebSocketDisconnect, WebSocketDisconnected),
         ):
-            if not self._check_websocket_origin(websocket):
+            if not self._may_open(websocket):
+                log.warning("origin_refused", origin=websocket.headers["origin"][:200])
                 await self.reject_websocket(websocket)
                 return
             await self._serve(websocket)
 
     async def context(
-        self, websocket: WebSocket, headers: Headers, *, request_id: str = ""
+        self, websocket: WebSocket, credentials: Headers, *, request_id: str = ""
     ) -> RequestContext:
         """Who asks, now. Raises TransportFault for a token that is not, or no longer, good."""
-        runtime: Runtime = websocket.app.state.runtime
-        now = runtime.clock.now()
-        authenticator = Authenticator(tokens=runtime.services.tokens, confirm=runtime.confirm)
-        asks = await authenticator.authenticate(headers, now=now)
-        return RequestContext(
-            caller=asks.caller,
-            principal=asks.principal,
-            now=now,
-            language=response_language(websocket.headers.get("accept-language")),
-            request_id=request_id,
-            services=runtime.services,
-            opens_schema=asks.caller is not None or not self.settings.is_production,
-            clock=runtime.clock,
+        return await request_context(
+            websocket, settings=self.settings, request_id=request_id, credentials=credentials
         )
 
     async def find(
@@ -96,21 +90,31 @@ class Sockets(GraphQL[RequestContext, None]):
         self, websocket: WebSocket, asked: GraphQLRequest, context: RequestContext, *, room: Room
     ) -> AsyncGenerator[ExecutionResult, None]:
         """The results of one operation of the connection."""
-        lane = context.caller.subject if context.caller else address_of(websocket.scope)
-        return self.operations.results(
-            asked, context, places=websocket.app.state.places, lane=lane, room=room
-        )
+        state = websocket.app.state
+        line = Line("websocket", places=state.places, watch=state.watch, room=room)
+        return self.operations.results(asked, context, line)
 
     @staticmethod
     def new_request_id() -> str:
         """An id for what is logged and answered about one operation."""
         return uuid7().hex
 
+    def _may_open(self, websocket: WebSocket) -> bool:
+        """Whether this is no page of a browser, or one that may use the API."""
+        origin = websocket.headers.get("origin")
+        return (
+            origin is None
+            # A proxy may have put another host there; what the browser says no page can forge.
+            or websocket.headers.get("sec-fetch-site") == "same-origin"
+            or is_same_origin(origin, websocket.headers.get("host"))
+            or self.is_websocket_origin_allowed(websocket, origin)
+        )
+
     async def _serve(self, websocket: WebSocket) -> None:
         socket = Socket(self, websocket, self.settings.streaming)
         handler = SocketHandler(self, socket)
         try:
-            connection = self.connections.admit(address_of(websocket.scope), handler.end)
+            connection = self.connections.admit(client_address(websocket.scope), handler.end)
         except TooManyConnections:
             await websocket.send_denial_response(_no_room(websocket))
             return

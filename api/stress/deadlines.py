@@ -24,6 +24,8 @@ from schema.faults import FaultCode
 
 log = structlog.get_logger("jifen.deadlines")
 
+CANCELLED_AGAIN_AFTER_S: Final = 1.0
+
 Outcome = Literal["NONE", "UNKNOWN"]
 """What a request whose deadline passed has changed: certainly nothing, or perhaps all of it."""
 
@@ -85,6 +87,7 @@ class Deadline:
         self._answering: asyncio.Task[None] | None = None
         self._answer_begun = False
         self._work = asyncio.current_task()
+        self._cancellations = 0
         self._changes: Callable[[], bool] = _nothing
         self.passed = False
 
@@ -119,9 +122,11 @@ class Deadline:
 
     def caused_it(self) -> bool:
         """Whether it was this deadline, and nobody else, that cancelled the work."""
-        if not self.passed or self._work is None:
+        if self._work is None:
             return False
-        return self._work.uncancel() == 0
+        for _ in range(self._cancellations):
+            self._work.uncancel()
+        return self._cancellations > 0 and self._work.cancelling() == 0
 
     async def close(self) -> None:
         """Forget the timer; see the answer out, if one was given here."""
@@ -138,9 +143,12 @@ class Deadline:
         self._cancel()
 
     def _cancel(self) -> None:
+        """Cancel the work, and again each second: libraries are known to swallow one."""
         self.passed = True
         if self._work is not None:
+            self._cancellations += 1
             self._work.cancel()
+            self._timer = self._loop.call_later(CANCELLED_AGAIN_AFTER_S, self._cancel)
 
     async def _answer(self) -> None:
         outcome: Outcome = "UNKNOWN" if self._changes() else "NONE"

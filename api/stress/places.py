@@ -142,7 +142,7 @@ class Places:
             self._lanes[key] = lane
             lane.in_flight += 1
             self.inside += 1
-            self.executing += 1
+            self._take()
         else:
             await self._wait_in(lane, wait_s=self._wait_s(lane, now), reason=Reason.QUEUE_TOO_LONG)
         return Place(self, lane, entered_at=now)
@@ -161,13 +161,15 @@ class Places:
 
     def leave(self, lane: _Lane, *, held: bool) -> None:
         """A request is done."""
+        if held:
+            self._note_turn()
         self.inside -= 1
         lane.in_flight -= 1
         self._look_at(lane)
         if held:
             self.pass_on()
         elif self._ring and self.executing < self._bounds.executing_max:
-            self.executing += 1
+            self._take()
             self.pass_on()
 
     def pass_on(self) -> None:
@@ -189,14 +191,13 @@ class Places:
             lane.in_flight += 1
             turn.set_result(True)
             self._look_at(lane)
-            self._note_turn()
             return
         self.executing -= 1
 
     async def returned(self) -> bool:
         """Wait for a place, before those who have not begun. Always True."""
         if self.executing < self._bounds.executing_max:
-            self.executing += 1
+            self._take()
             return True
         turn = asyncio.get_running_loop().create_future()
         self._returning.append(turn)
@@ -207,6 +208,12 @@ class Places:
                 self.pass_on()
             raise
         return True
+
+    def _take(self) -> None:
+        """Take a free place."""
+        if not self.executing:
+            self._turned_at = asyncio.get_running_loop().time()
+        self.executing += 1
 
     async def _wait_in(self, lane: _Lane, *, wait_s: float, reason: Reason) -> None:
         """Wait for a turn for at most `wait_s` seconds; raises NoPlace, at once where it is 0."""
@@ -263,11 +270,9 @@ class Places:
 
     def _wait_s(self, lane: _Lane, now: float) -> float:
         """How long a request may queue in this lane; 0 where it would have to expect too much."""
-        # While nobody's turn comes, as before a database that hangs, the turns grow longer.
-        turn_s = self._turn_s
-        if self._queue_stands:
-            turn_s = max(turn_s, now - self._turned_at)
-        ahead = min(self.queued, len(lane.waiting) * max(len(self._ring), 1))
+        # While nobody is done, as before a database that hangs, the turns grow longer.
+        turn_s = max(self._turn_s, now - self._turned_at) if self.executing else self._turn_s
+        ahead = min(self.queued, (len(lane.waiting) + 1) * len(self._ring))
         expected_s = (ahead + 1) * turn_s
         if self._is_burst(now):
             fits = expected_s <= self._bounds.burst_s_max
@@ -285,13 +290,11 @@ class Places:
         self._queue_stands = bool(self._ring)
         if not self._queue_stands:
             self._emptied_at = now
-            return
-        self._turned_at = now
-        if now - self._emptied_at > QUIET_S:
+        elif now - self._emptied_at > QUIET_S:
             self._began_at = now
 
     def _note_turn(self) -> None:
-        """Somebody's turn has come: learn how long one takes."""
+        """Somebody is done: learn how long that takes while anybody is at work."""
         now = asyncio.get_running_loop().time()
         self._turn_s += TURN_WEIGHT * (now - self._turned_at - self._turn_s)
         self._turned_at = now

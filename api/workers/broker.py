@@ -85,6 +85,7 @@ class StreamBroker(RedisStreamBroker):
         """Messages, for ever."""
         failing = False
         while True:
+            _let_cancellation_through()
             try:
                 messages = await self._read()
                 if failing:
@@ -112,3 +113,14 @@ class StreamBroker(RedisStreamBroker):
                 noack=True,
             )
         return [fields[b"data"] for _, entries in fetched or [] for _, fields in entries]
+
+
+def _let_cancellation_through() -> None:
+    """Raise CancelledError if this task was cancelled and somebody lost it on the way.
+
+    The driver sends through `asyncio.wait_for`, which in Python 3.11 forgets a cancellation that
+    comes in the moment in which what it waits for is done. Whoever stops would wait for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -58,6 +58,9 @@ class Nudger:
         except SendTaskError as fault:
             log.debug("nudge_failed", reason=repr(fault.__cause__))
             return False
+        except Exception:
+            log.exception("nudge_failed")
+            return False
         return True
 
 

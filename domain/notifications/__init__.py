@@ -34,7 +34,10 @@ class Notification:
 
 
 async def notify(notifications: Iterable[Notification], *, now: datetime) -> None:
-    """Put the notifications into their members' inboxes; joins the caller's transaction."""
+    """Put the notifications into their members' inboxes; joins the caller's transaction.
+
+    The caller announces what led to them: a member's unread count changes with an event of theirs.
+    """
     await _NOTIFICATIONS.insert(
         {
             "member_id": notification.member_id,

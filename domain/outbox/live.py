@@ -99,6 +99,11 @@ class Live:
         """How many streams are followed here."""
         return len(self._followed)
 
+    @property
+    def followers(self) -> int:
+        """How many follow them."""
+        return sum(one.followers for one in self._followed.values())
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Hear of what grows, inside the block."""

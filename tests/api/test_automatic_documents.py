@@ -27,6 +27,14 @@ PING = "{ping}"
 PONG = {"data": {"ping": "pong"}}
 NOT_FOUND = ("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
 KNOCK = "mutation{knock{userErrors{code}}}"
+NAMED: list[dict[str, Any]] = [
+    {"extensions": persisted(PING)},
+    {"documentId": f"sha256:{sha256(PING)}"},
+    {"documentId": sha256(PING)},
+    {"documentId": f"sha256:{sha256(PING)}", "extensions": persisted(PING)},
+    {"documentId": sha256(PING).upper()},
+    {"query": PING, "extensions": persisted(PING)},
+]
 
 
 @pytest.fixture(params=["development", "production"])
@@ -37,34 +45,23 @@ async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield opened
 
 
-@pytest.mark.parametrize(
-    ("accept", "status"), [("application/json", 200), ("*/*", 200), (GRAPHQL_JSON, 404)]
-)
-@pytest.mark.parametrize("ask", [post, get])
-async def test_an_unknown_hash_is_told_as_apollos_clients_know_it(
-    either: Gateway, ask: Any, accept: str, status: int
-) -> None:
-    response = await ask(either, {"accept": accept}, extensions=persisted(PING))
-    assert (response.status_code, error_of(response)) == (status, NOT_FOUND)
-    assert response.json()["errors"][0]["extensions"].keys() == {"code", "requestId"}
-    by_id = await ask(either, {"accept": accept}, documentId=f"sha256:{sha256(PING)}")
-    assert (by_id.status_code, error_of(by_id)) == (status, NOT_FOUND)
+async def test_an_unknown_hash_is_told_as_apollos_clients_know_it(either: Gateway) -> None:
+    for accept, status in (("application/json", 200), ("*/*", 200), (GRAPHQL_JSON, 404)):
+        for ask in (post, get):
+            for named in NAMED[:5]:
+                response = await ask(either, {"accept": accept}, **named)
+                assert (response.status_code, error_of(response)) == (status, NOT_FOUND)
+                extensions = response.json()["errors"][0]["extensions"]
+                assert extensions.keys() == {"code", "requestId"}
 
 
 async def test_a_document_is_kept_once_it_came_with_its_hash(either: Gateway) -> None:
     first = await post(either, query=PING, extensions=persisted(PING))
     assert first.json() == PONG
     for ask in (post, get):
-        for name in (
-            {"extensions": persisted(PING)},
-            {"documentId": f"sha256:{sha256(PING)}"},
-            {"documentId": sha256(PING)},
-            {"documentId": f"sha256:{sha256(PING)}", "extensions": persisted(PING)},
-            {"documentId": sha256(PING).upper()},
-            {"query": PING, "extensions": persisted(PING)},
-        ):
-            response = await ask(either, **name)
-            assert (response.status_code, response.json()) == (200, PONG), name
+        for named in NAMED:
+            response = await ask(either, **named)
+            assert (response.status_code, response.json()) == (200, PONG), named
 
 
 async def test_a_document_may_be_kept_by_its_document_id_too(either: Gateway) -> None:
@@ -76,48 +73,48 @@ async def test_variables_and_operation_names_go_with_a_hash(either: Gateway) -> 
     text = "query A($t:String){echo(given:{text:$t}){text}} query B{ping}"
     await post(either, query=text, operationName="B", extensions=persisted(text))
     for ask in (post, get):
-        named = {"extensions": persisted(text), "operationName": "A", "variables": {"t": "嗨"}}
-        assert (await ask(either, **named)).json() == {"data": {"echo": {"text": "嗨"}}}
+        response = await ask(
+            either, extensions=persisted(text), operationName="A", variables={"t": "嗨"}
+        )
+        assert response.json() == {"data": {"echo": {"text": "嗨"}}}
 
 
 @pytest.mark.parametrize(("accept", "status"), [("application/json", 200), (GRAPHQL_JSON, 400)])
 async def test_a_text_that_is_not_the_hash_s_is_refused(
     either: Gateway, accept: str, status: int
 ) -> None:
-    for named in ({"extensions": persisted(PING)}, {"documentId": sha256(PING)}):
+    names: list[dict[str, Any]] = [{"extensions": persisted(PING)}, {"documentId": sha256(PING)}]
+    for named in names:
         response = await post(either, {"accept": accept}, query="{about}", **named)
         assert (response.status_code, error_of(response)[0]) == (status, "PERSISTED_QUERY_MISMATCH")
     assert error_of(await post(either, extensions=persisted(PING))) == NOT_FOUND
     assert error_of(await post(either, extensions=persisted("{about}"))) == NOT_FOUND
 
 
-@pytest.mark.parametrize(
-    "named",
-    [
-        {"extensions": {"persistedQuery": "x"}},
-        {"extensions": {"persistedQuery": []}},
-        {"extensions": {"persistedQuery": {}}},
-        {"extensions": {"persistedQuery": {"version": 2, "sha256Hash": "0" * 64}}},
-        {"extensions": {"persistedQuery": {"version": True, "sha256Hash": "0" * 64}}},
-        {"extensions": {"persistedQuery": {"version": 1.0, "sha256Hash": "0" * 64}}},
-        {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": 5}}},
-        {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 63}}},
-        {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "g" * 64}}},
-        {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "٠" * 64}}},
-        {"documentId": "md5:0123"},
-        {"documentId": "sha256:"},
-        {"documentId": "sha256:sha256:" + "0" * 64},
-        {"documentId": "0" * 64, "extensions": persisted(PING)},
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("accept", ["application/json", GRAPHQL_JSON])
+MALFORMED: list[dict[str, Any]] = [
+    {"extensions": {"persistedQuery": "x"}},
+    {"extensions": {"persistedQuery": []}},
+    {"extensions": {"persistedQuery": {}}},
+    {"extensions": {"persistedQuery": {"version": 2, "sha256Hash": "0" * 64}}},
+    {"extensions": {"persistedQuery": {"version": True, "sha256Hash": "0" * 64}}},
+    {"extensions": {"persistedQuery": {"version": 1.0, "sha256Hash": "0" * 64}}},
+    {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": 5}}},
+    {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 63}}},
+    {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "g" * 64}}},
+    {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "٠" * 64}}},
+    {"documentId": "md5:0123"},
+    {"documentId": "sha256:"},
+    {"documentId": "sha256:sha256:" + "0" * 64},
+    {"documentId": "0" * 64, "extensions": persisted(PING)},
+]
+
+
 @pytest.mark.parametrize("ask", [post, get])
-async def test_what_names_no_document_is_400(
-    gateway: Gateway, ask: Any, named: dict[str, Any], accept: str
-) -> None:
-    response = await ask(gateway, {"accept": accept}, **named)
-    assert (response.status_code, error_of(response)[0]) == (400, "BAD_REQUEST")
+async def test_what_names_no_document_is_400(gateway: Gateway, ask: Any) -> None:
+    for named in MALFORMED:
+        for accept in ("application/json", GRAPHQL_JSON):
+            response = await ask(gateway, {"accept": accept}, **named)
+            assert (response.status_code, error_of(response)[0]) == (400, "BAD_REQUEST"), named
 
 
 async def test_null_names_nothing(gateway: Gateway) -> None:
@@ -136,7 +133,7 @@ async def test_a_document_is_kept_whoever_may_run_it(either: Gateway) -> None:
     text = "{staff{motto}}"
     refused = await post(either, query=text, extensions=persisted(text))
     assert error_of(refused)[0] == "UNAUTHENTICATED"
-    staff = either.token(CallerKind.STAFF, roles=frozenset({"service"}))
+    staff = either.token(CallerKind.STAFF, roles=frozenset({"support"}))
     assert "errors" not in (await post(either, staff, extensions=persisted(text))).json()
     assert error_of(await post(either, extensions=persisted(text)))[0] == "UNAUTHENTICATED"
 
@@ -193,7 +190,7 @@ async def test_only_a_get_by_hash_has_a_tag(either: Gateway) -> None:
     assert tagged.headers["cache-control"] == "private, no-cache"
     by_post = await post(either, extensions=persisted(PING))
     assert "etag" not in by_post.headers
-    assert "cache-control" not in by_post.headers
+    assert by_post.headers["cache-control"] == "no-store"
 
 
 async def test_who_shows_the_tag_gets_304(gateway: Gateway) -> None:
@@ -204,7 +201,7 @@ async def test_who_shows_the_tag_gets_304(gateway: Gateway) -> None:
         assert (response.status_code, response.content) == (304, b""), shown
         assert response.headers["etag"] == tag
         assert response.headers["cache-control"] == "private, no-cache"
-        assert response.headers["vary"] == "Accept, Accept-Language, Authorization"
+        assert response.headers["vary"].startswith("Accept, Accept-Language, Authorization")
         assert "content-type" not in response.headers
     for shown in ("", "*", 'W/"x"', tag[:-2] + '"'):
         response = await get(gateway, {"if-none-match": shown}, extensions=persisted(PING))

@@ -228,5 +228,9 @@ def test_rules_are_made_once_per_application() -> None:
     schema = build_sample(limits)
     assert schema.documents.limits.rules is limits.rules
     assert limits == DocumentLimits(
-        tokens_max=2_000, rules=limits.rules, errors_max=5, kept_tokens_max=60_000
+        cost_max=1_100,
+        tokens_max=2_000,
+        rules=limits.rules,
+        errors_max=5,
+        kept_tokens_max=60_000,
     )

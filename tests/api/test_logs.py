@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -209,3 +210,23 @@ def test_development_logs_text_without_the_values_of_variables(
     assert "internal_error" in text
     assert "RuntimeError: length 7" in text
     assert SECRET not in text
+
+
+def test_text_of_a_peer_that_is_no_utf8_is_told_in_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """uvicorn tells it with a traceback, and so a stranger could fill the log."""
+    configure_logs(production=True, level="info")
+    logger = logging.getLogger("uvicorn.error")
+    try:
+        b"\xff".decode()
+    except UnicodeDecodeError:
+        logger.exception("Invalid UTF-8 sequence received from client.")
+    try:
+        raise ValueError
+    except ValueError:
+        logger.exception("a fault of ours")
+    peers, ours = caplog.records
+    assert (peers.levelname, peers.exc_info) == ("WARNING", None)
+    assert ours.levelname == "ERROR"
+    assert ours.exc_info is not None

@@ -47,6 +47,7 @@ def test_a_developer_needs_to_set_nothing() -> None:
         "directives_max": 5,
         "repetitions_max": 30,
         "errors_max": 5,
+        "cost_max": 1_100,
         "kept_tokens_max": 60_000,
     }
 

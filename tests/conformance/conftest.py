@@ -7,12 +7,16 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
+import jwt
 import orjson
 import pytest
 
+from domain.access import AccessTokens, CallerKind, KeyRing
 from tests.closing import ClosingReport
 from tests.conftest import part_is_missing
 from tests.run.production import production, seed_for_production
@@ -43,6 +47,20 @@ class Server:
             "PARTNER_TOKEN": self.demo["partnerToken"],
             "STAFF_TOKEN": self.demo["staffToken"],
         }
+
+    def short_token(self, *, seconds: int) -> str:
+        """A token of the demo's member that expires soon, from the server's own keys."""
+        claims = jwt.decode(self.demo["memberToken"], options={"verify_signature": False})
+        now = datetime.now(UTC)
+        keys = KeyRing(self.run.folder / "var" / "keys.json", now=now)
+        token, _ = AccessTokens(keys, claims["iss"]).issue(
+            CallerKind.MEMBER,
+            UUID(claims["sub"]),
+            now=now,
+            session_id=UUID(claims["sid"]),
+            ttl=timedelta(seconds=seconds),
+        )
+        return token
 
 
 @dataclass(frozen=True, slots=True)

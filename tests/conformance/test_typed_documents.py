@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import orjson
 import pytest
 
-from tests.conformance.conftest import FOLDER, MODULES, Clients
+from tests.conformance.conftest import FOLDER, MODULES, Clients, Server, assert_all_passed
 from tests.graphql.operations import operation
 from tests.repository.operations import FOLDER as OPERATIONS
 from tests.repository.operations import read_operations
@@ -16,8 +18,14 @@ from tests.repository.tree import ROOT
 
 pytestmark = pytest.mark.conformance
 
-SDL = ROOT / "schema" / "schema.graphql"
-BUILT = sorted(read_operations(OPERATIONS).keys() - NOT_BUILT_YET)
+SDL: Final = ROOT / "schema" / "schema.graphql"
+BUILT: Final = sorted(read_operations(OPERATIONS).keys() - NOT_BUILT_YET)
+TRUSTED: Final = {
+    "a document by its hash",
+    "a document by its hash, by GET",
+    "another document is refused, also with its hash",
+    "a server of ours may send any document",
+}
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +90,15 @@ def test_every_document_is_in_the_manifest(manifest: dict[str, str]) -> None:
     assert all(name.startswith("sha256:") for name in manifest)
     for name in BUILT:
         assert any(f" {name}" in text.split("{")[0] for text in manifest.values()), name
+
+
+def test_a_server_that_trusts_the_manifest_runs_its_documents_by_hash(
+    clients: Clients, generated: Path, serve: Callable[..., Server]
+) -> None:
+    server = serve(
+        JIFEN_DOCUMENTS__MANIFEST=str(generated / "persisted-documents.json"),
+        JIFEN_DOCUMENTS__TRUSTED_ONLY="true",
+    )
+    results = clients.script("trusted", server, GENERATED=str(generated))
+    client = "codegen documents, trusted only"
+    assert_all_passed(clients, results, client=client, mode=server.mode, names=TRUSTED)

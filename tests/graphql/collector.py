@@ -1,4 +1,4 @@
-"""A collector of traces: a real HTTP server on loopback that takes OTLP, as the product sends it."""
+"""A collector of traces: an HTTP server on loopback that takes OTLP as the product sends it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-ROOT = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Span:
 
 @dataclass(slots=True)
 class Collector:
-    """What was taken so far. `hold` makes every further request wait, as a hanging one would."""
+    """What was taken so far. `hold` makes it hang: further requests wait until `released`."""
 
     url: str = ""
     spans: list[Span] = field(default_factory=list)
@@ -40,6 +38,7 @@ class Collector:
     bodies: list[bytes] = field(default_factory=list)
     hold: threading.Event = field(default_factory=threading.Event)
     held: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
 
     def tree(self, trace_id: str) -> Any:
         """The spans of a trace as (name, [children]), in the order in which they began."""
@@ -99,7 +98,7 @@ def collecting() -> Iterator[Collector]:
             body = self.rfile.read(int(self.headers["content-length"]))
             if collector.hold.is_set():
                 collector.held.set()
-                self.server.released.wait(30)  # type: ignore[attr-defined]
+                collector.released.wait(30)
                 return
             collector.headers.append({name.lower(): text for name, text in self.headers.items()})
             collector.bodies.append(body)
@@ -113,14 +112,13 @@ def collecting() -> Iterator[Collector]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    server.released = threading.Event()  # type: ignore[attr-defined]
     collector.url = f"http://127.0.0.1:{server.server_address[1]}/v1/traces"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield collector
     finally:
-        server.released.set()  # type: ignore[attr-defined]
+        collector.released.set()
         server.shutdown()
         server.server_close()
         thread.join()

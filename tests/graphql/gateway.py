@@ -19,6 +19,7 @@ from api.app import create_app
 from api.fake_wechat import DEMO_APP_ID, RunningFake
 from api.runtime import Runtime
 from api.settings import Settings
+from api.workers.settings import WorkSettings
 from domain import access
 from domain.access import AccessTokens, CallerKind
 from domain.clock import Clock
@@ -203,6 +204,8 @@ def settings_for(database_url: str, folder: Path, fake: RunningFake) -> Settings
         "wechat_base_url": fake.base_url,
         "wechat_apps": APPS,
         "log_level": "error",
+        # Or rows would change under tests that compare what is kept.
+        "work": WorkSettings(in_process=False),
     }
     return Settings(**values)
 

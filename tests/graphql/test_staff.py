@@ -203,12 +203,13 @@ async def test_shops_and_partners_read_themselves(gateway: Gateway) -> None:
         body = (await gateway.ask(query, token=token)).json()
         code, scopes = expected
         assert body == {"data": {"partner": {"code": code, "name": code, "scopes": scopes}}}
-    for token, refused in (
+    alice = await gateway.sign_in()
+    for other, refused in (
         (None, "UNAUTHENTICATED"),
-        ((await gateway.sign_in()).access_token, "FORBIDDEN"),
+        (alice.access_token, "FORBIDDEN"),
         (await gateway.staff(), "FORBIDDEN"),
     ):
-        body = (await gateway.ask(query, token=token)).json()
+        body = (await gateway.ask(query, token=other)).json()
         assert body["errors"][0]["extensions"]["code"] == refused
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -28,7 +27,6 @@ from tests.graphql.programme import SHOP, open_shop, set_up_programme
 
 PARENT = "4bf92f3577b34da6a3ce929d0e0e4736"
 SAMPLED = f"00-{PARENT}-00f067aa0ba902b7-01"
-NOT_SAMPLED = f"00-{PARENT}-00f067aa0ba902b7-00"
 
 
 @pytest.fixture
@@ -137,8 +135,8 @@ async def test_a_sign_in_shows_its_transaction_and_its_call_to_wechat(
     assert work[0] == "mutation SignInWithWeChat"
     assert work[1][0] == "GET /sns/jscode2session"
     assert work[1][1] == "BEGIN"
-    assert work[1][-1] == "COMMIT"
-    assert {one for one in work[1][2:-1]} <= {"SELECT", "INSERT", "UPDATE"}
+    assert work[1][-2:] == ["COMMIT", "SELECT"], "the answer reads the member"
+    assert set(work[1][2:-2]) <= {"SELECT", "INSERT", "UPDATE"}
     call = collector.one("GET /sns/jscode2session")
     assert call.attributes == {
         "http.request.method": "GET",
@@ -167,35 +165,6 @@ async def test_lines_of_the_log_carry_the_trace_id(
         lines = [line for line in capsys.readouterr().err.splitlines() if "/livez" in line]
     assert len(lines) == 1
     assert f"trace_id={PARENT}" in lines[0]
-
-
-@pytest.mark.parametrize(
-    ("ratio", "traceparent", "recorded"),
-    [
-        (1.0, None, True),
-        (1.0, SAMPLED, True),
-        (1.0, NOT_SAMPLED, False),
-        (0.0, None, False),
-        (0.0, SAMPLED, False),  # Nobody makes us record more than our share.
-    ],
-)
-async def test_who_is_sampled(
-    ratio: float,
-    traceparent: str | None,
-    recorded: bool,
-    sqlite_url: str,
-    tmp_path: Path,
-    fake: RunningFake,
-    collector: Collector,
-) -> None:
-    headers = {"traceparent": traceparent} if traceparent else {}
-    traces = {"endpoint": collector.url, "sample_ratio": ratio}
-    async with traced(sqlite_url, tmp_path, fake, **traces) as gateway:
-        response = await gateway.http.get("/livez", headers=headers)
-        await arrived(gateway)
-    assert [one.name for one in collector.spans] == (["GET /livez"] if recorded else [])
-    flags = response.headers["traceresponse"][-2:]
-    assert flags == ("01" if recorded else "00")
 
 
 async def test_the_collector_is_told_the_settings_headers_and_service(
@@ -268,12 +237,5 @@ async def test_a_collector_that_hangs_costs_spans_and_nothing_else(
         closing_at = time.perf_counter()
     assert time.perf_counter() - closing_at < 2.0
     assert collector.spans == []
-    exporting.cancel()
-
-
-def test_an_endpoint_is_an_address() -> None:
-    with pytest.raises(ValueError, match="endpoint"):
-        TraceSettings(endpoint="collector:4318")
-    assert json.loads(TraceSettings(headers={"a": SecretStr("b")}).model_dump_json())["headers"] == {
-        "a": "**********"
-    }
+    collector.released.set()
+    await exporting

@@ -1,56 +1,20 @@
-"""The operations that clients already plan to send, and how far the schema serves them."""
+"""The input types that clients plan to send, against those of the schema."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from graphql import (
-    DocumentNode,
     GraphQLInputObjectType,
     GraphQLSchema,
     InputObjectTypeDefinitionNode,
     InputValueDefinitionNode,
-    OperationDefinitionNode,
     is_required_input_field,
     parse,
     print_ast,
-    validate,
 )
 
-from tests.repository.tree import ROOT
+from schema.planned_operations import FOLDER, INPUTS, Operation, read_operations
 
-FOLDER = ROOT / "tests" / "operations"
-INPUTS = FOLDER / "inputs.graphql"
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation as a document of its own, as a client sends it."""
-
-    name: str
-    file: Path
-    document: DocumentNode
-
-    def errors(self, schema: GraphQLSchema) -> list[str]:
-        """Why the schema does not serve it; empty when it does."""
-        return [error.message for error in validate(schema, self.document)]
-
-
-def read_operations(folder: Path) -> dict[str, Operation]:
-    """Every operation under the folder by its name, which is unique."""
-    operations: dict[str, Operation] = {}
-    for file in sorted(folder.rglob("*.graphql")):
-        if file.name == INPUTS.name:
-            continue
-        for definition in parse(file.read_text()).definitions:
-            assert isinstance(definition, OperationDefinitionNode), f"{file}: {definition.kind}"
-            assert definition.name is not None, f"{file}: an operation without a name"
-            name = definition.name.value
-            assert name not in operations, f"{name} stands twice"
-            document = DocumentNode(definitions=(definition,))
-            operations[name] = Operation(name=name, file=file, document=document)
-    return operations
+__all__ = ["FOLDER", "INPUTS", "Operation", "input_differences", "read_operations"]
 
 
 def input_differences(planned: str, schema: GraphQLSchema) -> list[str]:

@@ -14,6 +14,7 @@ from graphql import build_schema, parse, validate
 from api.cli.__main__ import app
 from api.imports.rejects import RejectCode
 from domain.errors import ErrorCode
+from schema.changes import CHANGED
 from schema.faults import FaultCode
 from tests.repository.guides import (
     Guide,
@@ -78,7 +79,8 @@ def test_json_is_json(guide: Guide) -> None:
 
 def test_codes_are_answered_by_something(guide: Guide) -> None:
     named = {piece for piece in guide.inline() if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", piece)}
-    assert named - variables(guide) <= {*ErrorCode, *FaultCode, *RejectCode}
+    changes = {kind for kind, _ in CHANGED.values()}
+    assert named - variables(guide) <= {*ErrorCode, *FaultCode, *RejectCode, *changes}
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
@@ -92,6 +94,9 @@ def test_every_setting_is_documented_with_its_default() -> None:
         name: default for name, default in documented.items() if not default.startswith("`")
     }
     assert told_in_words == {
+        "JIFEN_CORS_ORIGINS": "none",
+        "JIFEN_DOCUMENTS__MANIFEST": "none",
+        "JIFEN_DOCUMENTS__TRUSTED_ONLY_FOR": "members, and who has no token",
         "JIFEN_WECHAT_APPS": "the demo's app",
         "JIFEN_WECHAT_BASE_URL": "empty",
     }

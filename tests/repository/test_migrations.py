@@ -126,9 +126,9 @@ OUTBOX_AS_IT_WAS = {
 @pytest.mark.usefixtures("database")
 async def test_events_of_before_are_numbered_in_their_order() -> None:
     """Migration outbox.0002, on a database that has lived."""
-    streams = ["DROP TABLE outbox", "DROP TABLE outbox_stream"]
+    later = ("outbox", "outbox_stream", "outbox_parked", "outbox_consumed")
     for statement in (
-        *streams,
+        *(f"DROP TABLE {table}" for table in later),
         OUTBOX_AS_IT_WAS[storage.dialect()] + "member_id UUID, kind TEXT NOT NULL, "
         "payload JSONB NOT NULL, announced_at TIMESTAMPTZ NOT NULL, delivered_at TIMESTAMPTZ)",
         "CREATE INDEX outbox_undelivered ON outbox (id) WHERE delivered_at IS NULL",

@@ -94,6 +94,11 @@ class MakeRun:
         """All that it printed so far."""
         return self._output.read_text()
 
+    @property
+    def errors(self) -> str:
+        """All that it said on its standard error so far, logs among it."""
+        return self._errors.read_text()
+
     def demo(self) -> dict[str, Any]:
         """What `var/demo.json` says."""
         content: dict[str, Any] = orjson.loads(self.demo_file.read_bytes())

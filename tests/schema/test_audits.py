@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from domain.errors import MemberNotFound
 from domain.paging import PageRequest
 from domain.storage import execute, fetch_all
 from resolvers.context import RequestContext
+from resolvers.rates import Unlimited
 from schema.audits import audited
 from schema.building import JifenSchema, make_schema
 from schema.fields import Info, computed, input_type, object_type
@@ -117,7 +119,7 @@ async def ask(query: str, kind: CallerKind = CallerKind.STAFF) -> Any:
         now=NOW,
         language="en",
         request_id="r-1",
-        services=cast("Any", None),
+        services=cast("Any", SimpleNamespace(rates=Unlimited())),
         principal=LI,
     )
     return await SCHEMA.execute(query, context_value=context)

@@ -83,6 +83,23 @@ def test_a_syntax_error_tells_where() -> None:
     }
 
 
+@pytest.mark.parametrize("number", ["9" * 401, "-" + "9" * 20_000, "0." + "1" * 5_000])
+def test_a_number_longer_than_any_is_refused_as_it_is_read(number: str) -> None:
+    """Reckoning with it would end in words of Python."""
+    with pytest.raises(CodedError) as caught:
+        Documents(limits=DocumentLimits()).parse(f"{{echo(given:{{points:{number}}}){{points}}}}")
+    assert caught.value.formatted == {
+        "message": "Syntax Error: A number must not have more than 400 characters.",
+        "locations": [{"line": 1, "column": 21}],
+        "extensions": {"code": "GRAPHQL_PARSE_FAILED"},
+    }
+
+
+def test_digits_that_are_no_number_are_left_alone() -> None:
+    documents = Documents(limits=DocumentLimits())
+    documents.parse(f'{{echo(given:{{text:"{"9" * 500}",points:{"9" * 400}}}){{points}}}}')
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [

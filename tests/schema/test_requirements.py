@@ -146,3 +146,27 @@ def test_a_field_without_a_policy_admits_nobody() -> None:
     assert result.errors is not None
     assert [error.extensions for error in result.errors] == [{"code": "UNAUTHENTICATED"}]
     assert result.data is None
+
+
+@pytest.mark.parametrize(
+    ("query", "versioned"),
+    [
+        ("{ping itself{ping} __typename}", {None}),
+        ("{ping overflowing}", set()),
+        ("{__schema{queryType{name}}}", set()),
+        ("mutation{knock{userErrors{code}}}", set()),
+        ("query A{ping} query B{overflowing} query C{...F} fragment F on Query{ping}", {"A", "C"}),
+        (
+            "query A{...F} query B{...G} fragment F on Query{...G} fragment G on Query{ping}",
+            {"A", "B"},
+        ),
+        ("query A{...F} fragment F on Query{...G} fragment G on Query{overflowing}", set()),
+        ('{node(id:"x"){id}}', set()),
+        ("{things{name}}", {None}),
+    ],
+)
+def test_which_operations_are_versioned(query: str, versioned: set[str | None]) -> None:
+    """An attribute, and a method that awaits nothing, is; what reads something must say so."""
+    document = parse(query)
+    assert validate(SCHEMA, document, VALIDATION_RULES) == []
+    assert document_needs(SCHEMA, document).versioned == versioned

@@ -36,6 +36,17 @@ export function setting(name) {
   return value;
 }
 
+/** The failure of a promise; what it gives instead is told. */
+export async function failure(promise) {
+  let value;
+  try {
+    value = await promise;
+  } catch (failed) {
+    return failed;
+  }
+  throw new Error(`it gave ${JSON.stringify(value)}`);
+}
+
 /** A promise and the function that resolves it. */
 export function signal() {
   let resolve, reject;

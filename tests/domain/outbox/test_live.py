@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from redis import asyncio as aioredis
 
+from domain import storage
 from domain.outbox import (
     Announced,
     Event,
@@ -23,14 +24,27 @@ from domain.outbox import (
     stream,
 )
 from domain.storage import dialect, observed_statements
+from tests.closing import ClosingReport
 from tests.conftest import part_is_missing
 from tests.domain.ledger.commands import ALICE, BOB, NOW
 from tests.repository.tree import ROOT
 
-CAROL = UUID("01a20561-c68e-7607-9dc0-72a415743b12")
-
 SOON_S = 5.0
 """What is to come at once has come within this time, on a busy machine too."""
+
+
+@pytest.fixture
+async def connected(sqlite_url: str) -> AsyncIterator[str]:
+    await storage.connect(sqlite_url)
+    yield sqlite_url
+    await storage.close()
+
+
+@pytest.fixture
+def real_redis_url(redis_url: str, report: ClosingReport) -> str:
+    if redis_url == "memory://":
+        part_is_missing(report, "redis", "a fake has no connections to lose")
+    return redis_url
 
 
 def told(kind: str, member_id: UUID = ALICE, **facts: int) -> Event:
@@ -155,14 +169,14 @@ async def test_what_another_process_wrote_is_found_without_any_hint(database: st
 
 
 async def test_a_hint_brings_what_another_process_wrote_at_once(
-    postgres_database: str, redis_url: str
+    connected: str, real_redis_url: str
 ) -> None:
-    subscriber, publisher = real_client(redis_url), real_client(redis_url)
+    subscriber, publisher = real_client(real_redis_url), real_client(real_redis_url)
     live = Live(redis=subscriber)
     async with (
         subscriber,
         publisher,
-        announcing(postgres_database, ALICE) as there,
+        announcing(connected, ALICE) as there,
         live.running(),
         aclosing(live.follow(ALICE, after=0)) as followed,
     ):

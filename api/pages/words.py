@@ -1,0 +1,138 @@
+"""The words of the start page, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from resolvers.context import Language
+
+WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
+    "zh": {
+        "title": "Jifen 积分 · 开发者起始页",
+        "tagline": "小程序、App、门店与合作方共用的会员积分网关。一个 GraphQL 端点，一份模式。",
+        "skip": "跳到正文",
+        "other_language": "English",
+        "nav": "本页内容",
+        "sign_in": "登录",
+        "operations": "操作",
+        "errors": "错误码",
+        "docs": "文档",
+        "all_faults": "全部",
+        "endpoint": "端点",
+        "graphiql": "GraphiQL",
+        "graphiql_about": "在浏览器里试用：操作与令牌已预置",
+        "schema": "模式 SDL",
+        "schema_about": "可直接交给代码生成器",
+        "wechat": "模拟微信",
+        "wechat_about": "登录码、手机号、故障演练",
+        "metrics": "指标",
+        "metrics_about": "Prometheus 格式",
+        "health": "健康检查",
+        "health_about": "数据库、迁移、Redis",
+        "keys": "公钥",
+        "keys_about": "校验令牌的 JWKS",
+        "step_sign_in": "像小程序一样登录",
+        "step_sign_in_about": "向模拟微信要一个 wx.login 的 code，再换成会话。把它粘贴到终端："
+        "返回 accessToken 与 refreshToken。",
+        "step_home": "读取会员首页",
+        "step_home_about": "演示会员已有一年多的消费记录。令牌取自 var/demo.json，"
+        "请在项目根目录执行；也可以换成上一步得到的 accessToken。",
+        "step_follow": "带着令牌继续",
+        "step_follow_about": "每个请求都带上这个请求头；WebSocket 则放进 connection_init。"
+        "会员令牌 15 分钟有效，用 refreshSession 续期。",
+        "no_demo": "还没有演示数据：运行 make run 会建好有一年多历史的会员，"
+        "并把令牌写入 var/demo.json。",
+        "operations_about": "客户端实际发送的操作，逐字如下；每一个都已通过当前模式的校验。",
+        "variables": "变量示例",
+        "open": "在 GraphiQL 中打开",
+        "copy": "复制",
+        "copied": "已复制",
+        "audience_member": "会员",
+        "audience_partner": "门店与合作方",
+        "audience_staff": "员工",
+        "token": "令牌",
+        "no_token": "不需要令牌",
+        "errors_about": "此表由代码生成。被拒绝的变更在 userErrors 中说明原因；"
+        "请求本身的问题在顶层 errors 中，附 requestId。遇到不认识的码，按普通拒绝处理。",
+        "refusals": "拒绝（userErrors）",
+        "faults": "顶层错误（errors）",
+        "when": "何时返回",
+        "facts": "附带字段",
+        "retryable": "可重试",
+        "doc_mini_program": "小程序指南",
+        "doc_shops": "门店指南",
+        "doc_operations": "运维手册",
+        "doc_ledger": "账本",
+        "doc_errors": "错误码全表",
+        "doc_architecture": "架构",
+        "doc_glossary": "术语",
+        "docs_about": "随代码一起的文档（英文，Markdown）。",
+        "footer": "此页只在开发环境提供，不加载任何外部资源。",
+    },
+    "en": {
+        "title": "Jifen 积分 · start page for developers",
+        "tagline": "The loyalty gateway of mini-programs, apps, shops and partners: "
+        "one GraphQL endpoint, one schema.",
+        "skip": "Skip to the content",
+        "other_language": "中文",
+        "nav": "On this page",
+        "sign_in": "Sign in",
+        "operations": "Operations",
+        "errors": "Error codes",
+        "docs": "Docs",
+        "all_faults": "All of them",
+        "endpoint": "Endpoint",
+        "graphiql": "GraphiQL",
+        "graphiql_about": "Try it in the browser: operations and tokens are preset",
+        "schema": "Schema (SDL)",
+        "schema_about": "Ready for your code generator",
+        "wechat": "Fake WeChat",
+        "wechat_about": "Login codes, phone numbers, faults to order",
+        "metrics": "Metrics",
+        "metrics_about": "In Prometheus' format",
+        "health": "Health",
+        "health_about": "Database, migrations, Redis",
+        "keys": "Public keys",
+        "keys_about": "The JWKS that tokens verify against",
+        "step_sign_in": "Sign in as a mini-program would",
+        "step_sign_in_about": "Ask the fake WeChat for a code of wx.login and exchange it for a "
+        "session. Paste this into a shell: it answers an accessToken and a refreshToken.",
+        "step_home": "Read a member's home page",
+        "step_home_about": "The demo's member has bought for more than a year. The token is that "
+        "of var/demo.json, so run this in the root of the project; or take your own accessToken.",
+        "step_follow": "Go on with the token",
+        "step_follow_about": "Send this header with every request; on a WebSocket put it into "
+        "connection_init. A member's token lives 15 minutes; refreshSession renews it.",
+        "no_demo": "There is no demo yet: make run makes members with a year of history, and "
+        "writes tokens to var/demo.json.",
+        "operations_about": "What clients send, word for word. Each one is valid against the "
+        "schema as it is now.",
+        "variables": "Variables to try",
+        "open": "Open in GraphiQL",
+        "copy": "Copy",
+        "copied": "Copied",
+        "audience_member": "Members",
+        "audience_partner": "Shops and partners",
+        "audience_staff": "Staff",
+        "token": "Token",
+        "no_token": "Needs no token",
+        "errors_about": "Made from the code. A mutation that is refused says why in userErrors; "
+        "what is wrong with the request itself stands in errors, with a requestId. Treat a code "
+        "that you do not know as a plain refusal.",
+        "refusals": "Refusals (userErrors)",
+        "faults": "Top-level errors (errors)",
+        "when": "Returned when",
+        "facts": "Facts",
+        "retryable": "Retryable",
+        "doc_mini_program": "Mini-programs",
+        "doc_shops": "Shops",
+        "doc_operations": "Operation",
+        "doc_ledger": "The ledger",
+        "doc_errors": "All error codes",
+        "doc_architecture": "Architecture",
+        "doc_glossary": "Glossary",
+        "docs_about": "The documentation that comes with the code, in Markdown.",
+        "footer": "Served in development only. This page loads nothing from anywhere else.",
+    },
+}

@@ -1,0 +1,46 @@
+"""What a request brings to its resolvers, made from what came over the wire."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+
+from api.authentication import Authenticator
+from api.rates.addresses import client_address
+from api.runtime import Runtime
+from api.settings import Settings
+from api.transport import response_language
+from resolvers.context import RequestContext
+
+
+async def request_context(
+    connection: HTTPConnection,
+    *,
+    settings: Settings,
+    request_id: str,
+    credentials: Headers | None = None,
+    tells_cost: bool = False,
+) -> RequestContext:
+    """Who asks, when, from where, in which language. Raises TransportFault for a bad token.
+
+    `credentials` stand for the connection's own headers where a token came in another way.
+    """
+    runtime: Runtime = connection.app.state.runtime
+    now, address = runtime.clock.now(), client_address(connection.scope)
+    services = runtime.services
+    authenticator = Authenticator(services.tokens, runtime.confirm, services.rates)
+    asks = await authenticator.authenticate(
+        connection.headers if credentials is None else credentials, now=now, address=address
+    )
+    return RequestContext(
+        caller=asks.caller,
+        principal=asks.principal,
+        now=now,
+        language=response_language(connection.headers.get("accept-language")),
+        request_id=request_id,
+        services=services,
+        opens_schema=asks.caller is not None or not settings.is_production,
+        clock=runtime.clock,
+        address=address,
+        tells_cost=tells_cost,
+    )

@@ -1,0 +1,126 @@
+"""The gateway as a process of its own, served as in production or by plain uvicorn."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final, Self
+
+import httpx
+
+from tests.faults.town import ISSUER, Town
+from tests.repository.tree import ROOT
+from tests.run.running import free_ports
+
+SERVE: Final = ("-m", "api.cli", "serve")
+UVICORN: Final = ("-m", "uvicorn", "gateway:app", "--no-access-log")
+READY_SECONDS_MAX: Final = 60
+STOP_SECONDS_MAX: Final = 30
+
+UNLIMITED: Final = {
+    f"JIFEN_RATES__{name}__{part}": "100000000"
+    for name in ("MEMBER", "SHOP", "ADDRESS")
+    for part in ("CAPACITY", "RESTORED_PER_MINUTE")
+}
+"""Loads are to meet the bounds of the process, not those of one caller."""
+
+
+class Serving:
+    """A gateway of a town, for the time of a block; whatever it started ends with the block."""
+
+    def __init__(
+        self,
+        town: Town,
+        folder: Path,
+        *,
+        redis_url: str = "memory://",
+        command: tuple[str, ...] = SERVE,
+        **environment: str,
+    ) -> None:
+        self._port, _ = free_ports()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._command = command
+        self._folder = folder
+        self.log_file = folder / f"gateway-{self.port}.log"
+        self._environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "PYTHONPATH": str(ROOT),
+            "LC_ALL": "C.UTF-8",
+            "PORT": str(self.port),
+            "DATABASE_URL": town.database_url,
+            "REDIS_URL": redis_url,
+            "JIFEN_KEY_SET_PATH": str(town.keys),
+            "JIFEN_ISSUER": ISSUER,
+            "JIFEN_LOG_LEVEL": "info",
+            **UNLIMITED,
+            **environment,
+        }
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._port
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started: the server, or the supervisor of its workers."""
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """All that it has logged."""
+        return self.log_file.read_text(errors="replace")
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, *self._command]
+        if "uvicorn" in self._command:
+            command += ["--port", str(self.port)]
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            self._await_ready()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # The group is ours: the process has a session of its own, and so have its workers.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(STOP_SECONDS_MAX)
+
+    def terminate(self) -> float:
+        """SIGTERM; returns when (time.time)."""
+        self._process.send_signal(signal.SIGTERM)
+        return time.time()
+
+    def ended(self) -> int:
+        """Wait for its end; its status."""
+        return self._process.wait(STOP_SECONDS_MAX)
+
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS_MAX
+        with httpx.Client(base_url=self.url, trust_env=False, timeout=5) as http:
+            while True:
+                try:
+                    if http.get("/readyz").status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                assert self._process.poll() is None, self.log
+                assert time.monotonic() < deadline, self.log
+                time.sleep(0.02)

@@ -1,0 +1,1 @@
+"""Requests that nobody sane would send: the gateway answers each with a refusal, and soon."""

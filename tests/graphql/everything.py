@@ -1,0 +1,73 @@
+"""One document that asks for everything of which an answer may have an ETag, made from the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from graphql import (
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    get_named_type,
+    is_required_argument,
+)
+
+from schema.requirements import is_versioned
+
+ARGUMENTS = {
+    "Member.coupons": "(first: 4)",
+    "Member.ledger": "(first: 10)",
+    "Member.purchases": "(first: 4)",
+    "Member.recommendations": "(surface: HOME, first: 4)",
+    "Query.node": "(id: $id)",
+}
+"""What is given where something must be, another such field has to be added here, and where the
+whole would cost too much."""
+
+SKIPPED = {"edges"}
+"""The same as `nodes`."""
+
+
+def covered_document(schema: GraphQLSchema, *roots: str) -> str:
+    """A query of these roots with every covered field below them, whatever its depth."""
+    variables = "($id: ID!)" if "node" in roots else ""
+    query = schema.query_type
+    assert query is not None
+    selected = " ".join(_field(schema, query, name, seen=()) for name in roots)
+    return f"query Everything{variables} {{ {selected} }}"
+
+
+def _field(
+    schema: GraphQLSchema, parent: GraphQLObjectType, name: str, *, seen: tuple[str, ...]
+) -> str:
+    declared = parent.fields[name]
+    coordinate = f"{parent.name}.{name}"
+    given = ARGUMENTS.get(coordinate, "")
+    if any(is_required_argument(one) for one in declared.args.values()):
+        assert given, f"{coordinate} needs arguments: see ARGUMENTS"
+    kind = get_named_type(declared.type)
+    return f"{name}{given}{_selection(schema, kind, seen=seen)}"
+
+
+def _selection(schema: GraphQLSchema, kind: GraphQLNamedType, *, seen: tuple[str, ...]) -> str:
+    if isinstance(kind, GraphQLInterfaceType):
+        parts = [
+            f"... on {one.name} {_selection(schema, one, seen=seen)}"
+            for one in schema.get_possible_types(kind)
+        ]
+        return f" {{ __typename {' '.join(parts)} }}"
+    if not isinstance(kind, GraphQLObjectType):
+        return ""
+    below = (*seen, kind.name)
+    return f" {{ {' '.join(_fields(schema, kind, seen=below))} }}"
+
+
+def _fields(
+    schema: GraphQLSchema, kind: GraphQLObjectType, *, seen: tuple[str, ...]
+) -> Iterator[str]:
+    for name, declared in kind.fields.items():
+        below: Any = get_named_type(declared.type)
+        if name not in SKIPPED and is_versioned(declared) and below.name not in seen:
+            yield _field(schema, kind, name, seen=seen)

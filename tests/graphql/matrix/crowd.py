@@ -1,0 +1,187 @@
+"""Everybody who may call: two members, shops, partners, staff of each role, and bad tokens.
+
+Everything that belongs to member A says so by a mark, so that it is known again wherever it turns
+up. B has the same without marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from domain import members, recommendations, storage
+from domain.access import Caller, CallerKind, StaffRole
+from tests.graphql.gateway import NOW, Gateway, Session
+from tests.graphql.orders import line, order, record
+from tests.graphql.programme import CLERK, open_account
+
+MARK: Final = "MARKED-A"
+BIRTHDAY: Final = "1987-06-05"
+
+PROFILE: Final = {
+    "nickname": f"{MARK} nickname",
+    "avatarUrl": f"https://img.jifen.example/{MARK}.png",
+    "birthday": BIRTHDAY,
+    "gender": "other",
+    "preferredChannel": f"{MARK}-channel",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member with a life, and what is the member's alone."""
+
+    session: Session
+    openid: str
+
+    @property
+    def id(self) -> UUID:
+        """The member's id."""
+        return self.session.member
+
+    def secrets(self) -> dict[str, bytes]:
+        """What nobody else may be told, by name."""
+        return {
+            "mark": MARK.encode(),
+            "birthday": BIRTHDAY.encode(),
+            "id": str(self.id).encode(),
+            "global id": self.session.member_id.encode(),
+            "openid": self.openid.encode(),
+            "refresh token": self.session.refresh_token.encode(),
+            "access token": self.session.access_token.encode(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Somebody:
+    """One caller: the token, whom it stands for, and what makes the token bad, if anything."""
+
+    name: str
+    token: str | None
+    caller: Caller | None
+    bad: str | None = None
+    address: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """The callers by name, and the two members among them."""
+
+    gateway: Gateway
+    a: Member
+    b: Member
+    callers: dict[str, Somebody]
+
+    def __iter__(self) -> Iterator[Somebody]:
+        return iter(self.callers.values())
+
+    async def spare_token(self, somebody: Somebody) -> str | None:
+        """A token of the same caller that may be ended by what it is used for."""
+        if somebody.name not in {"member A", "member B"}:
+            return somebody.token
+        assert somebody.caller is not None
+        session = await members.open_session(
+            somebody.caller.subject, app_id="wx0", tokens=self.gateway.tokens, now=NOW
+        )
+        return session.access_token
+
+
+async def gather(gateway: Gateway) -> Crowd:
+    """Make everybody."""
+    a = await _live(gateway, "alice", marked=True)
+    b = await _live(gateway, "bob", marked=False)
+    await recommendations.refresh_popularity(now=NOW)
+    tokens = {
+        "anonymous": None,
+        "member A": a.session.access_token,
+        "member B": b.session.access_token,
+        "shop": await gateway.shop(),
+        "shop without the scope": await gateway.shop("points:hold"),
+        "partner P": await gateway.partner(),
+        "partner Q": await _partner(gateway),
+        "staff without a role": await _newcomer(gateway),
+        **{f"staff {role}": await gateway.token_of(CLERK, role) for role in StaffRole},
+    }
+    callers = {
+        name: Somebody(
+            name=name,
+            token=token,
+            caller=None if token is None else gateway.tokens.verify(token, NOW),
+            address=f"10.0.0.{number}",
+        )
+        for number, (name, token) in enumerate(tokens.items())
+    }
+    for bad, token in (
+        ("expired", await _expired(gateway, a)),
+        ("revoked", await _revoked(gateway, a)),
+    ):
+        name = f"member A, {bad}"
+        callers[name] = Somebody(name, token, None, bad=bad, address="10.0.1.1")
+    return Crowd(gateway=gateway, a=a, b=b, callers=callers)
+
+
+async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
+    """A life that has something for every field: points that expire soon, a level, a coupon."""
+    mark = MARK if marked else "plain"
+    openid = f"{mark}-openid-{name}"
+    session = await gateway.sign_in(openid, unionid=f"{mark}-unionid-{name}")
+    token = session.access_token
+    if marked:
+        await gateway.send("UpdateProfile", token, input=PROFILE)
+    await gateway.send("SetInterests", token, input={"themes": ["tea"]})
+    await record(
+        gateway,
+        f"{mark}-batch-{name}",
+        [
+            order(f"{mark}-1", session.member_id, placedAt="2025-03-10T10:00:00+08:00"),
+            order(
+                f"{mark}-2",
+                session.member_id,
+                line("tea", 168_000),
+                channel=f"{mark}-channel",
+                shop=f"{mark} shop",
+            ),
+        ],
+    )
+    await _give_coupon(session.member, mark)
+    return Member(session=session, openid=gateway.named(openid))
+
+
+async def _give_coupon(member_id: UUID, mark: str) -> None:
+    """Nothing gives coupons out yet, so the row is written here."""
+    await storage.execute(
+        "INSERT INTO coupon (member_id, id, code, title_zh, title_en, status, issued_at,"
+        " expires_at) VALUES ($1, $2, $3, $4, $4, 'ACTIVE', $5, $6)",
+        *(member_id, UUID(int=member_id.int ^ 1), f"{mark}-coupon-{member_id.hex[-4:]}"),
+        *(f"{mark} ten yuan", NOW, NOW + timedelta(days=30)),
+    )
+
+
+async def _partner(gateway: Gateway) -> str:
+    code = gateway.named("other-games")
+    await open_account(CallerKind.PARTNER, code, "rewards:write", "rewards:read", now=NOW)
+    return await gateway.token_of(code)
+
+
+async def _newcomer(gateway: Gateway) -> str:
+    login = gateway.named("newcomer")
+    await open_account(CallerKind.STAFF, login, now=NOW)
+    return await gateway.token_of(login)
+
+
+async def _expired(gateway: Gateway, member: Member) -> str:
+    known = gateway.tokens.verify(member.session.access_token, NOW)
+    token, _ = gateway.tokens.issue(
+        CallerKind.MEMBER, member.id, session_id=known.session_id, now=NOW - timedelta(hours=1)
+    )
+    return token
+
+
+async def _revoked(gateway: Gateway, member: Member) -> str:
+    session = await members.open_session(member.id, app_id="wx0", tokens=gateway.tokens, now=NOW)
+    caller = gateway.tokens.verify(session.access_token, NOW)
+    await members.sign_out(caller, everywhere=False, now=NOW)
+    return session.access_token

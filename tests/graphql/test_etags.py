@@ -1,0 +1,149 @@
+"""Equal ETags mean equal bodies: over random histories, every writer, and the edges of time.
+
+The same histories find every piece that an ETag could forget: those are the planted bugs.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from api.conditional import Revise
+from api.runtime import Runtime
+from domain import ledger, storage
+from domain.ledger import Earn, Key, Source
+from domain.revisions import Revision, revision
+from schema.building import JifenSchema
+from schema.root import build_schema
+from tests.graphql import conftest
+from tests.graphql.etag_histories import MICROSECOND, SHANGHAI, History, Seen
+from tests.graphql.gateway import NOW, Gateway
+
+gateway = conftest.own_gateway
+
+SCHEMA: JifenSchema = build_schema()
+HISTORIES, STEPS = 3, 12
+HISTORIES_OF_A_SOAK, STEPS_OF_A_SOAK = 25, 28
+
+
+async def a_history(gateway: Gateway, seen: Seen, *, seed: int, steps: int) -> History:
+    """A history of so many random steps."""
+    own = replace(gateway, tag=f"-{seed}")
+    history = History(own, SCHEMA, seen, random.Random(seed))
+    await history.begin()
+    for _ in range(steps):
+        await history.random_step()
+    return history
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+async def test_equal_etags_mean_equal_bodies(
+    gateway: Gateway, tally: Callable[[str, int, int], None], full_form: bool
+) -> None:
+    seen = Seen()
+    runs, steps = (HISTORIES_OF_A_SOAK, STEPS_OF_A_SOAK) if full_form else (HISTORIES, STEPS)
+    for seed in range(runs):
+        history = await a_history(gateway, seen, seed=seed, steps=steps)
+        assert seen.violations == [], (seed, history.steps, seen.violations[0])
+    name = f"ETags on {storage.dialect()}"
+    tally(f"{name}: answers compared", len(seen.answers), 20 * runs)
+    tally(f"{name}: of them with an ETag that was there before", seen.repeated, 3 * runs)
+    tally(f"{name}: changed by time alone", seen.by_time_alone, runs)
+
+
+# What an ETag would be without one of its pieces
+
+
+async def a_tour(gateway: Gateway, seen: Seen) -> None:
+    """A fixed history that passes everything by which an answer may change, looking each time."""
+    gateway.clock.moment = NOW
+    history = History(gateway, SCHEMA, seen, random.Random(0), alone=True)
+    await history.begin()
+    earning = Earn(
+        member_id=history.members[0].member,
+        points=300,
+        source=Source(kind="test", reference="tour"),
+        effective_at=NOW,
+        matures_at=NOW + timedelta(days=3),
+        expires_at=NOW + timedelta(days=40),
+        key=Key(scope=f"tour{gateway.tag}", key="1"),
+    )
+    await history.step("earn", lambda: ledger.post([earning], now=NOW))
+    for moment in (
+        NOW + timedelta(days=2, microseconds=2),  # A coupon expires.
+        NOW + timedelta(days=3),  # The points mature,
+        NOW + timedelta(days=10),  # have thirty days left,
+        ledger.local_midnight(date(2026, 4, 1), SHANGHAI),  # a month's quota begins anew,
+        NOW + timedelta(days=40),  # and they expire.
+    ):
+        await history.stand_around(moment)
+    alice = history.token_of(history.members[0])
+    renamed = {"nickname": "小明"}
+    await history.step("rename", lambda: gateway.send("UpdateProfile", alice, input=renamed))
+    await history.count_popularity()
+    await history.set_up()
+
+
+@contextmanager
+def revised(gateway: Gateway, revise: Revise) -> Iterator[None]:
+    """The gateway, asking somebody else for revisions."""
+    runtime: Runtime = gateway.app.state.runtime
+    gateway.app.state.runtime = replace(runtime, revise=revise)
+    try:
+        yield
+    finally:
+        gateway.app.state.runtime = runtime
+
+
+async def test_a_forgotten_moment_is_found(gateway: Gateway) -> None:
+    """The planted bug, seen from outside: the tag of before the boundary comes back after it."""
+
+    async def forget(member_id: UUID | None, *, now: datetime) -> Revision:
+        return replace(await revision(member_id, now=now), moments=())
+
+    seen = Seen()
+    with revised(gateway, forget):
+        await a_tour(gateway, seen)
+    assert len(seen.violations) >= 4
+    assert len(seen.answers) == 19
+
+
+async def test_every_piece_of_a_revision_is_needed(gateway: Gateway) -> None:
+    """Without any one of them two answers that differ would have one tag."""
+    pieces: list[dict[str, Revision]] = []
+
+    async def take_apart(member_id: UUID | None, *, now: datetime) -> Revision:
+        true = await revision(member_id, now=now)
+        moments = true.moments
+        pieces.append(
+            {
+                **{
+                    f"forgets the moment {place}": replace(
+                        true, moments=(*moments[:place], None, *moments[place + 1 :])
+                    )
+                    for place in range(len(moments))
+                },
+                "forgets the member": replace(true, member=0),
+                "forgets the programme": replace(true, programme=0),
+                "forgets the day": replace(true, today=NOW.date()),
+                "is late by a microsecond": await revision(member_id, now=now - MICROSECOND),
+                "is early by a microsecond": await revision(member_id, now=now + MICROSECOND),
+            }
+        )
+        return true
+
+    seen = Seen()
+    with revised(gateway, take_apart):
+        await a_tour(gateway, seen)
+    assert seen.violations == []
+    for name in pieces[0]:
+        told = {(str(one[name]), body) for one, body in zip(pieces, seen.answers, strict=True)}
+        assert len(told) > len({tag for tag, _ in told}), f"nobody misses it that it {name}"
+    assert len(pieces[0]) == 9

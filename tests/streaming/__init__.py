@@ -1,0 +1,1 @@
+"""Operations over WebSocket and server-sent events, through a real server."""
