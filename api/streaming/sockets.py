@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import suppress
@@ -34,6 +35,9 @@ from resolvers.context import RequestContext
 
 log = structlog.get_logger("jifen.streaming")
 
+ASKED_AT_ONCE: Final = 4
+"""Callers of sockets about whom the database is asked at the same time."""
+
 MINI_PROGRAMS: Final = "https://servicewechat.com"
 """Where WeChat says that the pages of mini-programs come from."""
 
@@ -53,6 +57,7 @@ class Sockets(GraphQL[RequestContext, None]):
         self.settings = settings
         self.connections = connections
         self.operations = operations
+        self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection. Raises nothing but cancellation."""
@@ -74,10 +79,14 @@ class Sockets(GraphQL[RequestContext, None]):
     async def context(
         self, websocket: WebSocket, credentials: Headers, *, request_id: str = ""
     ) -> RequestContext:
-        """Who asks, now. Raises TransportFault for a token that is not, or no longer, good."""
-        return await request_context(
-            websocket, settings=self.settings, request_id=request_id, credentials=credentials
-        )
+        """Who asks, now. Raises TransportFault for a token that is not, or no longer, good.
+
+        When everybody comes back at once, as after a restart, they are let in a few at a time.
+        """
+        async with self._asking:
+            return await request_context(
+                websocket, settings=self.settings, request_id=request_id, credentials=credentials
+            )
 
     async def find(
         self, websocket: WebSocket, asked: GraphQLRequest, context: RequestContext

@@ -29,8 +29,8 @@ from api.stress.settings import StressSettings
 TOLD_WITHIN_S: Final = 0.04
 """Whoever is refused after all learns it this long after arriving."""
 
-STALLED_AFTER_S: Final = 0.5
-"""How much longer than expected a burst may take."""
+STALLED_AFTER: Final = 2.5
+"""How many times as long as it may expect to wait somebody waits in a burst: then it has stalled."""
 
 QUIET_S: Final = 0.25
 """A queue that was empty for so long and fills again is a new burst."""
@@ -276,7 +276,7 @@ class Places:
         expected_s = (ahead + 1) * turn_s
         if self._is_burst(now):
             fits = expected_s <= self._bounds.burst_s_max
-            return self._bounds.burst_s_max + STALLED_AFTER_S if fits else 0.0
+            return self._bounds.burst_s_max * STALLED_AFTER if fits else 0.0
         return TOLD_WITHIN_S if expected_s <= self._bounds.standing_s_max else 0.0
 
     def _is_burst(self, now: float) -> bool:

@@ -12,13 +12,13 @@ class StressSettings(BaseModel):
     longer than WeChat is waited for, and much longer than a statement may take.
     """
 
-    executing_max: PositiveInt = 16
+    executing_max: PositiveInt = 8
     """Requests that are worked on at once. More would not be faster: there is one processor."""
 
     inside_max: PositiveInt = 512
     """Requests inside the process: worked on, queued, or waiting for a body or for WeChat."""
 
-    burst_s_max: PositiveFloat = 2.0
+    burst_s_max: PositiveFloat = 1.0
     """How long a request may expect to queue in a burst, which the process is about to master."""
 
     standing_s_max: PositiveFloat = 0.03

@@ -121,6 +121,11 @@ class Live:
                 with suppress(asyncio.CancelledError):
                     await task
 
+    async def position(self, member_id: UUID) -> int:
+        """Where the stream stands now: what is yet to come is after it."""
+        async with self._reading:
+            return (await positions([member_id]))[member_id]
+
     async def follow(
         self, member_id: UUID, *, after: int, kinds: frozenset[str] | None = None
     ) -> AsyncGenerator[Announced, None]:

@@ -22,7 +22,7 @@ from tests.graphql.operations import operation
 from tests.graphql.orders import order
 from tests.graphql.programme import SHOP, set_up_programme
 
-ISSUER = "http://localhost:8000"
+ISSUER = "https://jifen.example"
 A_DAY = timedelta(days=1)
 MEMBERS = 64
 ORDERS_EACH = 25

@@ -87,7 +87,7 @@ class Malformed:
 
     def _headers(self, random: Random) -> Sent:
         body = orjson.dumps({"query": random.choice(self._operations)})
-        headers = [JSON] if random.random() < 0.7 else []
+        headers: list[tuple[str, str | bytes]] = [JSON] if random.random() < 0.7 else []
         headers.extend(_header(random) for _ in range(random.randint(1, 4)))
         return http(body, headers=headers, target=random.choice(_PATHS[:2]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.graphql.operations import operation
 from tests.repository.operations import FOLDER, read_operations
@@ -43,7 +43,8 @@ def operations_served() -> list[str]:
 @contextmanager
 def serving(folder: Path, **environment: str) -> Iterator[MakeRun]:
     """A server that is ready."""
-    run = MakeRun(folder, **(RATES | environment))
+    told: dict[str, Any] = RATES | environment
+    run = MakeRun(folder, **told)
     try:
         run.until_ready()
         yield run

@@ -10,27 +10,22 @@ from uuid import UUID
 
 import httpx
 import orjson
-from graphql import GraphQLInterfaceType, GraphQLObjectType
+import pytest
 
 from api.runtime import Runtime
 from domain import storage
 from domain.revisions import Revision, revision
-from schema.requirements import is_versioned
-from schema.root import build_schema
 from tests.api.documents import persisted, sha256
 from tests.closing import ClosingReport
-from tests.graphql import conftest
 from tests.graphql.alice import a_life
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import everything_kept
 from tests.graphql.operations import operation
 from tests.graphql.orders import order, record
 
-gateway = conftest.own_gateway
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HOME = operation("Home")
-UNCOVERED = {"Member.changes"}
-"""Below `me`, `node` and `program`: its answer ends with events that were deleted meanwhile."""
 RENAME = "mutation($n:String!){updateProfile(input:{nickname:$n}){userErrors{code}}}"
 
 
@@ -186,25 +181,3 @@ async def test_what_no_revision_covers_has_no_tag(gateway: Gateway) -> None:
     response = await get(gateway, alice, text)
     assert "errors" not in response.json()
     assert "etag" not in response.headers
-
-
-def test_every_other_field_of_a_member_is_covered() -> None:
-    """A new field that reads something says whether a revision covers it, or stands here."""
-    schema = build_schema()._schema
-    node = schema.type_map["Node"]
-    assert isinstance(node, GraphQLInterfaceType)
-    reached = set[str]()
-    pending = ["Member", "Program", *(kind.name for kind in schema.get_possible_types(node))]
-    uncovered = set[str]()
-    while pending:
-        kind = schema.type_map[pending.pop()]
-        if not isinstance(kind, GraphQLObjectType) or kind.name in reached:
-            continue
-        reached.add(kind.name)
-        for name, declared in kind.fields.items():
-            if not is_versioned(declared):
-                uncovered.add(f"{kind.name}.{name}")
-                continue
-            pending.append(str(declared.type).strip("[]!"))
-    assert uncovered == UNCOVERED
-    assert {"Level", "LedgerEntry", "Product", "Coupon", "RecommendedItem"} <= reached

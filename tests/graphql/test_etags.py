@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from graphql import GraphQLInterfaceType, GraphQLObjectType
 
 from api.conditional import Revise
 from api.runtime import Runtime
@@ -20,14 +21,19 @@ from domain import ledger, storage
 from domain.ledger import Earn, Key, Source
 from domain.revisions import Revision, revision
 from schema.building import JifenSchema
+from schema.requirements import is_versioned
 from schema.root import build_schema
 from tests.graphql import conftest
-from tests.graphql.etag_histories import MICROSECOND, SHANGHAI, History, Seen
+from tests.graphql.etag_histories import MICROSECOND, SHANGHAI, History
+from tests.graphql.etag_looks import Seen
 from tests.graphql.gateway import NOW, Gateway
 
 gateway = conftest.own_gateway
 
 SCHEMA: JifenSchema = build_schema()
+UNCOVERED = {"Member.changes"}
+"""Below `me`, `node` and `program`: where its answer begins depends on which events are kept."""
+
 HISTORIES, STEPS = 3, 12
 HISTORIES_OF_A_SOAK, STEPS_OF_A_SOAK = 25, 28
 
@@ -147,3 +153,25 @@ async def test_every_piece_of_a_revision_is_needed(gateway: Gateway) -> None:
         told = {(str(one[name]), body) for one, body in zip(pieces, seen.answers, strict=True)}
         assert len(told) > len({tag for tag, _ in told}), f"nobody misses it that it {name}"
     assert len(pieces[0]) == 9
+
+
+def test_every_other_field_of_a_member_is_covered() -> None:
+    """A new field that reads something says whether a revision covers it, or stands here."""
+    schema = SCHEMA._schema
+    node = schema.type_map["Node"]
+    assert isinstance(node, GraphQLInterfaceType)
+    reached = set[str]()
+    pending = ["Member", "Program", *(kind.name for kind in schema.get_possible_types(node))]
+    uncovered = set[str]()
+    while pending:
+        kind = schema.type_map[pending.pop()]
+        if not isinstance(kind, GraphQLObjectType) or kind.name in reached:
+            continue
+        reached.add(kind.name)
+        for name, declared in kind.fields.items():
+            if not is_versioned(declared):
+                uncovered.add(f"{kind.name}.{name}")
+                continue
+            pending.append(str(declared.type).strip("[]!"))
+    assert uncovered == UNCOVERED
+    assert {"Level", "LedgerEntry", "Product", "Coupon", "RecommendedItem"} <= reached

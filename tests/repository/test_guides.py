@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import typer.core
 import typer.main
 from graphql import build_schema, parse, validate
 
@@ -29,9 +30,17 @@ from tests.repository.test_commands import phony_targets
 from tests.repository.tree import ROOT
 
 GUIDES = {guide.name: guide for guide in read_guides()}
+
+
+def options_of(command: typer.core.TyperCommand | typer.core.TyperGroup) -> set[str]:
+    """The options of a command, or of all commands of a group."""
+    own = {option for one in command.params for option in [*one.opts, *one.secondary_opts]}
+    below = command.commands.values() if isinstance(command, typer.core.TyperGroup) else ()
+    return own.union(*(options_of(one) for one in below))  # type: ignore[arg-type]
+
+
 COMMANDS = {
-    name: {option for parameter in command.params for option in parameter.opts}
-    | {option for parameter in command.params for option in parameter.secondary_opts}
+    name: options_of(command)  # type: ignore[arg-type]
     for name, command in typer.main.get_group(app).commands.items()
 }
 SETTINGS = settings_with_defaults()
@@ -97,8 +106,14 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "JIFEN_CORS_ORIGINS": "none",
         "JIFEN_DOCUMENTS__MANIFEST": "none",
         "JIFEN_DOCUMENTS__TRUSTED_ONLY_FOR": "members, and who has no token",
+        "JIFEN_METRICS__ADDRESSES": "none",
+        "JIFEN_METRICS__PORT": "none",
+        "JIFEN_METRICS__TOKEN": "none",
+        "JIFEN_TRACES__ENDPOINT": "none",
+        "JIFEN_TRACES__HEADERS": "none",
         "JIFEN_WECHAT_APPS": "the demo's app",
         "JIFEN_WECHAT_BASE_URL": "empty",
+        "JIFEN_WORK__IN_PROCESS": "in development",
     }
     for name in documented.keys() - told_in_words.keys():
         assert documented[name] == f"`{SETTINGS[name]}`", name
@@ -150,16 +165,17 @@ def test_both_halves_of_the_readme_show_the_same_commands() -> None:
 
 
 def test_the_quick_start_is_what_make_run_prints() -> None:
-    from api.demo.announcement import _HOME, _SIGN_IN
+    from api.demo.pasting import home_command, sign_in_command
 
-    texts = {
-        "fake": "http://127.0.0.1:8001",
-        "graphql": "http://127.0.0.1:8000/graphql",
-        "app": "wxjifendemo0000001",
-    }
+    graphql_url = "http://127.0.0.1:8000/graphql"
+    sign_in = sign_in_command(
+        fake_wechat_url="http://127.0.0.1:8001",
+        graphql_url=graphql_url,
+        app_id="wxjifendemo0000001",
+    )
     blocks = GUIDES["README.md"].blocks("sh")
-    for printed in (_SIGN_IN, _HOME):
-        assert printed.format(**texts) + "\n" in blocks
+    for printed in (sign_in, home_command(graphql_url=graphql_url)):
+        assert f"{printed}\n" in blocks
 
 
 def test_what_does_not_exist_is_found(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def general_findings(response: httpx.Response) -> Iterator[str]:
 
 
 def _findings_in_json(response: httpx.Response) -> Iterator[str]:
-    if not response.headers.get("content-type", "").startswith("application/"):
+    is_json = response.headers.get("content-type", "").startswith("application/")
+    if not is_json or not response.content:
         return
     body: Any = orjson.loads(response.content)
     if not isinstance(body, dict):

@@ -29,7 +29,7 @@ def production(settings: Settings) -> Settings:
     """
     plenty = BucketSettings(capacity=CAPACITY_MAX, restored_per_minute=CAPACITY_MAX)
     few = BucketSettings(capacity=20, restored_per_minute=1)
-    rates = RateSettings(**dict.fromkeys(OPERATIONS, plenty), sign_in=few)
+    rates = RateSettings(sign_in=few).model_copy(update=dict.fromkeys(OPERATIONS, plenty))
     return settings.model_copy(
         update={"environment": "production", "rates": rates, "log_level": "info"}
     )
@@ -70,12 +70,21 @@ class Target:
 
     async def raw(self, *lines: bytes, body: bytes = b"") -> bytes:
         """Send bytes as they are; returns all that comes back until the server closes."""
+        return await self._exchanged([*lines, b"connection: close", b"", body], to_the_end=True)
+
+    async def upgrade(self, *lines: bytes) -> bytes:
+        """Ask for a WebSocket; returns the head of the answer."""
+        wanted = [b"connection: upgrade", b"upgrade: websocket", b"sec-websocket-version: 13"]
+        key = b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="
+        return await self._exchanged([*lines, *wanted, key, b"", b""], to_the_end=False)
+
+    async def _exchanged(self, lines: list[bytes], *, to_the_end: bool) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            writer.write(b"\r\n".join([*lines, b"connection: close", b"", body]))
+            writer.write(b"\r\n".join(lines))
             await writer.drain()
             async with asyncio.timeout(10):
-                answer = await reader.read()
+                answer = await (reader.read() if to_the_end else reader.readuntil(b"\r\n\r\n"))
         finally:
             writer.close()
         self.probes += 1
