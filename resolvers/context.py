@@ -79,7 +79,6 @@ class RequestContext:
     principal: Principal | None = None
     opens_schema: bool = True
     clock: Clock = field(default_factory=Clock)
-    event_s_max: float | None = None
     once: Once = field(default_factory=Once)
     operation: OperationFacts = field(default_factory=OperationFacts)
     address: str = "unknown"

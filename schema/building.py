@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-import strawberry
 from graphql import (
     GraphQLArgument,
     GraphQLError,
@@ -30,13 +29,13 @@ from strawberry.types.base import StrawberryObjectDefinition
 from schema.charging import ChargingExtension
 from schema.documents import DocumentExtension, DocumentLimits, Documents, PreparedDocument
 from schema.errors import user_error_types
-from schema.events import JifenExecution
+from schema.events import FollowingSchema
 from schema.node import Node, node_source
 from schema.presenting import present_errors
 from schema.scalars import SCALARS
 
 
-class JifenSchema(strawberry.Schema):
+class JifenSchema(FollowingSchema):
     """A schema whose errors are coded and masked, and whose nodes may be domain values."""
 
     def __init__(
@@ -53,7 +52,6 @@ class JifenSchema(strawberry.Schema):
             mutation=mutation,
             subscription=subscription,
             types=types,
-            execution_context_class=JifenExecution,
             extensions=[partial(DocumentExtension, documents)],
             config=StrawberryConfig(scalar_map=SCALARS),
         )

@@ -1,8 +1,8 @@
 """The catalogue of error codes, made from the code that answers them; as facts, and in Markdown.
 
 `docs/errors.md` keeps it; `python -m api.cli print-errors` writes it anew, and a test fails when it
-is stale. The start page shows the same facts. Whatever the page says about a code comes from the docstrings and tables of
-`domain.errors`, `schema.errors`, `schema.texts` and `schema.faults`.
+is stale. The start page shows the same facts. Whatever they say about a code comes from the
+docstrings and tables of `domain.errors`, `schema.errors`, `schema.texts` and `schema.faults`.
 """
 
 from __future__ import annotations

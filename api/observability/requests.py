@@ -63,7 +63,7 @@ def watched_request(scope: Scope) -> Iterator[WatchedRequest]:
     with spans.within(span), tracing.recording(spans if span.is_recording() else None):
         yield WatchedRequest(
             scope,
-            Part(span if span.is_recording() else None),
+            Part(spans, span) if span.is_recording() else tracing.NOT_RECORDED,
             told={"trace_id": spans.trace_id(span)},
             traceparent=spans.traceparent(),
         )

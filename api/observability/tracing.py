@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
     from api.observability.spans import Spans
 
 Attributes: TypeAlias = Mapping[str, str | int | float | bool]
@@ -39,10 +41,10 @@ def recording(spans: Spans | None) -> Iterator[None]:
 class Part:
     """One span that is under way; where none is recorded it takes everything and keeps nothing."""
 
-    __slots__ = ("_span",)
+    __slots__ = ("_span", "_spans")
 
-    def __init__(self, span: Any = None) -> None:
-        self._span = span
+    def __init__(self, spans: Spans | None = None, span: Span | None = None) -> None:
+        self._spans, self._span = spans, span
 
     @property
     def is_recorded(self) -> bool:
@@ -61,10 +63,8 @@ class Part:
 
     def fail(self, reason: str) -> None:
         """Mark it as failed; `reason` is a code or the name of a class."""
-        if self._span is not None:
-            current_spans = _current.get()
-            assert current_spans is not None, "a span is recorded by somebody"
-            current_spans.mark_failed(self._span, reason)
+        if self._spans is not None and self._span is not None:
+            self._spans.mark_failed(self._span, reason)
 
 
 NOT_RECORDED = Part()
@@ -81,7 +81,7 @@ def part(name: str, attributes: Attributes | None = None, *, calls: bool = False
         yield NOT_RECORDED
         return
     with spans.child(name, attributes, calls=calls) as span:
-        under_way = Part(span)
+        under_way = Part(spans, span)
         try:
             yield under_way
         except BaseException as failure:

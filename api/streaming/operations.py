@@ -17,6 +17,7 @@ from graphql import get_operation_ast
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from api.graphql_answer import refused_operation
@@ -33,11 +34,11 @@ from resolvers.context import RequestContext
 from schema.building import JifenSchema
 from schema.charging import charge_document
 from schema.documents import InvalidDocument
+from schema.events import Following
 from schema.faults import FaultCode
 
 READ: Final = frozenset({OperationType.QUERY})
 READ_OR_CHANGE: Final = frozenset({OperationType.QUERY, OperationType.MUTATION})
-FOLLOW: Final = frozenset({OperationType.SUBSCRIPTION})
 
 Room = Callable[[], AbstractContextManager[None]]
 """Room for one more subscription, while it lives. Raises TransportFault where there is none."""
@@ -76,13 +77,13 @@ class Operations:
         if not found.is_new or found.text is None:
             return
         with suppress(InvalidDocument):
-            self.schema.documents.prepare(self.schema._schema, found.text)
+            self.schema.prepare(found.text)
             await self.desk.keep(found, caller=context.caller, kept=kept)
 
     def asks_to_follow(self, asked: GraphQLRequest) -> bool:
         """Whether the operation is a subscription of a valid document."""
         with suppress(InvalidDocument):
-            prepared = self.schema.documents.prepare(self.schema._schema, asked.query or "")
+            prepared = self.schema.prepare(asked.query or "")
             chosen = get_operation_ast(prepared.document, asked.operation_name)
             return chosen is not None and chosen.operation is GraphQLOperationType.SUBSCRIPTION
         return False
@@ -102,19 +103,34 @@ class Operations:
             yield result
             return
         with line.room(), line.watch.subscription(line.transport):
-            stream = await self.schema.stream(
+            following = await self.schema.begin(
                 asked.query,
-                variable_values=asked.variables,
-                context_value=replace(context, event_s_max=self.bounds.request_s_max),
+                variables=asked.variables,
                 operation_name=asked.operation_name,
-                operation_extensions=asked.extensions,
-                allowed_operation_types=FOLLOW,
+                context=context,
             )
-            async with aclosing(stream):
-                async for event in stream:
-                    assert isinstance(event, ExecutionResult), "nothing is delivered by parts"
+            if isinstance(following, ExecutionResult):
+                line.watch.event(context, following)
+                yield following
+                return
+            async with aclosing(following.source):
+                while (event := await self._next(following)) is not None:
                     line.watch.event(context, event)
                     yield event
+                    if isinstance(event, PreExecutionError):
+                        return
+
+    async def _next(self, following: Following) -> ExecutionResult | None:
+        """The next event, or why there will be none; None where the source is at its end."""
+        try:
+            payload = await anext(following.source)
+        except StopAsyncIteration:
+            return None
+        except Exception as failure:
+            return self.schema.failed([failure], following.context)
+        return await self.schema.execute_event(
+            following, payload, seconds_max=self.bounds.request_s_max
+        )
 
     async def _one(
         self, asked: GraphQLRequest, context: RequestContext, line: Line

@@ -91,6 +91,9 @@ class Connection(asyncio.Protocol):
             assert found, self._buffer
             self._length = end + 4 + int(found[1])
         if len(self._buffer) >= self._length and self._answer and not self._answer.done():
+            if b"\r\nconnection: close\r\n" in self._buffer:
+                self.open = False
+                self.transport.close()
             self._answer.set_result(_read(self._buffer))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -165,7 +168,7 @@ class Load:
             connection.transport.abort()
             self._opened -= 1
             return 0, LATE, False
-        if connection.open and not connection.transport.is_closing():
+        if connection.open:
             self._free.append(connection)
         else:
             self._opened -= 1

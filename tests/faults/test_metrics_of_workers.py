@@ -31,9 +31,7 @@ def metrics_of(port: int) -> dict[str, float]:
             for one in samples
             if one.name == "jifen_http_requests_total" and one.labels["route"] == "/livez"
         ),
-        "started": next(
-            one.value for one in samples if one.name == "process_start_time_seconds"
-        ),
+        "started": next(one.value for one in samples if one.name == "process_start_time_seconds"),
         "connections": next(
             one.value
             for one in samples

@@ -1,35 +1,94 @@
-"""Row 15: three times what the gateway can do."""
+"""Three times what the gateway can do: it does what it can, and refuses the rest at once."""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.faults.loading import load
+from tests.faults.load import Plan
+from tests.faults.loading import Results, Running, load
 from tests.faults.serving import Serving
 from tests.faults.town import Town
 
+GOODPUT_MIN = 0.8
+REFUSED_WITHIN_S = 0.05
+NORMAL_AGAIN_S = 10.0
+CONNECTIONS = 8
+
+Tally = Callable[[str, int, int], None]
+
 
 @pytest.mark.faults
-async def test_try(town: Town, tmp_path: Path) -> None:
-    with Serving(town, tmp_path) as serving:
-        home = town.home_requests()
-        for n in (1, 4, 16, 32):
-            peak = await load(tmp_path, port=serving.port, requests=home, seconds=3, connections=n)
-            print(n, len(peak) / 3, peak.outcomes, peak.quantile(0.5), peak.quantile(0.99))
-        rate = 3 * len(peak) / 3
-        over = await load(tmp_path, port=serving.port, requests=home, seconds=8, rate=rate)
-        print("over", rate, over.outcomes, len(over.ok) / 8)
-        o = over.ok
-        r = over.where(lambda s: s.outcome != "ok")
-        print(
-            "ok",
-            o.quantile(0.5),
-            o.quantile(0.99),
-            "refused",
-            r.quantile(0.5),
-            r.quantile(0.9),
-            r.quantile(0.99),
-            r.quantile(1),
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+async def test_three_times_the_capacity(
+    town: Town, redis_url: str, tmp_path: Path, *, full_form: bool, tally: Tally
+) -> None:
+    seconds = 60 if full_form else 10
+    home = town.home_requests()
+    with Serving(town, tmp_path, redis_url=redis_url) as gateway:
+        peak = await measure_peak(gateway, home, tmp_path)
+        plan = Plan(port=gateway.port, requests=home, seconds=seconds, rate=3 * peak)
+        async with Running(tmp_path, plan) as running:
+            probes = asyncio.create_task(probe(gateway, seconds=seconds))
+            over = await running.results()
+        ended_at = max(one.at for one in over.sent)
+        health = await probes
+        after = await load(
+            tmp_path, port=gateway.port, requests=home, seconds=NORMAL_AGAIN_S, rate=peak / 2
         )
+
+    refused = over.where(lambda one: one.outcome != "ok")
+    goodput = len(over.ok) / seconds / peak
+    recovered_s = max((one.at - ended_at for one in after.sent if one.outcome != "ok"), default=0.0)
+    tally("  share of the peak served under three times the peak, in %", round(100 * goodput), 80)
+    print(
+        f"\npeak {peak:.0f}/s; offered {len(over) / seconds:.0f}/s for {seconds} s:"
+        f" {len(over.ok) / seconds:.0f}/s served (p50 {1e3 * over.ok.quantile(0.5):.0f} ms, p99"
+        f" {1e3 * over.ok.quantile(0.99):.0f} ms), {len(refused) / seconds:.0f}/s refused (p50"
+        f" {1e3 * refused.quantile(0.5):.0f} ms, p99 {1e3 * refused.quantile(0.99):.0f} ms, most"
+        f" {1e3 * refused.quantile(1):.0f} ms); normal again after {recovered_s:.1f} s"
+    )
+    assert_overloaded_in_earnest(over, plan)
+    assert refused.outcomes.keys() == {"OVERLOADED"}
+    assert all((one.status, one.retry_after) == (503, True) for one in refused.sent)
+    assert refused.quantile(0.99) <= REFUSED_WITHIN_S
+    assert goodput >= GOODPUT_MIN
+    assert set(health) == {200}, "health is never shed"
+    assert recovered_s <= NORMAL_AGAIN_S
+    assert after.between(ended_at + NORMAL_AGAIN_S / 2, float("inf")).outcomes.keys() == {"ok"}
+    tally("requests over the capacity refused with 503 and Retry-After", len(refused), 10 * seconds)
+
+
+async def measure_peak(gateway: Serving, requests: list[str], folder: Path) -> float:
+    """Answers per second in a closed loop, once everything is warm."""
+    closed = {"port": gateway.port, "requests": requests, "connections": CONNECTIONS}
+    await load(folder, **closed, seconds=2)
+    measured = await load(folder, **closed, seconds=5)
+    assert measured.outcomes.keys() == {"ok"}
+    return len(measured) / 5
+
+
+async def probe(gateway: Serving, *, seconds: float) -> list[int]:
+    """Ask for health twice a second; the statuses."""
+    statuses = []
+    ends = time.monotonic() + seconds
+    async with httpx.AsyncClient(base_url=gateway.url, trust_env=False, timeout=5) as http:
+        while time.monotonic() < ends:
+            statuses.append((await http.get("/readyz")).status_code)
+            await asyncio.sleep(0.5)
+    return statuses
+
+
+def assert_overloaded_in_earnest(over: Results, plan: Plan) -> None:
+    """The generator kept its pace, and the gateway could not."""
+    assert plan.rate is not None
+    first, last = over.sent[0].at, max(one.at for one in over.sent)
+    assert len(over) >= 0.99 * plan.rate * plan.seconds
+    assert last - first <= plan.seconds + 1
+    assert len(over.ok) <= 0.6 * len(over)

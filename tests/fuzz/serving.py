@@ -48,6 +48,7 @@ def serving(folder: Path, **environment: str) -> Iterator[MakeRun]:
     try:
         run.until_ready()
         yield run
+        assert run.process.poll() is None, f"the server ended: {run.errors[-4_000:]}"
     finally:
         run.close()
 

@@ -1,4 +1,4 @@
-"""One document that asks for everything of which an answer may have an ETag, made from the schema."""
+"""A document that asks for everything of which an answer may have an ETag, from the schema."""
 
 from __future__ import annotations
 

@@ -226,8 +226,8 @@ async def test_whoever_may_not_read_a_field_is_refused(
             if expected is not None:
                 await matrix.is_refused(somebody, place, expected)
     assert await everything_kept() == before
-    tally("access matrix: fields refused, each asked alone", matrix.asked, 4_500)
-    tally("access matrix: refusals searched for what is another's, 0 leaks", matrix.searched, 4_500)
+    tally("access matrix: fields refused, each asked alone", matrix.asked, 2_900)
+    tally("access matrix: refusals searched for what is another's, 0 leaks", matrix.searched, 2_900)
 
 
 @on_the_modules_loop
@@ -296,7 +296,7 @@ async def test_the_matrix_is_whole(matrix: Matrix, tally: Callable[[str, int, in
     }
     fields, callers = len(all_fields(WALK.schema)), len(matrix.crowd.callers)
     assert len(pairs) == fields * callers
-    tally("access matrix: fields x callers", len(pairs), 3_000)
+    tally("access matrix: fields x callers", len(pairs), 2_900)
 
 
 # Planted bugs: what the matrix is there to find.

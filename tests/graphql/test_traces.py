@@ -99,7 +99,8 @@ async def test_the_spans_of_one_home_query(
     assert response.headers["traceresponse"] == f"00-{PARENT}-{request.id.hex()}-01"
     ran = collector.one("query Home")
     digest = hashlib.sha256(operation("Home").encode()).hexdigest()
-    assert {name: text for name, text in ran.attributes.items() if name != "jifen.cost"} == {
+    assert ran.attributes.pop("jifen.cost") > 0
+    assert ran.attributes == {
         "graphql.operation.name": "Home",
         "graphql.operation.type": "query",
         "graphql.document.hash": digest,

@@ -8,14 +8,15 @@ from asyncio.subprocess import PIPE, Process
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import asyncpg
 import orjson
 import pytest
 
-from domain.outbox import Consumer, Event, announce, drain, positions
+from domain.outbox import Consumer, Delivered, Event, announce, deliver, drain, leases, positions
 from domain.storage import fetch_all, transaction
 from tests.races.contention import Gate
 from tests.races.delivering import Worker, make_heard
@@ -143,6 +144,28 @@ async def test_members_events_are_handled_once_and_in_order(
 async def test_without_leases_events_are_handled_twice(postgres: str, gate: Gate) -> None:
     await race(postgres, gate, plant="no lease")
     assert "repeated" in await verdict()
+
+
+async def test_nobody_takes_a_stream_over_while_it_is_recorded(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lease may end between the look at it and the record: the row is locked from the look on."""
+    taken_over: list[int] = []
+    write = leases._STREAMS.update
+    competitor = await asyncpg.connect(postgres)
+    much_later = datetime.now(UTC) + timedelta(hours=1)
+
+    async def write_late(rows: Any, *, key: Any) -> None:
+        found = await competitor.fetch(leases._CLAIM, uuid4(), much_later, much_later, 10)
+        taken_over.append(len(found))
+        await write(rows, key=key)
+
+    monkeypatch.setattr(leases._STREAMS, "update", write_late)
+    await tell_everybody(1)
+    now = datetime.now(UTC)
+    assert await deliver([], now=now) == Delivered(streams=len(MEMBERS), events=len(MEMBERS))
+    await competitor.close()
+    assert taken_over == [0]
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,14 @@ class OwnPostgres:
         """End it as a crash would; `start` recovers it, on another port."""
         self.process.kill()
 
+    def stop(self) -> None:
+        """End it in order: whoever is connected is thrown out."""
+        self.process.stop()
+
+    def start_again(self) -> None:
+        """Start it where it was, after `stop` or `kill`; returns once it answers."""
+        self._start(self.port)
+
     def close(self) -> None:
         """Stop the cluster and remove its folder."""
         self.process.stop()

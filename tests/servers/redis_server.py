@@ -77,7 +77,24 @@ class OwnRedis:
             shutil.rmtree(self.folder)
             raise
 
+    def stop(self) -> None:
+        """End it; what it held is lost."""
+        self.process.stop()
+
+    def start_again(self) -> None:
+        """Start it where it was, empty; returns once it answers."""
+        self._start(self._port)
+
+    def freeze(self) -> None:
+        """Stop it without ending it: connections stay open, and nothing is answered."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.process.pid, signal.SIGCONT)
+
     def _start(self, port: int) -> str:
+        self._port = port
         self.url = f"redis://:{self._password}@127.0.0.1:{port}/0"
         self.process = GuardedProcess(
             self._executable,

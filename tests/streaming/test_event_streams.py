@@ -86,7 +86,7 @@ async def test_a_subscription_is_a_stream_of_results(serve: Serve, method: str) 
         alice = await served.gateway.sign_in()
         before = await newest(alice.member)
         await earn(alice.member, 3)
-        asked = {"variables": {"since": before}, "method": method}
+        asked: dict[str, Any] = {"variables": {"since": before}, "method": method}
         async with stream(served, FOLLOW, alice.access_token, **asked) as first:
             assert first.response.status_code == 200
             assert first.response.headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -112,7 +112,7 @@ async def test_a_query_and_a_mutation_have_one_result(served_on_sqlite: Served) 
     alice = await served_on_sqlite.gateway.sign_in()
     change = 'mutation { updateProfile(input: {nickname: "小明"}) { userErrors { code } } }'
     async with stream(served_on_sqlite, change, alice.access_token) as answer:
-        expected = {"data": {"updateProfile": {"userErrors": []}}}
+        expected: dict[str, Any] = {"data": {"updateProfile": {"userErrors": []}}}
         assert await answer.end() == [("next", expected), ("complete", None)]
 
 

@@ -160,8 +160,7 @@ async def test_two_thousand_idle_subscribers_cost_little_and_are_all_told(
     await redis.aclose()
     await storage.close()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    report.notes.append(
-        f"{SUBSCRIBERS:,} idle subscribers on one worker: {each:.1f} KB each (at most {KILOBYTES_MAX})"
-    )
+    costs = f"{each:.1f} KB each (at most {KILOBYTES_MAX})"
+    report.notes.append(f"{SUBSCRIBERS:,} idle subscribers on one worker: {costs}")
     assert each <= KILOBYTES_MAX
     tally("idle subscribers told of an event", len(heard), SUBSCRIBERS)

@@ -181,7 +181,7 @@ async def test_a_token_that_is_not_good_is_refused_with_the_reason(shared: Serve
 async def test_a_token_is_taken_from_wherever_clients_put_it(shared: Served) -> None:
     alice = await shared.gateway.sign_in("o-alice")
     bearer = f"Bearer {alice.access_token}"
-    for headers, payload in [
+    ways: list[tuple[dict[str, str], dict[str, Any]]] = [
         ({}, {"authorization": bearer}),
         ({}, {"Authorization": bearer}),
         ({}, {"token": alice.access_token}),
@@ -190,7 +190,8 @@ async def test_a_token_is_taken_from_wherever_clients_put_it(shared: Served) -> 
         ({"authorization": bearer}, {"authorization": None, "token": None}),
         # What is said in the connection counts alone.
         ({"authorization": "Bearer nonsense"}, {"token": alice.access_token}),
-    ]:
+    ]
+    for headers, payload in ways:
         async with shared.peer(headers=headers) as peer:
             await peer.initialise(**payload)
             assert await peer.answer("{ me { id } }") == {"data": {"me": {"id": alice.member_id}}}

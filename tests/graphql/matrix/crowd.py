@@ -99,10 +99,8 @@ async def gather(gateway: Gateway) -> Crowd:
         "member A": a.session.access_token,
         "member B": b.session.access_token,
         "shop": await gateway.shop(),
-        "shop without the scope": await gateway.shop("points:hold"),
         "partner P": await gateway.partner(),
         "partner Q": await _partner(gateway),
-        "staff without a role": await _newcomer(gateway),
         **{f"staff {role}": await gateway.token_of(CLERK, role) for role in StaffRole},
     }
     callers = {
@@ -164,12 +162,6 @@ async def _partner(gateway: Gateway) -> str:
     code = gateway.named("other-games")
     await open_account(CallerKind.PARTNER, code, "rewards:write", "rewards:read", now=NOW)
     return await gateway.token_of(code)
-
-
-async def _newcomer(gateway: Gateway) -> str:
-    login = gateway.named("newcomer")
-    await open_account(CallerKind.STAFF, login, now=NOW)
-    return await gateway.token_of(login)
 
 
 async def _expired(gateway: Gateway, member: Member) -> str:

@@ -1,8 +1,9 @@
 """Every field of a schema as operations reach it, and the documents that ask for it.
 
-A place is the way from a root to one field. From each entry (a root field, or `node` as one type)
-every field behind it is reached once, by the shortest way. Nothing here knows the names of the
-schema's own types but those of its scalars, so a new field has its place by itself.
+A place is the way from a root to one field. From each field of the query every field behind it is
+reached once, by the shortest way; from `node` as one type its own fields, and from mutations what
+they alone lead to: what is behind these is reached from elsewhere. Nothing here knows the names of
+the schema's own types but those of its scalars, so a new field has its place by itself.
 """
 
 from __future__ import annotations
@@ -100,11 +101,10 @@ class Walk:
     def __post_init__(self) -> None:
         query, mutation = self.schema.query_type, self.schema.mutation_type
         assert query is not None
-        for name in query.fields:
-            if name == "node":
-                self._walk_nodes(query)
-            else:
-                self._walk("query", (Step(query.name, name),), set())
+        for name in sorted(query.fields.keys() - {"node"}):
+            self._walk("query", (Step(query.name, name),), set())
+        if "node" in query.fields:
+            self._walk_nodes(query)
         seen = {place.coordinate for place in self.places}
         if mutation is not None:
             for name in mutation.fields:
@@ -146,8 +146,9 @@ class Walk:
         self.places.append(Place("query", way))
         for name in node.fields:
             self.places.append(Place("query", (*way, Step(node.name, name))))
+        seen = {place.coordinate for place in self.places}
         for one in self.schema.get_possible_types(node):
-            seen = set[str]()
+            seen -= {f"{one.name}.{name}" for name in one.fields}
             for name in one.fields:
                 self._walk("query", (*way, Step(one.name, name, condition=one.name)), seen)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,18 @@ from typing import Any
 import pytest
 from strawberry.types import ExecutionResult
 
+from api.graphql_request import GraphQLRequest
 from api.limits import document_limits
+from api.observability.names import OperationNames
+from api.observability.operations import OperationWatch
+from api.persisted.finding import DocumentDesk
+from api.persisted.manifest import TrustedDocuments
+from api.persisted.settings import DocumentSettings
 from api.settings import LimitSettings
-from domain.access import AccessTokens, Caller, CallerKind, KeyRing
+from api.streaming.operations import Line, Operations
+from api.stress.places import Places
+from api.stress.settings import StressSettings
+from domain.access import AccessTokens, Caller, CallerKind, KeyRing, StaffRole
 from domain.clock import Clock
 from domain.wechat import WeChatClient
 from resolvers.context import RequestContext, Services
@@ -62,7 +72,7 @@ class Tick:
         """Breaks."""
         raise RuntimeError("select secret from vault")
 
-    @computed(staff("auditor"))
+    @computed(staff(StaffRole.AUDITOR))
     def secret(self) -> int | None:
         """Not for members."""
         return 42
@@ -78,6 +88,10 @@ class TickingClock(Clock):
     def now(self) -> datetime:
         self.asked += 1
         return START + timedelta(hours=self.asked)
+
+
+NAMES = OperationNames(10)
+NO_DESK = DocumentDesk(TrustedDocuments(), DocumentSettings())
 
 
 async def ticks(info: Info) -> AsyncGenerator[Tick, None]:
@@ -132,8 +146,10 @@ async def services(tmp_path: Path, redis: Any) -> AsyncIterator[Services]:
     await wechat.aclose()
 
 
-async def followed(services: Services, query: str, **changes: Any) -> list[ExecutionResult]:
-    """Every result of a subscription."""
+async def followed(
+    services: Services, query: str, *, seconds_max: float = 5.0, **changes: Any
+) -> list[ExecutionResult]:
+    """Every result of a subscription, up to one that ends it."""
     known: dict[str, Any] = {
         "caller": MEMBER,
         "now": START,
@@ -143,10 +159,14 @@ async def followed(services: Services, query: str, **changes: Any) -> list[Execu
         "clock": TickingClock(),
         **changes,
     }
-    stream = await SCHEMA.subscribe(query, context_value=RequestContext(**known))
-    results = [one async for one in stream]
-    assert all(isinstance(one, ExecutionResult) for one in results)
-    return results
+    operations = Operations(SCHEMA, StressSettings(request_s_max=seconds_max), NO_DESK)
+    line = Line(
+        "sse", places=Places(StressSettings()), watch=OperationWatch(NAMES, 1), room=nullcontext
+    )
+    asked = GraphQLRequest(query=query)
+    results = operations.results(asked, RequestContext(**known), line)
+    async with aclosing(results):
+        return [result async for result in results]
 
 
 def codes(result: ExecutionResult) -> list[Any]:
@@ -184,7 +204,7 @@ async def test_a_source_that_breaks_is_masked_and_ends(services: Services) -> No
 
 
 async def test_an_event_takes_no_longer_than_it_may(services: Services) -> None:
-    [result] = await followed(services, "subscription { ticks { number slow } }", event_s_max=0.01)
+    [result] = await followed(services, "subscription { ticks { number slow } }", seconds_max=0.01)
     assert (result.data, codes(result)) == (None, ["DEADLINE_EXCEEDED"])
 
 

@@ -1,0 +1,151 @@
+"""The most expensive query that is let in: searched for, and held to its time."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+import pytest
+from graphql import build_schema
+
+from tests.closing import ClosingReport
+from tests.fuzz.generated import SDL
+from tests.fuzz.growing import Grower, Selected
+from tests.graphql.gateway import Gateway
+from tests.graphql.orders import line, order, record
+
+Tally = Callable[[str, int, int], None]
+
+CPU_MS_MAX: Final = 150.0
+FULL: Final = 4_000
+SHORT: Final = 200
+KEPT: Final = 6
+ROOTS: Final = ("me", "staff", "partner", "node", "program")
+DEPTHS: Final = (2, 3, 4, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A query that was let in, whom it was asked as, and what it took."""
+
+    query: Selected
+    token: str
+    cpu_ms: float
+    cost: int
+
+    def __str__(self) -> str:
+        return f"{self.cpu_ms:.0f} ms CPU for a cost of {self.cost}: {self.query.text()[:600]}"
+
+
+class Search:
+    """Measures queries and remembers the worst."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._made = 0
+        self.measured = 0
+        self.refused = 0
+        self.worst: list[Measured] = []
+
+    async def consider(self, query: Selected, token: str) -> None:
+        """Measure the query and keep it if it is among the worst."""
+        cost = await self._ask(query, token)
+        if cost is None:
+            self.refused += 1
+            return
+        # Each time as a document that the server has not met: it is parsed and validated again.
+        times = [await self._cpu_ms(query, token) for _ in range(2)]
+        self.measured += 1
+        self.worst.append(Measured(query, token, min(times), cost))
+        self.worst.sort(key=lambda one: -one.cpu_ms)
+        del self.worst[KEPT:]
+
+    async def settle(self) -> None:
+        """Measure the worst again and again: what only seemed slow falls back."""
+        again = [
+            Measured(
+                one.query,
+                one.token,
+                min([await self._cpu_ms(one.query, one.token) for _ in range(5)]),
+                one.cost,
+            )
+            for one in self.worst
+        ]
+        self.worst = sorted(again, key=lambda one: -one.cpu_ms)
+
+    async def _cpu_ms(self, query: Selected, token: str) -> float:
+        gc.collect()
+        started = time.process_time()
+        await self._ask(query, token)
+        return (time.process_time() - started) * 1_000
+
+    async def _ask(self, query: Selected, token: str) -> int | None:
+        """What the query cost; None when it was refused."""
+        self._made += 1
+        response = await self._gateway.http.post(
+            "/graphql",
+            json={"query": f"query Q{self._made} {query.text()}"},
+            headers={"authorization": f"Bearer {token}", "x-jifen-cost": "1"},
+        )
+        answer: Any = response.json()
+        if not answer.get("data"):
+            return None
+        cost: int = answer.get("extensions", {}).get("cost", {}).get("requested", 0)
+        return cost
+
+
+async def populate(gateway: Gateway) -> tuple[str, str]:
+    """A member with long lists of everything that can be had so far: their token and id."""
+    session = await gateway.sign_in()
+    lines = [line(f"cup-{number}", 8_800) for number in range(5)]
+    for batch in range(3):
+        orders = [
+            order(f"order-{batch}-{number}", session.member_id, *lines) for number in range(50)
+        ]
+        assert (await record(gateway, f"batch-{batch}", orders))["userErrors"] == []
+    return session.access_token, session.member_id
+
+
+@pytest.mark.faults
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+async def test_the_worst_query_that_is_let_in_takes_no_longer_than_promised(
+    gateway: Gateway, full_form: bool, tally: Tally, report: ClosingReport
+) -> None:
+    token, member_id = await populate(gateway)
+    tokens = [token, token, token, await gateway.staff(), await gateway.shop()]
+    values = {
+        "first": "100",
+        "id": f'"{member_id}"',
+        "by": f'{{id: "{member_id}"}}',
+        "surface": "HOME",
+    }
+    grower = Grower(build_schema(SDL), values)
+    random = Random(12)
+    search = Search(gateway)
+    for root in ROOTS:
+        for depth in DEPTHS:
+            seed = Selected("", children=[grower.everything("Query", root, depth=depth)])
+            for one in dict.fromkeys(tokens):
+                await search.consider(seed, one)
+    for single in ("ledger", "coupons", "purchases", "changes", "recommendations"):
+        seed = Selected(
+            "", children=[Selected("me", children=[grower.everything("Member", single, depth=3)])]
+        )
+        await search.consider(seed, token)
+    count = FULL if full_form else SHORT
+    while search.measured < count:
+        parent = random.choice(search.worst)
+        changed = parent.query
+        for _ in range(random.choice((1, 1, 2, 4))):
+            changed = grower.changed(changed, random)
+        await search.consider(changed, parent.token)
+    await search.settle()
+    worst = search.worst[0]
+    report.notes.append(f"the worst of {search.measured:,} queries that were let in: {worst}")
+    tally("queries let in and measured", search.measured, count)
+    assert worst.cpu_ms <= CPU_MS_MAX, str(worst)
