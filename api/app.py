@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route
 
 from api.authentication import Authenticator
 from api.cors import CrossOrigin
@@ -66,10 +66,17 @@ def create_app(
     schema = build_schema(document_limits(settings.limits))
     places, refusals = Places(settings.stress), Refusals()
     connections = Connections(settings.streaming)
+    view = GraphQLView(
+        schema=schema,
+        settings=settings,
+        trusted=_trusted_documents(settings, schema),
+        connections=connections,
+    )
+    sockets = Sockets(operations=view.operations, settings=settings, connections=connections)
     app = Starlette(
-        routes=[*_routes(settings, schema, connections), *routes],
+        routes=[*_routes(settings, schema, view), *routes],
         middleware=[
-            Middleware(Lines),
+            Middleware(Lines, sockets={"/graphql": sockets}),
             Middleware(SafeHeaders),
             Middleware(CrossOrigin, origins=settings.cors_origins),
             Middleware(Admission, places=places, refusals=refusals),
@@ -121,14 +128,7 @@ def _trusted_documents(settings: Settings, schema: JifenSchema) -> TrustedDocume
         raise SystemExit(f"{refusal}") from None
 
 
-def _routes(
-    settings: Settings, schema: JifenSchema, connections: Connections
-) -> list[BaseRoute]:
-    trusted = _trusted_documents(settings, schema)
-    view = GraphQLView(
-        schema=schema, settings=settings, trusted=trusted, connections=connections
-    )
-    sockets = Sockets(operations=view.operations, settings=settings, connections=connections)
+def _routes(settings: Settings, schema: JifenSchema, view: GraphQLView) -> list[BaseRoute]:
     sdl = schema.as_str() + "\n"
 
     async def ready(request: Request) -> Response:
@@ -147,7 +147,6 @@ def _routes(
 
     routes: list[BaseRoute] = [
         Route("/graphql", view),
-        WebSocketRoute("/graphql", sockets),
         Route("/livez", live),
         Route("/readyz", ready),
         Route("/.well-known/jwks.json", jwks),

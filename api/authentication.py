@@ -74,6 +74,23 @@ class Authenticator:
             raise overloaded() from None
         return Authenticated(caller=caller, principal=principal)
 
+    async def again(
+        self, caller: Caller | None, *, now: datetime, address: str = "unknown"
+    ) -> Authenticated:
+        """Who asks, of a caller whose token was verified before. Raises TransportFault as above."""
+        if caller is None:
+            return Authenticated()
+        try:
+            if caller.expires_at <= now:
+                raise InvalidAccessToken("expired")
+            principal = await self.confirm(caller, now)
+        except InvalidAccessToken as refusal:
+            raise await self._refused(refusal.reason, address, now) from None
+        except StorageFault as fault:
+            log.warning("caller_not_confirmed", reason=str(fault))
+            raise overloaded() from None
+        return Authenticated(caller=caller, principal=principal)
+
     async def _refused(self, reason: str, address: str, now: datetime) -> TransportFault:
         try:
             await self.rates.charge(RateKey("address", address), BAD_TOKEN_COST, now=now)

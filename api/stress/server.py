@@ -11,6 +11,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from api.settings import Settings
+from api.streaming.protocol import LightSocketProtocol
 from api.stress.protocol import BoundedHttpProtocol
 
 BACKLOG: Final = 512
@@ -44,6 +45,11 @@ def configuration(settings: Settings, *, workers: int | None = None) -> uvicorn.
         port=settings.port,
         workers=workers or settings.workers,
         http=BoundedHttpProtocol,
+        ws=LightSocketProtocol,
+        ws_max_size=settings.streaming.message_bytes_max,
+        # The gateway pings by itself, as clients expect it; small messages gain nothing by deflate.
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         # Behind the gateway's own drain, which ends what is under way in its own words.

@@ -66,9 +66,7 @@ async def test_the_database_restarts_under_load(
         assert "internal_error" not in gateway.log
 
     ends = [*(one.began_at for one in history[1:]), float("inf")]
-    recovered = [
-        recovery_s(sent, one, until=end) for one, end in zip(history, ends, strict=True)
-    ]
+    recovered = [recovery_s(sent, one, until=end) for one, end in zip(history, ends, strict=True)]
     failed = sent.where(lambda one: one.outcome != "ok")
     print(
         f"\n{restarts} restarts, {len(sent)} requests: {dict(sent.outcomes)}; recovered after"

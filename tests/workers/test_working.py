@@ -59,6 +59,16 @@ class Heard:
                 await self._news.wait()
 
 
+async def jobs_are_done() -> None:
+    """Return once each recurring job has been done."""
+    done = "SELECT job FROM schedule_slot WHERE finished_at IS NOT NULL ORDER BY job"
+    async with asyncio.timeout(10):
+        while len(await fetch_all(done)) < 2:  # noqa: ASYNC110 - a row tells nobody that it is there
+            await asyncio.sleep(0.005)
+    jobs = [row["job"] for row in await fetch_all(done)]
+    assert jobs == ["forget-events", "refresh-recommendations"]
+
+
 async def test_what_is_announced_is_delivered_at_once(queue_url: str) -> None:
     heard = Heard()
     before = asyncio.all_tasks()
@@ -70,6 +80,7 @@ async def test_what_is_announced_is_delivered_at_once(queue_url: str) -> None:
             await tell(f"{n}")
             await heard.wait_for(n)
             waits.append(loop.time() - started_at)
+        await jobs_are_done()
     assert heard.kinds == list("12345")
     # Without the nudge it would take a minute.
     assert max(waits) < 2
@@ -78,9 +89,6 @@ async def test_what_is_announced_is_delivered_at_once(queue_url: str) -> None:
     assert announcing._listeners == []
     statistics = connection_statistics()
     assert statistics["idle"] == statistics["open"]
-    jobs = await fetch_all("SELECT job, finished_at FROM schedule_slot ORDER BY job")
-    assert [row["job"] for row in jobs] == ["forget-events", "refresh-recommendations"]
-    assert all(row["finished_at"] for row in jobs)
 
 
 async def test_what_nobody_was_told_of_is_found() -> None:
@@ -97,8 +105,7 @@ async def test_without_redis_everything_is_done_all_the_same() -> None:
     async with working(away, clock=Clock(), consumers=[heard.consumer]):
         await tell("A")
         await heard.wait_for(1)
-    jobs = await fetch_all("SELECT job, finished_at FROM schedule_slot")
-    assert [row["finished_at"] is not None for row in jobs] == [True, True]
+        await jobs_are_done()
 
 
 PRODUCTION: dict[str, Any] = {
