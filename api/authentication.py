@@ -47,6 +47,13 @@ class Authenticated:
 
 
 @dataclass(frozen=True, slots=True)
+class Verified:
+    """A caller whose token was verified when a connection was opened; None is nobody."""
+
+    caller: Caller | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Authenticator:
     """Verifies bearer tokens. Bad ones are paid for by the address they come from."""
 
@@ -66,23 +73,22 @@ class Authenticator:
             raise await self._refused("invalid", address, now)
         try:
             caller = self.tokens.verify(token.strip(), now)
-            principal = await self.confirm(caller, now)
         except InvalidAccessToken as refusal:
             raise await self._refused(refusal.reason, address, now) from None
-        except StorageFault as fault:
-            log.warning("caller_not_confirmed", reason=str(fault))
-            raise overloaded() from None
-        return Authenticated(caller=caller, principal=principal)
+        return await self._confirmed(caller, address, now)
 
     async def again(
-        self, caller: Caller | None, *, now: datetime, address: str = "unknown"
+        self, verified: Verified, *, now: datetime, address: str = "unknown"
     ) -> Authenticated:
-        """Who asks, of a caller whose token was verified before. Raises TransportFault as above."""
-        if caller is None:
+        """Who asks, where the token was verified before. Raises TransportFault as above."""
+        if verified.caller is None:
             return Authenticated()
+        if verified.caller.expires_at <= now:
+            raise await self._refused("expired", address, now)
+        return await self._confirmed(verified.caller, address, now)
+
+    async def _confirmed(self, caller: Caller, address: str, now: datetime) -> Authenticated:
         try:
-            if caller.expires_at <= now:
-                raise InvalidAccessToken("expired")
             principal = await self.confirm(caller, now)
         except InvalidAccessToken as refusal:
             raise await self._refused(refusal.reason, address, now) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
-from api.authentication import Authenticator
+from api.authentication import Authenticator, Verified
 from api.rates.addresses import client_address
 from api.runtime import Runtime
 from api.settings import Settings
@@ -18,20 +18,23 @@ async def request_context(
     *,
     settings: Settings,
     request_id: str,
-    credentials: Headers | None = None,
+    credentials: Headers | Verified | None = None,
     tells_cost: bool = False,
 ) -> RequestContext:
     """Who asks, when, from where, in which language. Raises TransportFault for a bad token.
 
-    `credentials` stand for the connection's own headers where a token came in another way.
+    `credentials` stand for the connection's own headers where a token came in another way, or was
+    verified before.
     """
     runtime: Runtime = connection.app.state.runtime
     now, address = runtime.clock.now(), client_address(connection.scope)
     services = runtime.services
     authenticator = Authenticator(services.tokens, runtime.confirm, services.rates)
-    asks = await authenticator.authenticate(
-        connection.headers if credentials is None else credentials, now=now, address=address
-    )
+    if isinstance(credentials, Verified):
+        asks = await authenticator.again(credentials, now=now, address=address)
+    else:
+        headers = connection.headers if credentials is None else credentials
+        asks = await authenticator.authenticate(headers, now=now, address=address)
     return RequestContext(
         caller=asks.caller,
         principal=asks.principal,

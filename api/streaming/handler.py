@@ -17,6 +17,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 )
 from strawberry.types.execution import PreExecutionError
 
+from api.authentication import Verified
 from api.graphql_answer import answer_body, refusal_body
 from api.graphql_request import GraphQLRequest, graphql_request
 from api.streaming import frames
@@ -57,7 +58,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
         )
         self._sockets = sockets
         self._connection: Connection | None = None
-        self._headers = socket.websocket.headers
+        self._verified = Verified()
         self._loop = asyncio.get_running_loop()
         self._unanswered = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -113,10 +114,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
             await self._close(frames.SECOND_INIT)
             return
         self.connection_init_received = True
-        self._headers = presented(frame.payload, self._headers)
+        websocket = self.websocket.websocket
+        credentials = presented(frame.payload, websocket.headers)
         assert self._connection is not None, "the connection was admitted"
         try:
-            context = await self._sockets.context(self.websocket.websocket, self._headers)
+            context = await self._sockets.context(websocket, credentials)
             self._sockets.connections.identify(self._connection, context.caller, now=context.now)
         except TransportFault as fault:
             refused = fault.code is FaultCode.UNAUTHENTICATED
@@ -128,6 +130,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
         except TooManyConnections as refusal:
             await self._close(Ending(frames.TRY_LATER, str(refusal)))
             return
+        self._verified = Verified(context.caller)
         assert self._timer is not None, "it was set when the serving began"
         self._timer.cancel()
         self._timer = self._loop.call_later(self._settings.ping_every_s, self._beat)
@@ -181,7 +184,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
     ) -> None:
         # Looked up anew: the member may have another name by now, or have signed out.
         context = await self._sockets.context(
-            self.websocket.websocket, self._headers, request_id=request_id
+            self.websocket.websocket, self._verified, request_id=request_id
         )
         asked = await self._sockets.find(self.websocket.websocket, asked, context)
         results = self._sockets.results(

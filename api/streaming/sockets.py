@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -19,6 +18,7 @@ from strawberry.http.websocket_origin import is_same_origin
 from strawberry.types import ExecutionResult
 from uuid_utils.compat import uuid7
 
+from api.authentication import Verified
 from api.graphql_request import GraphQLRequest
 from api.observability.requests import watched_socket
 from api.rates.addresses import client_address
@@ -64,20 +64,20 @@ class Sockets(GraphQL[RequestContext, None]):
         websocket = WebSocket(scope, receive, send)
         request_id = self.new_request_id()
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
-        with (
-            structlog.contextvars.bound_contextvars(request_id=request_id),
-            watched_socket(scope),
-            # The peer may be gone whenever something is said to it.
-            suppress(WebSocketDisconnect, WebSocketDisconnected),
-        ):
-            if not self._may_open(websocket):
-                log.warning("origin_refused", origin=websocket.headers["origin"][:200])
-                await self.reject_websocket(websocket)
-                return
-            await self._serve(websocket)
+        # The connection's task has a context of its own, which ends with it.
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        with watched_socket(scope):
+            try:
+                if self._may_open(websocket):
+                    await self._serve(websocket)
+                else:
+                    log.warning("origin_refused", origin=websocket.headers["origin"][:200])
+                    await self.reject_websocket(websocket)
+            except (WebSocketDisconnect, WebSocketDisconnected, OSError):
+                log.debug("peer_gone")  # It may be whenever something is said to it.
 
     async def context(
-        self, websocket: WebSocket, credentials: Headers, *, request_id: str = ""
+        self, websocket: WebSocket, credentials: Headers | Verified, *, request_id: str = ""
     ) -> RequestContext:
         """Who asks, now. Raises TransportFault for a token that is not, or no longer, good.
 

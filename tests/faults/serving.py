@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -40,7 +41,7 @@ class Serving:
         *,
         redis_url: str,
         command: tuple[str, ...] = SERVE,
-        **environment: str,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._port, _ = free_ports()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -61,7 +62,7 @@ class Serving:
             "JIFEN_WECHAT_APPS": '{"wx-town": "a-secret"}',
             "JIFEN_LOG_LEVEL": "info",
             **UNLIMITED,
-            **environment,
+            **(environment or {}),
         }
 
     @property

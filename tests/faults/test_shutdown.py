@@ -58,7 +58,11 @@ async def test_terminated_with_fifty_requests_in_flight(
     for number in range(ROUNDS if full_form else ROUNDS_SHORT):
         command, workers = HOW[number % len(HOW)]
         with Serving(
-            town, tmp_path, redis_url=redis_url, command=command, JIFEN_WORKERS=workers, **PATIENT
+            town,
+            tmp_path,
+            redis_url=redis_url,
+            command=command,
+            environment={"JIFEN_WORKERS": workers, **PATIENT},
         ) as gateway:
             rounds.append(await terminate(gateway, town, tmp_path))
     outcomes = sum((one.sent.outcomes for one in rounds), Counter[str]())
@@ -108,7 +112,9 @@ async def test_what_would_last_longer_is_ended_with_the_drain(
     """A shop's body that never ends has ten seconds; the drain, here, has two."""
     drain = {"JIFEN_STRESS__DRAIN_S": "2", "JIFEN_LIMITS__BATCH_BODY_S_MAX": "20"}
     for command in (SERVE, UVICORN):
-        with Serving(town, tmp_path, redis_url=redis_url, command=command, **drain) as gateway:
+        with Serving(
+            town, tmp_path, redis_url=redis_url, command=command, environment=drain
+        ) as gateway:
             whole = http_request("{ __typename }", token=town.shop_token)
             reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
             writer.write(whole[:-5].encode())
@@ -133,7 +139,8 @@ async def test_what_would_last_longer_is_ended_with_the_drain(
 async def test_readiness_ends_at_once_and_connections_are_refused_soon(
     town: Town, redis_url: str, tmp_path: Path, workers: str
 ) -> None:
-    with Serving(town, tmp_path, redis_url=redis_url, JIFEN_WORKERS=workers) as gateway:
+    environment = {"JIFEN_WORKERS": workers}
+    with Serving(town, tmp_path, redis_url=redis_url, environment=environment) as gateway:
         # A request holds the workers back, so that what new connections meet can be seen.
         held = http_request("{ __typename }", token=town.member_tokens[0])[:-5].encode()
         writers = [(await asyncio.open_connection("127.0.0.1", gateway.port))[1] for _ in range(8)]

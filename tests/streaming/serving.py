@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from api.streaming.connections import Connections
+from api.streaming.protocol import LightSocketProtocol
 from domain.outbox import Live
 from tests.graphql.gateway import Gateway
 
@@ -36,13 +37,20 @@ FOLLOW: Final = """
 
 
 @asynccontextmanager
-async def serving(app: Starlette) -> AsyncIterator[str]:
+async def serving(
+    app: Starlette, *, protocol: type[asyncio.Protocol] = LightSocketProtocol
+) -> AsyncIterator[str]:
     """Serve an application whose lifespan runs already; gives `host:port`."""
     listener = socket.create_server(("127.0.0.1", 0))
     # Accepted connections inherit it: a peer that does not read is noticed soon.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8_192)
     config = uvicorn.Config(
-        app, lifespan="off", log_config=None, access_log=False, ws_per_message_deflate=False
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        ws=protocol,
+        ws_per_message_deflate=False,
     )
     server = uvicorn.Server(config)
     serve = asyncio.create_task(server.serve(sockets=[listener]))
