@@ -75,7 +75,7 @@ class AuditTarget:
     """What was acted upon."""
 
     kind: str
-    """What it is: `member`, `account`, `keys`; further kinds may come."""
+    """What it is: `member`, `account`, `keys`, `events`, `file`; further kinds may come."""
 
     @computed(READS_THE_LOG)
     def id(self) -> strawberry.ID:

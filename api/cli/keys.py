@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from api.cli.operators import operator
+from api.cli.operators import tell_the_log
 from api.cli.session import console, with_database
 from api.opening import open_key_ring
 from api.settings import Settings
-from domain import access, audit
+from domain import access
+from domain.audit import Target
 from domain.clock import Clock
-from domain.storage import transaction
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,7 +23,7 @@ def create_keys() -> None:
     """Make the set of signing keys at JIFEN_KEY_SET_PATH, unless it is there."""
 
     async def work(settings: Settings, clock: Clock) -> str:
-        await _tell_the_log("keys.create", settings, clock)
+        await tell_the_log("keys.create", _keys(settings), now=clock.now())
         made = access.create_key_set(settings.key_set_path, now=clock.now())
         return f"{'made' if made else 'there already:'} {settings.key_set_path}"
 
@@ -35,17 +35,11 @@ def rotate_keys() -> None:
 
     async def work(settings: Settings, clock: Clock) -> str:
         ring = open_key_ring(settings, now=clock.now())
-        await _tell_the_log("keys.rotate", settings, clock)
+        await tell_the_log("keys.rotate", _keys(settings), now=clock.now())
         return str(ring.rotate(clock.now()))
 
     console.print(with_database(work), markup=False)
 
 
-async def _tell_the_log(action: str, settings: Settings, clock: Clock) -> None:
-    """The keys are a file, outside of any transaction: the log is told before it is touched."""
-
-    async def work() -> None:
-        target = audit.Target(kind="keys", id=str(settings.key_set_path))
-        audit.record(operator(), action, target=target, now=clock.now())
-
-    await transaction(work)
+def _keys(settings: Settings) -> Target:
+    return Target(kind="keys", id=str(settings.key_set_path))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from datetime import datetime
 from typing import Annotated
 
 import structlog
 import typer
 from rich.table import Table
 
+from api.cli.operators import tell_the_log
 from api.cli.session import console, failing_in_one_line, stop, with_database
 from api.logs import configure_logs
 from api.observability.watching import watching, watching_storage
@@ -19,6 +21,7 @@ from api.settings import Settings, read_settings
 from api.workers.consumers import consumers_with
 from api.workers.running import working
 from domain import outbox, storage
+from domain.audit import Target
 from domain.clock import Clock
 
 log = structlog.get_logger("jifen.work")
@@ -130,6 +133,11 @@ def replay(
         stop("say which: an event, --consumer NAME, or --all")
 
     async def ask(settings: Settings, clock: Clock) -> int:
-        return await outbox.replay(now=clock.now(), event=event, consumer=consumer)
+        return await storage.transaction(lambda: hand_over(clock.now()))
+
+    async def hand_over(now: datetime) -> int:
+        target = Target(kind="events", id=event or consumer or "all")
+        await tell_the_log("outbox.replay", target, now=now)
+        return await outbox.replay(now=now, event=event, consumer=consumer)
 
     console.print(f"events to be handed over again: {with_database(ask)}")

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 from rich.console import Console
 
+from api.cli.operators import tell_the_log
 from api.cli.session import failing_in_one_line, stop
 from api.imports.mapping import (
     PRODUCT_FIELDS,
@@ -38,6 +39,7 @@ from api.imports.purchase_rows import PurchaseForm
 from api.imports.reading import CsvForm, SourceFile, UnusableFile, open_source
 from api.settings import read_settings
 from domain import storage
+from domain.audit import Target
 from domain.clock import Clock
 from domain.errors import InvalidInput
 from domain.program import program
@@ -105,6 +107,7 @@ def import_products(
             mapping=choice.columns_of(source),
             rejects_path=_rejects_path(rejects, file),
         )
+        await tell_the_log("import.products", Target(kind="file", id=file.name), now=now())
         return await run_product_import(command, now=now, reporter=TerminalReporter(console))
 
     _run(
@@ -173,6 +176,7 @@ def import_purchases(
             create_members=create_members,
             rejects_path=_rejects_path(rejects, file),
         )
+        await tell_the_log("import.purchases", Target(kind="file", id=file.name), now=now())
         return await run_purchase_import(command, now=now, reporter=TerminalReporter(console))
 
     _run(

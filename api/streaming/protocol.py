@@ -99,4 +99,7 @@ class LightSocketProtocol(WebSocketsSansIOProtocol):
         """Send; once the handshake is done, forget it."""
         await super().send(message)
         if message["type"] == "websocket.accept":
+            # The parser keeps hold of the request itself, so it is emptied.
+            for handshake in (self.request, self.response):
+                handshake.headers.clear()
             del self.request, self.response

@@ -22,7 +22,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What was acted upon: its kind (`member`, `account`, `keys`), and its id or code there."""
+    """What was acted upon: its kind (`member`, `account`, `keys` ...), and its id or code there."""
 
     kind: str
     id: str

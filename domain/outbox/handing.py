@@ -85,7 +85,12 @@ class Handing:
         left_s = self._ends_at - monotonic()
         if left_s <= 0:
             return _OutOfTime()
-        return await attempt(consumer, events, within_s=min(left_s, self.limits.call_s))
+        within_s = self.limits.call_s
+        raised = await attempt(consumer, events, within_s=min(left_s, within_s))
+        if isinstance(raised, TimeoutError) and left_s < within_s:
+            # The round was over before the consumer had its time.
+            return _OutOfTime()
+        return raised
 
     def _refused(self, consumer: Consumer, event: Announced, raised: Exception) -> None:
         if isinstance(raised, _NOBODY_TO_BLAME):

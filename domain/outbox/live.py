@@ -51,7 +51,7 @@ class _Followed:
         self.followers = 0
         self.newest = 0
         self.nudges = 0
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: list[asyncio.Future[None]] = []
 
     def hear(self, seq: int) -> None:
         """It has grown up to `seq`, if that is news."""
@@ -68,11 +68,11 @@ class _Followed:
         """Wait until it is heard to be beyond a position, or was nudged since `nudges`."""
         while self.newest <= beyond and self.nudges == nudges:
             waiting = asyncio.get_running_loop().create_future()
-            self._waiting.add(waiting)
+            self._waiting.append(waiting)
             try:
                 await waiting
             finally:
-                self._waiting.discard(waiting)
+                self._waiting.remove(waiting)
 
     def _wake(self) -> None:
         for waiting in self._waiting:

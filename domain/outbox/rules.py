@@ -33,8 +33,8 @@ class DeliveryLimits:
 
     @property
     def call_s(self) -> float:
-        """How long a consumer may take at a time."""
-        return self.lease_s / 3
+        """How long a consumer may take at a time: a round has room for a batch and one event."""
+        return self.lease_s / 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,19 +6,20 @@ import asyncio
 import os
 import pwd
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from api.cli.__main__ import app
 from domain import access, audit, storage
 from domain.access import AccessTokens, KeyRing
-from domain.audit import AuditEntry, Head
+from domain.audit import AuditEntry, Head, Target
 from domain.clock import Clock
 from domain.paging import PageRequest
 from tests.domain.access.fixtures import ISSUER
@@ -197,3 +198,43 @@ def test_the_log_is_verified(command: CommandLine) -> None:
     )
     command.ask(lambda: storage.execute("UPDATE audit_head SET seq = 3"))
     assert command.run("verify-audit", status=1) == "row 3 of the audit log: missing\n"
+
+
+def test_files_and_events_are_handed_in_under_a_name(command: CommandLine, tmp_path: Path) -> None:
+    products = tmp_path / "products.csv"
+    products.write_text("code,title\ntea,Tea\n")
+    command.run("import-products", str(products), "--rejects", str(tmp_path / "rejects.csv"))
+    command.run("outbox", "replay", "--all")
+    told = [(entry.actor, entry.action, entry.target) for entry in command.log()]
+    assert told == [
+        (USER, "import.products", Target(kind="file", id="products.csv")),
+        (USER, "outbox.replay", Target(kind="events", id="all")),
+    ]
+
+
+ACTS = {
+    *("add-client", "add-staff", "set-grants", "issue-token", "revoke-tokens"),
+    *("disable-account", "enable-account", "create-keys", "rotate-keys"),
+    *("import-products", "import-purchases", "outbox replay"),
+}
+"""Commands by which somebody decides something: each is told to the log."""
+
+NO_ACTS = {
+    *("run", "serve", "work", "fake-wechat", "migrate", "refresh-recommendations"),
+    *("list-clients", "list-staff", "verify-audit", "outbox status", "outbox parked"),
+    *("print-schema", "print-errors", "print-access"),
+}
+"""Commands that serve, or show, or do what a schedule or an upgrade does anyway."""
+
+
+def test_every_command_is_known_to_be_an_act_or_none() -> None:
+    assert ACTS.isdisjoint(NO_ACTS)
+    assert set(command_names(get_command(app))) == ACTS | NO_ACTS
+
+
+def command_names(group: Any, prefix: str = "") -> Iterator[str]:
+    for name, found in group.commands.items():
+        if hasattr(found, "commands"):
+            yield from command_names(found, f"{name} ")
+        else:
+            yield prefix + name

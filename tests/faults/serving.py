@@ -42,6 +42,7 @@ class Serving:
         redis_url: str,
         command: tuple[str, ...] = SERVE,
         environment: Mapping[str, str] | None = None,
+        **more_environment: str,
     ) -> None:
         self._port, _ = free_ports()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -63,6 +64,7 @@ class Serving:
             "JIFEN_LOG_LEVEL": "info",
             **UNLIMITED,
             **(environment or {}),
+            **more_environment,
         }
 
     @property

@@ -22,7 +22,7 @@ from tests.races.contention import PATIENT
 from tests.races.delivering import make_heard
 from tests.races.test_delivery import said, tell_everybody, verdict, worker
 
-pytestmark = [pytest.mark.faults, pytest.mark.soak]
+pytestmark = pytest.mark.faults
 
 
 @pytest.fixture
@@ -59,6 +59,7 @@ async def kill_workers(url: str, kills: int, **options: Any) -> None:
     assert (await outbox_status()).undelivered == 0
 
 
+@pytest.mark.soak
 async def test_killed_workers_lose_nothing(postgres: str, full_form: bool, tally: Tally) -> None:
     kills = KILLS[full_form]
     await kill_workers(postgres, kills)
@@ -67,6 +68,7 @@ async def test_killed_workers_lose_nothing(postgres: str, full_form: bool, tally
     tally("workers killed while they delivered", kills, KILLS[False])
 
 
+@pytest.mark.soak
 async def test_effects_that_are_consumed_once_happen_once(
     postgres: str,
     full_form: bool,
@@ -111,6 +113,7 @@ MEMBERS_OF_AN_IMPORT = {False: 5_000, True: 125_000}
 EVENTS_EACH = 4
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("database")
 async def test_an_import_drains_at_thousands_of_events_a_second(
     full_form: bool, tally: Tally

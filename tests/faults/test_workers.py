@@ -194,8 +194,12 @@ async def test_a_worker_outlives_a_redis_that_is_frozen_killed_and_emptied(
 async def test_a_worker_that_is_told_to_stop_ends_between_two_rounds(
     postgres: str, server: RestartedRedis
 ) -> None:
-    for number in range(1, 2_001):
-        await tell(20, member_id=UUID(int=number))
+    events = [
+        Event(kind="A", member_id=UUID(int=number), facts={})
+        for number in range(1, 2_001)
+        for _ in range(20)
+    ]
+    await announce(events, now=datetime.now(UTC))
     async with worker(postgres, server.url, poll_s=0.05, streams_max=1) as running:
         async with asyncio.timeout(20):
             while (await outbox_status()).undelivered > 39_000:  # noqa: ASYNC110

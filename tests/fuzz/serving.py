@@ -12,7 +12,7 @@ from tests.repository.operations import FOLDER, read_operations
 from tests.repository.test_operations import NOT_BUILT_YET
 from tests.run.running import MakeRun
 
-_BUCKETS: Final = (
+BUCKETS: Final = (
     "member",
     "shop",
     "partner",
@@ -22,11 +22,11 @@ _BUCKETS: Final = (
     "refresh",
     "refresh_token",
 )
-_PLENTY: Final = "100000000"
+RATE: Final = 100_000_000
 
 RATES: Final = {
-    f"JIFEN_RATES__{bucket.upper()}__{part}": _PLENTY
-    for bucket in _BUCKETS
+    f"JIFEN_RATES__{bucket.upper()}__{part}": str(RATE)
+    for bucket in BUCKETS
     for part in ("CAPACITY", "RESTORED_PER_MINUTE")
 }
 """Settings under which no bucket is ever empty: refused requests would reach nothing."""

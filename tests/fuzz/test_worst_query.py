@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -24,6 +25,7 @@ CPU_MS_MAX: Final = 150.0
 FULL: Final = 4_000
 SHORT: Final = 200
 KEPT: Final = 6
+REFUSED_MAX: Final = 30
 ROOTS: Final = ("me", "staff", "partner", "node", "program")
 DEPTHS: Final = (2, 3, 4, 5)
 
@@ -48,15 +50,16 @@ class Search:
         self._gateway = gateway
         self._made = 0
         self.measured = 0
-        self.refused = 0
+        self.refused: Counter[str] = Counter()
         self.worst: list[Measured] = []
 
     async def consider(self, query: Selected, token: str) -> None:
         """Measure the query and keep it if it is among the worst."""
-        cost = await self._ask(query, token)
-        if cost is None:
-            self.refused += 1
+        answer = await self._ask(query, token)
+        if not answer.get("data"):
+            self.refused[answer["errors"][0]["extensions"]["code"]] += 1
             return
+        cost = answer["extensions"]["cost"]["requested"]
         # Each time as a document that the server has not met: it is parsed and validated again.
         times = [await self._cpu_ms(query, token) for _ in range(2)]
         self.measured += 1
@@ -78,24 +81,21 @@ class Search:
         self.worst = sorted(again, key=lambda one: -one.cpu_ms)
 
     async def _cpu_ms(self, query: Selected, token: str) -> float:
-        gc.collect()
+        # A round of the garbage collector would be counted against whom it meets.
+        gc.collect(1)
         started = time.process_time()
         await self._ask(query, token)
         return (time.process_time() - started) * 1_000
 
-    async def _ask(self, query: Selected, token: str) -> int | None:
-        """What the query cost; None when it was refused."""
+    async def _ask(self, query: Selected, token: str) -> dict[str, Any]:
         self._made += 1
         response = await self._gateway.http.post(
             "/graphql",
             json={"query": f"query Q{self._made} {query.text()}"},
             headers={"authorization": f"Bearer {token}", "x-jifen-cost": "1"},
         )
-        answer: Any = response.json()
-        if not answer.get("data"):
-            return None
-        cost: int = answer.get("extensions", {}).get("cost", {}).get("requested", 0)
-        return cost
+        answer: dict[str, Any] = response.json()
+        return answer
 
 
 async def populate(gateway: Gateway) -> tuple[str, str]:
@@ -124,6 +124,8 @@ async def test_the_worst_query_that_is_let_in_takes_no_longer_than_promised(
         "by": f'{{id: "{member_id}"}}',
         "surface": "HOME",
     }
+    # What the tests keep is not looked through at each collection.
+    gc.freeze()
     grower = Grower(build_schema(SDL), values)
     random = Random(12)
     search = Search(gateway)
@@ -139,6 +141,7 @@ async def test_the_worst_query_that_is_let_in_takes_no_longer_than_promised(
         await search.consider(seed, token)
     count = FULL if full_form else SHORT
     while search.measured < count:
+        assert search.refused.total() < REFUSED_MAX * count, search.refused
         parent = random.choice(search.worst)
         changed = parent.query
         for _ in range(random.choice((1, 1, 2, 4))):
@@ -146,6 +149,9 @@ async def test_the_worst_query_that_is_let_in_takes_no_longer_than_promised(
         await search.consider(changed, parent.token)
     await search.settle()
     worst = search.worst[0]
-    report.notes.append(f"the worst of {search.measured:,} queries that were let in: {worst}")
+    report.notes.append(
+        f"the worst of {search.measured:,} queries that were let in"
+        f" ({search.refused.total():,} were not): {worst}"
+    )
     tally("queries let in and measured", search.measured, count)
     assert worst.cpu_ms <= CPU_MS_MAX, str(worst)

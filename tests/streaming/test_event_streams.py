@@ -19,6 +19,8 @@ from tests.streaming.conftest import Serve
 from tests.streaming.serving import FOLLOW, NAMES, SOON_S, Served, until
 from tests.streaming.test_points_changed import earn, newest, position
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 EVENTS = "text/event-stream"
 NAMES_ANSWER = {"data": {"program": {"name": "茶语会员", "currency": "CNY"}}}
 
@@ -81,37 +83,36 @@ async def stream(
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-async def test_a_subscription_is_a_stream_of_results(serve: Serve, method: str) -> None:
-    async with serve() as served:
-        alice = await served.gateway.sign_in()
-        before = await newest(alice.member)
-        await earn(alice.member, 3)
-        asked: dict[str, Any] = {"variables": {"since": before}, "method": method}
-        async with stream(served, FOLLOW, alice.access_token, **asked) as first:
-            assert first.response.status_code == 200
-            assert first.response.headers["content-type"] == "text/event-stream; charset=utf-8"
-            assert first.response.headers["cache-control"] == "no-cache, no-transform"
-            assert first.response.headers["x-accel-buffering"] == "no"
-            assert "content-encoding" not in first.response.headers
-            assert "content-length" not in first.response.headers
-            told = await first.told()
-            assert (told["available"], told["entry"]["amount"]) == (3, 3)
-            await earn(alice.member, 4)
-            assert (await first.told())["available"] == 7
-        # The client is gone, and nothing of it is left.
-        await until(lambda: not len(served.connections))
-        await served.until_followed(0)
-        asked["variables"] = {"since": told["cursor"]}
-        async with stream(served, FOLLOW, alice.access_token, **asked) as second:
-            assert (await second.told())["available"] == 7
+async def test_a_subscription_is_a_stream_of_results(served: Served, method: str) -> None:
+    alice = await served.gateway.sign_in()
+    before = await newest(alice.member)
+    await earn(alice.member, 3)
+    asked: dict[str, Any] = {"variables": {"since": before}, "method": method}
+    async with stream(served, FOLLOW, alice.access_token, **asked) as first:
+        assert first.response.status_code == 200
+        assert first.response.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert first.response.headers["cache-control"] == "no-cache, no-transform"
+        assert first.response.headers["x-accel-buffering"] == "no"
+        assert "content-encoding" not in first.response.headers
+        assert "content-length" not in first.response.headers
+        told = await first.told()
+        assert (told["available"], told["entry"]["amount"]) == (3, 3)
+        await earn(alice.member, 4)
+        assert (await first.told())["available"] == 7
+    # The client is gone, and nothing of it is left.
+    await until(lambda: not len(served.connections))
+    await served.until_followed(0)
+    asked["variables"] = {"since": told["cursor"]}
+    async with stream(served, FOLLOW, alice.access_token, **asked) as second:
+        assert (await second.told())["available"] == 7
 
 
-async def test_a_query_and_a_mutation_have_one_result(served_on_sqlite: Served) -> None:
-    async with stream(served_on_sqlite, NAMES) as answer:
+async def test_a_query_and_a_mutation_have_one_result(shared: Served) -> None:
+    async with stream(shared, NAMES) as answer:
         assert await answer.end() == [("next", NAMES_ANSWER), ("complete", None)]
-    alice = await served_on_sqlite.gateway.sign_in()
+    alice = await shared.gateway.sign_in()
     change = 'mutation { updateProfile(input: {nickname: "小明"}) { userErrors { code } } }'
-    async with stream(served_on_sqlite, change, alice.access_token) as answer:
+    async with stream(shared, change, alice.access_token) as answer:
         expected: dict[str, Any] = {"data": {"updateProfile": {"userErrors": []}}}
         assert await answer.end() == [("next", expected), ("complete", None)]
 
@@ -127,8 +128,8 @@ async def refusal(served: Served, query: str, token: str | None = None, **more: 
     return error["extensions"]
 
 
-async def test_errors_of_the_operation_are_results(served_on_sqlite: Served) -> None:
-    served = served_on_sqlite
+async def test_errors_of_the_operation_are_results(shared: Served) -> None:
+    served = shared
     alice = await served.gateway.sign_in()
     token = alice.access_token
     assert (await refusal(served, "{ nothing }"))["code"] == "GRAPHQL_VALIDATION_FAILED"
@@ -145,8 +146,8 @@ async def test_errors_of_the_operation_are_results(served_on_sqlite: Served) -> 
     assert by_get["code"] == "METHOD_NOT_ALLOWED"
 
 
-async def test_what_is_wrong_with_the_request_is_an_http_error(served_on_sqlite: Served) -> None:
-    served = served_on_sqlite
+async def test_what_is_wrong_with_the_request_is_an_http_error(shared: Served) -> None:
+    served = shared
     async with stream(served, FOLLOW, "nonsense") as answer:
         assert answer.response.status_code == 401
         body = json.loads(await answer.response.aread())
@@ -166,10 +167,10 @@ async def test_what_is_wrong_with_the_request_is_an_http_error(served_on_sqlite:
     ],
 )
 async def test_streams_are_for_whoever_asks_for_them(
-    served_on_sqlite: Served, accept: str, query: str, expected: str
+    shared: Served, accept: str, query: str, expected: str
 ) -> None:
     """Some clients name events in every request; a query of theirs is answered as JSON."""
-    url = f"http://{served_on_sqlite.address}/graphql"
+    url = f"http://{shared.address}/graphql"
     async with (
         httpx.AsyncClient(trust_env=False, timeout=SOON_S) as http,
         http.stream("POST", url, json={"query": query}, headers={"accept": accept}) as response,
@@ -177,8 +178,8 @@ async def test_streams_are_for_whoever_asks_for_them(
         assert response.headers["content-type"] == expected
 
 
-async def test_a_stream_ends_with_its_token_and_says_so(served_on_sqlite: Served) -> None:
-    served = served_on_sqlite
+async def test_a_stream_ends_with_its_token_and_says_so(shared: Served) -> None:
+    served = shared
     alice = await served.gateway.sign_in()
     caller = served.gateway.tokens.verify(alice.access_token, NOW)
     token, _ = served.gateway.tokens.issue(

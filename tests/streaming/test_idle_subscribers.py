@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 SUBSCRIBERS: Final = 2_000
 OPENED_AT_ONCE: Final = 50
 KILOBYTES_MAX: Final = 30
-"""What one of them may cost the worker."""
+"""What one of them may occupy of the worker's memory."""
 
 SETTLED_S: Final = 2.0
 TOLD_WITHIN_S: Final = 60.0
@@ -65,7 +65,7 @@ async def tokens_of_many(town: Town, count: int) -> dict[UUID, str]:
     return found
 
 
-async def follow(url: str, token: str) -> ClientConnection:
+async def follow(url: str, token: str, *, since: str | None = None) -> ClientConnection:
     """A connection that follows the member's points."""
     connection = await connect(
         f"{url.replace('http', 'ws')}/graphql",
@@ -76,7 +76,7 @@ async def follow(url: str, token: str) -> ClientConnection:
     )
     await connection.send(json.dumps({"type": "connection_init", "payload": {"token": token}}))
     assert json.loads(await connection.recv()) == {"type": "connection_ack"}
-    payload = {"query": FOLLOW}
+    payload = {"query": FOLLOW, "variables": {"since": since}}
     await connection.send(json.dumps({"type": "subscribe", "id": "1", "payload": payload}))
     return connection
 

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from domain import outbox
 from domain.ledger import NEVER, Earn, Posted, Source, post
 from tests.graphql.gateway import NOW, cursor, global_id
 from tests.graphql.orders import applied, order, record
-from tests.graphql.programme import SHOP
 from tests.streaming.serving import Served
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 POSTINGS = 120
 RECONNECTED_AFTER = 7
@@ -162,16 +165,16 @@ async def test_nobody_sees_what_is_another_members(served: Served) -> None:
         assert (await peer.event())["available"] == 5
 
 
-async def test_only_members_follow_points(served_on_sqlite: Served) -> None:
-    gateway = served_on_sqlite.gateway
+async def test_only_members_follow_points(shared: Served) -> None:
+    gateway = shared.gateway
     callers = [
         (None, "UNAUTHENTICATED"),
-        (await gateway.token_of(SHOP), "FORBIDDEN"),
+        (await gateway.shop(), "FORBIDDEN"),
         (await gateway.partner(), "FORBIDDEN"),
         (await gateway.staff(), "FORBIDDEN"),
     ]
     for token, code in callers:
-        async with served_on_sqlite.ready(token) as peer:
+        async with shared.ready(token) as peer:
             await peer.follow()
             refusal = await peer.refusal()
             assert refusal["code"] == code
@@ -181,9 +184,9 @@ async def test_only_members_follow_points(served_on_sqlite: Served) -> None:
             assert answer["data"] == {"program": {"currency": "CNY"}}
 
 
-async def test_a_text_that_is_no_cursor_is_refused(served_on_sqlite: Served) -> None:
-    alice = await served_on_sqlite.gateway.sign_in()
-    async with served_on_sqlite.ready(alice.access_token) as peer:
+async def test_a_text_that_is_no_cursor_is_refused(shared: Served) -> None:
+    alice = await shared.gateway.sign_in()
+    async with shared.ready(alice.access_token) as peer:
         for since in NO_CURSORS:
             await peer.follow(since)
             assert (await peer.refusal())["code"] == "BAD_CURSOR", since

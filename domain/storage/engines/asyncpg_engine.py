@@ -40,6 +40,7 @@ _LOST = (
     asyncpg.InvalidAuthorizationSpecificationError,
 )
 _RETRY_READ_AFTER_S = 0.05
+_RESET_WITHIN_S = 0.5
 _CONNECT_WITHIN_S = 2.0
 """While the pool may grow, nobody waits for others: a busy server takes time to let one in."""
 
@@ -187,9 +188,14 @@ class PostgresClient(_Statements, AsyncpgDBClient):
             raise ConnectionsBusy(waited_s=wait_s) from busy
 
     async def give_back(self, connection: Any) -> None:
-        """Hand a connection back to its pool, cancelled or not."""
+        """Hand a connection back to its pool, cancelled or not.
+
+        One that does not come to rest in time, as when the server hangs, is ended instead: what it
+        was used for is done or known to have failed.
+        """
         if self._pool is not None:
-            await finish(self._pool.release(connection))
+            with contextlib.suppress(TimeoutError):
+                await finish(self._pool.release(connection, timeout=_RESET_WITHIN_S))
 
     @override
     async def create_pool(self, **kwargs: Any) -> Any:

@@ -193,16 +193,39 @@ async def test_a_consumer_that_fails_at_everything_is_not_asked_for_everything()
     assert sorted(attempts) == [0] * 15 + [1] * 5
 
 
-async def test_a_consumer_that_hangs_is_left_after_its_time() -> None:
+async def test_a_consumer_that_hangs_at_an_event_is_left_after_its_time() -> None:
+    async def hang(events: Sequence[Announced]) -> None:
+        if any(event.kind == "bad" for event in events):
+            await asyncio.Event().wait()
+
+    await tell("A", "bad", "C")
+    hasty = DeliveryLimits(lease_s=0.4, tries_max=1)
+    consumers = [Consumer("hanging", None, hang)]
+    assert await deliver(consumers, now=NOW, limits=hasty) == Delivered(
+        streams=1, events=2, parked=1
+    )
+    assert [one.error for one in await parked(first=2)] == ["TimeoutError"]
+    assert await deliver(consumers, now=NOW, limits=hasty) == Delivered(streams=1, events=1)
+
+
+async def test_a_consumer_that_the_end_of_the_round_cut_short_is_not_to_blame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(handing, "monotonic", lambda: clock[0])
+
     async def hang(_: Sequence[Announced]) -> None:
         await asyncio.Event().wait()
 
+    def dawdle(_: Sequence[Announced]) -> None:
+        clock[0] += LIMITS.round_s - 0.01
+
     await tell("A")
-    hasty = DeliveryLimits(lease_s=0.15, tries_max=1)
-    assert await deliver([Consumer("hanging", None, hang)], now=NOW, limits=hasty) == Delivered(
-        streams=1, events=1, parked=1
+    consumers = [Listener(fails=dawdle).consumer, Consumer("hanging", None, hang)]
+    assert await deliver(consumers, now=NOW, limits=LIMITS) == Delivered(
+        streams=1, events=0, stopped=1
     )
-    assert [one.error for one in await parked(first=2)] == ["TimeoutError"]
+    assert await standing() == {ALICE: (0, 0, None)}
 
 
 async def test_a_round_whose_time_is_up_leaves_the_rest_to_the_next(

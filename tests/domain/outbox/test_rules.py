@@ -110,4 +110,4 @@ def test_the_earliest_stop_counts_and_two_at_the_same_event_are_one() -> None:
 
 def test_a_round_ends_before_its_lease_does() -> None:
     limits = DeliveryLimits(lease_s=30)
-    assert (limits.round_s, limits.call_s) == (20, 10)
+    assert (limits.round_s, limits.call_s) == (20, 7.5)
