@@ -62,8 +62,8 @@ clean: ## Remove the data in var/ and every cache
 	@rm -rf var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-distclean: clean ## Remove .venv too
-	@rm -rf $(VENV)
+distclean: clean ## Remove .venv and the installed clients too
+	@rm -rf $(VENV) tests/conformance/node_modules
 
 # The first Python 3.11 of the machine: PYTHON if given, else python3.11, else python3.
 define find_python
@@ -104,7 +104,7 @@ $(DEV): requirements-dev.lock $(RUNTIME)
 	@touch $@
 
 $(CLIENTS): tests/conformance/package-lock.json
-	@command -v npm >/dev/null && command -v node >/dev/null || \
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)' || \
 	  { echo 'make conformance needs npm and Node.js 20 or later: install nodejs and npm' >&2; exit 1; }
 	@echo "Installing other people's clients into tests/conformance/node_modules, once ..."
 	@cd tests/conformance && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error

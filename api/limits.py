@@ -63,6 +63,7 @@ def document_limits(limits: LimitSettings) -> DocumentLimits:
     """What `schema.documents` holds documents to. Call it once: rules are told by identity."""
     return DocumentLimits(
         cost_max=limits.cost_max,
+        batch_cost_max=limits.batch_cost_max,
         tokens_max=limits.tokens_max,
         rules=(_selection_rule(limits),),
         errors_max=limits.errors_max,

@@ -6,6 +6,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from api.authentication import Authenticator, Verified
+from api.limits import sends_batches
 from api.rates.addresses import client_address
 from api.runtime import Runtime
 from api.settings import Settings
@@ -45,5 +46,6 @@ async def request_context(
         opens_schema=asks.caller is not None or not settings.is_production,
         clock=runtime.clock,
         address=address,
+        sends_batches=asks.caller is not None and sends_batches(asks.caller),
         tells_cost=tells_cost,
     )

@@ -56,7 +56,8 @@ class LimitSettings(BaseModel):
     directives_max: int = Field(default=5, ge=0)
     repetitions_max: PositiveInt = 30
     errors_max: PositiveInt = 5
-    cost_max: PositiveInt = 1_100
+    cost_max: PositiveInt = 1_000
+    batch_cost_max: PositiveInt = 2_500
     kept_tokens_max: PositiveInt = 60_000
 
 

@@ -67,8 +67,9 @@ class RequestContext:
     `principal` is who the caller's token stands for, read when the token was confirmed.
     `opens_schema` says whether introspection and suggestions are offered to this caller; they are
     withheld from anonymous callers in production. `clock` is what `now` was read from. `address` is
-    where the request came from, as far as one person may have several; `tells_cost` says whether
-    the client wants to know what its operation costs.
+    where the request came from, as far as one person may have several. `sends_batches` says that
+    the caller may send more at once than others; `tells_cost`, that the client wants to know what
+    its operation costs.
     """
 
     caller: Caller | None
@@ -82,6 +83,7 @@ class RequestContext:
     once: Once = field(default_factory=Once)
     operation: OperationFacts = field(default_factory=OperationFacts)
     address: str = "unknown"
+    sends_batches: bool = False
     tells_cost: bool = False
     spending: Spending = field(default_factory=Spending)
 

@@ -3,7 +3,7 @@
     @computed(OWNER, cost=Cost(own=STATEMENT_COST, items="first", of=("items",)))
     async def recommendations(self, first: First = 10) -> Recommendations | None: ...
 
-An object costs 1, and 1 more for each six further fields that are asked of it. What stands inside
+An object costs 1, and 1 more for each five further fields that are asked of it. What stands inside
 a list costs as often as the list may have items. A field adds what it declares as its own, a
 mutation `MUTATION_COST`. An operation costs the sum, at least 1 (see `schema.document_costs`). One
 unit stands for at most 60 microseconds of this server's time.
@@ -14,14 +14,15 @@ objects in the schema says it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 COST: Final = "cost"
 """The key of a field's cost in its metadata."""
 
-FIELDS_PER_UNIT: Final = 6
-INTROSPECTED_PER_UNIT: Final = 4
+FIELDS_PER_UNIT: Final = 5
+INTROSPECTED_PER_UNIT: Final = 8
 MUTATION_COST: Final = 10
 STATEMENT_COST: Final = 5
 """The own cost of a field that asks the database: about what a statement takes of our time."""
@@ -50,6 +51,10 @@ CHANGES: Final = Cost(own=MUTATION_COST)
 """The cost of a mutation that says nothing else."""
 
 
-def object_weight(fields: int) -> int:
-    """What an object costs of which so many fields are asked."""
-    return 1 + max(fields - 1, 0) // FIELDS_PER_UNIT
+def object_weight(fields: Iterable[str]) -> int:
+    """What an object costs of which these fields are asked, by their names in the answer.
+
+    `__typename` is free: clients ask it of every object by themselves.
+    """
+    count = sum(name != "__typename" for name in fields)
+    return 1 + max(count - 1, 0) // FIELDS_PER_UNIT

@@ -7,7 +7,7 @@ where an object may be of several types, all that is asked of any of them is add
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TypeAlias
@@ -20,6 +20,7 @@ from graphql import (
     GraphQLSchema,
     Node,
     OperationDefinitionNode,
+    OperationType,
     is_abstract_type,
     is_introspection_type,
     value_from_ast_untyped,
@@ -40,12 +41,15 @@ Found: TypeAlias = Sequence[tuple[FieldNode, Conditions]]
 
 
 def operation_costs(
-    schema: GraphQLSchema, document: DocumentNode, *, cost_max: int | None = None
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    *,
+    cost_max: Callable[[OperationType], int | None] = lambda _: None,
 ) -> dict[str | None, CostPlan]:
     """The plan of each operation of a valid document, by name (None: the anonymous one).
 
-    Raises CodedError when one costs more than `cost_max` whatever its variables, and for a document
-    whose fields cannot be counted within bounded work.
+    Raises CodedError when one costs more than `cost_max` of its kind whatever its variables, and
+    for a document whose fields cannot be counted within bounded work.
     """
     fragments = {
         one.name.value: one
@@ -56,15 +60,16 @@ def operation_costs(
     plans: dict[str | None, CostPlan] = {}
     for operation in document.definitions:
         if isinstance(operation, OperationDefinitionNode):
+            limit = cost_max(operation.operation)
             try:
                 plan = _Planner(collector).plan(operation)
             except TooInvolved:
                 message = "The operation is too involved for its cost to be counted."
                 raise CodedError(
-                    FaultCode.COST_LIMIT, message, nodes=[operation], limit=cost_max
+                    FaultCode.COST_LIMIT, message, nodes=[operation], limit=limit
                 ) from None
-            if cost_max is not None and plan.least > cost_max:
-                raise cost_exceeded(plan.least, cost_max=cost_max, nodes=[operation])
+            if limit is not None and plan.least > limit:
+                raise cost_exceeded(plan.least, cost_max=limit, nodes=[operation])
             plans[operation.name.value if operation.name else None] = plan
     return plans
 
@@ -110,7 +115,7 @@ class _Planner:
                 for (key, asked_of), found in fields.items()
             ]
             made = selection_of(
-                object_weight(len(fields)),
+                object_weight(key for key, _ in fields),
                 positions,
                 before=self.selections,
                 of_one_type=not is_abstract_type(parent),

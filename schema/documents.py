@@ -26,6 +26,8 @@ from graphql import (
     StringValueNode,
     Token,
     TokenKind,
+    TypeInfo,
+    ValidationContext,
     get_operation_ast,
     parse,
     specified_rules,
@@ -36,6 +38,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+from strawberry.types.graphql import OperationType as StrawberryOperationType
 
 from resolvers.context import RequestContext
 from schema.cost_plans import CostPlan
@@ -71,16 +74,26 @@ VALIDATION_RULES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class DocumentLimits:
-    """What a document may be. `rules` are checked before the others, as a whole.
+    """What a document may be. `rules` are checked before the others; each looks at the document
+    as a whole, when it enters it.
 
-    `cost_max` is the most that an operation may cost, and its least cost is held to it here.
+    `cost_max` is the most that an operation may cost, `batch_cost_max` that a mutation may by which
+    somebody sends a batch. Documents are held to them by the least that they can cost.
     """
 
     cost_max: int | None = None
+    batch_cost_max: int | None = None
     tokens_max: int | None = None
     rules: tuple[type[ASTValidationRule], ...] = ()
     errors_max: int = 5
     kept_tokens_max: int = 60_000
+
+    def cost_max_of(
+        self, operation: OperationType | StrawberryOperationType, *, in_batches: bool = True
+    ) -> int | None:
+        """The most that an operation of this kind may cost of one who sends batches, or not."""
+        is_batch = in_batches and operation.value == OperationType.MUTATION.value
+        return self.batch_cost_max if is_batch else self.cost_max
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +204,7 @@ class Documents:
         if errors:
             raise InvalidDocument(errors)
         try:
-            costs = operation_costs(schema, document, cost_max=self.limits.cost_max)
+            costs = operation_costs(schema, document, cost_max=self.limits.cost_max_of)
         except CodedError as failure:
             raise InvalidDocument([failure]) from None
         prepared = PreparedDocument(
@@ -206,10 +219,12 @@ class Documents:
     def validate(self, schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
         """What is wrong with the document, coded; the limits first, and alone if exceeded."""
         if self.limits.rules:
-            found = validate(schema, document, self.limits.rules)
-            exceeded = [error for error in found if isinstance(error, CodedError)]
+            exceeded: list[GraphQLError] = []
+            context = ValidationContext(schema, document, TypeInfo(schema), exceeded.append)
+            for rule in self.limits.rules:
+                rule(context).enter_document(document)  # type: ignore[attr-defined]  # see there
             if exceeded:
-                return list(exceeded)
+                return exceeded
         return [
             _coded(error)
             for error in validate(

@@ -110,9 +110,7 @@ class FollowingSchema(strawberry.Schema):
             self.process_errors(result.errors, self._execution_of(context))
         return ExecutionResult(data=result.data, errors=result.errors)
 
-    def failed(
-        self, failures: Sequence[Exception], context: RequestContext
-    ) -> PreExecutionError:
+    def failed(self, failures: Sequence[Exception], context: RequestContext) -> PreExecutionError:
         """The result of what did not run, or can go on no further."""
         errors = [
             one if isinstance(one, GraphQLError) else GraphQLError(str(one), original_error=one)

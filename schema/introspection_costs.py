@@ -59,7 +59,7 @@ class IntrospectionCosts:
 
     def _sum(self, value: object, gives: GraphQLNamedType, fields: Fields) -> int:
         assert isinstance(gives, GraphQLObjectType), "introspection has no abstract types"
-        total = object_weight(len(fields))
+        total = object_weight(key for key, _ in fields)
         for found in fields.values():
             nodes = [node for node, _ in found]
             definition = gives.fields.get(nodes[0].name.value)

@@ -20,6 +20,10 @@ class BucketSettings(BaseModel):
     capacity: int = Field(ge=1, le=CAPACITY_MAX)
     restored_per_minute: int = Field(ge=1, le=CAPACITY_MAX)
 
+    def __str__(self) -> str:
+        """As the environment writes it."""
+        return self.model_dump_json()
+
 
 def _bucket(capacity: int, restored_per_minute: int) -> BucketSettings:
     return BucketSettings(capacity=capacity, restored_per_minute=restored_per_minute)

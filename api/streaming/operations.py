@@ -103,12 +103,7 @@ class Operations:
             yield result
             return
         with line.room(), line.watch.subscription(line.transport):
-            following = await self.schema.begin(
-                asked.query,
-                variables=asked.variables,
-                operation_name=asked.operation_name,
-                context=context,
-            )
+            following = await self._begin(asked, context)
             if isinstance(following, ExecutionResult):
                 line.watch.event(context, following)
                 yield following
@@ -119,6 +114,21 @@ class Operations:
                     yield event
                     if isinstance(event, PreExecutionError):
                         return
+
+    async def _begin(
+        self, asked: GraphQLRequest, context: RequestContext
+    ) -> Following | ExecutionResult:
+        """The subscription once it has begun, or why it does not, in time."""
+        try:
+            async with asyncio.timeout(self.bounds.request_s_max):
+                return await self.schema.begin(
+                    asked.query,
+                    variables=asked.variables,
+                    operation_name=asked.operation_name,
+                    context=context,
+                )
+        except TimeoutError:
+            raise self._too_late(asked) from None
 
     async def _next(self, following: Following) -> ExecutionResult | None:
         """The next event, or why there will be none; None where the source is at its end."""

@@ -26,11 +26,11 @@ from typing import Final
 
 from api.stress.settings import StressSettings
 
-TOLD_WITHIN_S: Final = 0.04
+TOLD_WITHIN_S: Final = 0.02
 """Whoever is refused after all learns it this long after arriving."""
 
 STALLED_AFTER: Final = 2.5
-"""How many times as long as it may expect to wait somebody waits in a burst: then it has stalled."""
+"""How many times as long as expected somebody waits at most in a burst: then it has stalled."""
 
 QUIET_S: Final = 0.25
 """A queue that was empty for so long and fills again is a new burst."""

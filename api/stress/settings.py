@@ -21,7 +21,7 @@ class StressSettings(BaseModel):
     burst_s_max: PositiveFloat = 1.0
     """How long a request may expect to queue in a burst, which the process is about to master."""
 
-    standing_s_max: PositiveFloat = 0.03
+    standing_s_max: PositiveFloat = 0.02
     """The same once the queue has stood for longer than a burst: waiting would gain nothing."""
 
     caller_in_flight_max: PositiveInt = 64

@@ -44,7 +44,7 @@ _AUTHENTICATE = f"""
 """
 
 _SESSIONS = """
-    SELECT s.id, m.tokens_not_before, s.started_at, s.expires_at, s.revoked_at
+    SELECT s.member_id, s.id, m.tokens_not_before, s.started_at, s.expires_at, s.revoked_at
     FROM member_session s JOIN member m ON m.id = s.member_id
     WHERE s.member_id = ANY($1::uuid[]) AND s.id = ANY($2::uuid[])
 """
@@ -86,9 +86,10 @@ async def ended(callers: Collection[Caller], *, now: datetime) -> frozenset[Call
         rows = await fetch_all(
             _SESSIONS, [one.subject for one in some], [one.session_id for one in some]
         )
-        sessions = {row["id"]: row for row in rows}
+        sessions = {(row["member_id"], row["id"]): row for row in rows}
         for caller in some:
-            row = sessions.get(caller.session_id)
+            assert caller.session_id is not None, "members have sessions"
+            row = sessions.get((caller.subject, caller.session_id))
             if row is None or not _is_live(row, caller, now):
                 over.add(caller)
     return frozenset(over)

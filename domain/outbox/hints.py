@@ -125,6 +125,7 @@ class Hints:
             for channels in _batches(self._leaving):
                 await pubsub.unsubscribe(*channels)
             await pubsub.ping()
+            _heed_cancellation()
             with suppress(TimeoutError):
                 async with asyncio.timeout(PING_EVERY_S):
                     await self._changed.wait()
@@ -134,6 +135,7 @@ class Hints:
         heard_at = loop.time()
         while True:
             message = await pubsub.get_message(timeout=PING_EVERY_S)
+            _heed_cancellation()
             if message is None:
                 if loop.time() - heard_at > SILENT_S:
                     raise RedisConnectionError("the server is silent")
@@ -151,6 +153,13 @@ class Hints:
             case "pong":
                 # Commands are answered in order: every channel joined before is in force.
                 self.arriving = True
+
+
+def _heed_cancellation() -> None:
+    """Raise CancelledError where one was swallowed, as the driver's time-outs can do."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _batches(members: set[UUID]) -> Iterable[list[str]]:

@@ -228,7 +228,8 @@ def test_rules_are_made_once_per_application() -> None:
     schema = build_sample(limits)
     assert schema.documents.limits.rules is limits.rules
     assert limits == DocumentLimits(
-        cost_max=1_100,
+        cost_max=1_000,
+        batch_cost_max=2_500,
         tokens_max=2_000,
         rules=limits.rules,
         errors_max=5,

@@ -47,7 +47,8 @@ def test_a_developer_needs_to_set_nothing() -> None:
         "directives_max": 5,
         "repetitions_max": 30,
         "errors_max": 5,
-        "cost_max": 1_100,
+        "cost_max": 1_000,
+        "batch_cost_max": 2_500,
         "kept_tokens_max": 60_000,
     }
 

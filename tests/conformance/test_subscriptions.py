@@ -24,7 +24,7 @@ CLIENTS: Final = {
             "an expired token closes the connection with 4401",
             "a token that is none is refused with 4403",
             NOTHING,
-            "an eleventh subscription is refused, the ten go on",
+            "of eleven subscriptions ten go on and one is refused",
             "pings are answered",
             "what breaks the protocol is closed with its codes",
         },

@@ -82,6 +82,10 @@ class Serving:
         """All that it has logged."""
         return self.log_file.read_text(errors="replace")
 
+    def logged(self, event: str) -> list[str]:
+        """The lines of one event so far."""
+        return [line for line in self.log.splitlines() if f'"event": "{event}"' in line]
+
     def __enter__(self) -> Self:
         command = [sys.executable, *self._command]
         if "uvicorn" in self._command:

@@ -42,11 +42,12 @@ async def test_three_times_the_capacity(
         after = await load(
             tmp_path, port=gateway.port, requests=home, seconds=NORMAL_AGAIN_S, rate=peak / 2
         )
+        # Measured before and after, because the machine may do something else, too.
+        peak = (peak + await measure_peak(gateway, home, tmp_path)) / 2
 
     refused = over.where(lambda one: one.outcome != "ok")
     goodput = len(over.ok) / seconds / peak
     recovered_s = max((one.at - ended_at for one in after.sent if one.outcome != "ok"), default=0.0)
-    tally("  share of the peak served under three times the peak, in %", round(100 * goodput), 80)
     print(
         f"\npeak {peak:.0f}/s; offered {len(over) / seconds:.0f}/s for {seconds} s:"
         f" {len(over.ok) / seconds:.0f}/s served (p50 {1e3 * over.ok.quantile(0.5):.0f} ms, p99"
@@ -62,6 +63,7 @@ async def test_three_times_the_capacity(
     assert set(health) == {200}, "health is never shed"
     assert recovered_s <= NORMAL_AGAIN_S
     assert after.between(ended_at + NORMAL_AGAIN_S / 2, float("inf")).outcomes.keys() == {"ok"}
+    tally("% of the peak served under three times the peak", round(100 * goodput), 80)
     tally("requests over the capacity refused with 503 and Retry-After", len(refused), 10 * seconds)
 
 

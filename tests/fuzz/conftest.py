@@ -24,7 +24,7 @@ fake = wechat.fake
 @pytest.fixture
 async def gateway(sqlite_url: str, tmp_path: Path, fake: RunningFake) -> AsyncIterator[Gateway]:
     """The gateway of the tests' programme, on SQLite."""
-    plenty = RateSettings(**dict.fromkeys(BUCKETS, PLENTY))
+    plenty = RateSettings.model_validate(dict.fromkeys(BUCKETS, PLENTY))
     settings = settings_for(sqlite_url, tmp_path, fake).model_copy(update={"rates": plenty})
     async with open_gateway(settings, fake) as opened:
         await set_up_programme(now=NOW)

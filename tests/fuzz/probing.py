@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 from tests.repository.tree import ROOT
 
 PAUSE_S: Final = 0.02
+TOLD_MAX: Final = 1_000
+"""How many probes are told as they are answered: fewer than what a pipe that nobody reads holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,16 @@ class Prober:
             stdout=PIPE,
         )
 
+    def wait_for(self, probes: int) -> None:
+        """Return once so many were answered."""
+        assert self._process.stdout is not None
+        for _ in range(probes):
+            assert self._process.stdout.readline() == b".\n"
+
     def stop(self) -> Held:
         """End it; what it saw."""
         output, _ = self._process.communicate(timeout=30)
-        told = json.loads(output)
+        told = json.loads(output.split(b"\n")[-2])
         return Held(probes=told["probes"], longest_ms=told["longest_ms"])
 
 
@@ -69,6 +77,8 @@ def main(url: str, pid: int) -> None:
         answered = time.perf_counter() - started
         longest_s = max(longest_s, answered - (waited_s(pid) + waited_s("self") - waited))
         probes += 1
+        if probes <= TOLD_MAX:
+            print(".", flush=True)
     print(json.dumps({"probes": probes, "longest_ms": longest_s * 1_000}))
 
 

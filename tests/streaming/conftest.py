@@ -76,7 +76,7 @@ async def shared_on_sqlite(
     tmp_path_factory: pytest.TempPathFactory,
     _serving_fake: tuple[RunningFake, MovableClock],
 ) -> AsyncIterator[Served]:
-    """The same where the database makes no difference; the module's `STREAMING` are its settings."""
+    """The same on SQLite alone; the module's `STREAMING` are its settings."""
     folder = tmp_path_factory.mktemp("shared")
     url = _sqlite_databases.fresh(folder)
     streaming = getattr(request.module, "STREAMING", None)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from typing import Any, Final
 
@@ -19,8 +20,9 @@ from websockets.typing import Subprotocol
 
 from api.streaming.connections import Connections
 from api.streaming.protocol import LightSocketProtocol
+from domain.access import CallerKind
 from domain.outbox import Live
-from tests.graphql.gateway import Gateway
+from tests.graphql.gateway import Gateway, Session
 
 PROTOCOL: Final = Subprotocol("graphql-transport-ws")
 SOON_S: Final = 5.0
@@ -178,6 +180,24 @@ class Served:
         line.setblocking(False)
         async with self.peer(sock=line) as peer:
             yield peer
+
+    @asynccontextmanager
+    async def about_to_expire(self, session: Session) -> AsyncIterator[str]:
+        """A token of the session that is good for a moment only."""
+        tokens, clock = self.gateway.tokens, self.gateway.clock
+        caller = tokens.verify(session.access_token, clock.now())
+        token, expires_at = tokens.issue(
+            CallerKind.MEMBER,
+            caller.subject,
+            session_id=caller.session_id,
+            ttl=timedelta(seconds=1),
+            now=clock.now(),
+        )
+        before, clock.moment = clock.moment, expires_at - timedelta(milliseconds=200)
+        try:
+            yield token
+        finally:
+            clock.moment = before
 
     @property
     def connections(self) -> Connections:

@@ -7,20 +7,17 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from domain.access import CallerKind
-from tests.graphql.gateway import NOW
-from tests.streaming.conftest import Serve
 from tests.streaming.serving import FOLLOW, NAMES, SOON_S, Served, until
 from tests.streaming.test_points_changed import earn, newest, position
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+STREAMING = {"ping_every_s": 0.2}
 EVENTS = "text/event-stream"
 NAMES_ANSWER = {"data": {"program": {"name": "茶语会员", "currency": "CNY"}}}
 
@@ -83,7 +80,8 @@ async def stream(
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-async def test_a_subscription_is_a_stream_of_results(served: Served, method: str) -> None:
+async def test_a_subscription_is_a_stream_of_results(shared: Served, method: str) -> None:
+    served = shared
     alice = await served.gateway.sign_in()
     before = await newest(alice.member)
     await earn(alice.member, 3)
@@ -179,17 +177,11 @@ async def test_streams_are_for_whoever_asks_for_them(
 
 
 async def test_a_stream_ends_with_its_token_and_says_so(shared: Served) -> None:
-    served = shared
-    alice = await served.gateway.sign_in()
-    caller = served.gateway.tokens.verify(alice.access_token, NOW)
-    token, _ = served.gateway.tokens.issue(
-        CallerKind.MEMBER,
-        caller.subject,
-        session_id=caller.session_id,
-        ttl=timedelta(seconds=1),
-        now=NOW,
-    )
-    async with stream(served, FOLLOW, token) as answer:
+    alice = await shared.gateway.sign_in()
+    async with (
+        shared.about_to_expire(alice) as token,
+        stream(shared, FOLLOW, token) as answer,
+    ):
         [(name, result), end] = await answer.end()
     assert (name, end) == ("next", ("complete", None))
     [error] = result["errors"]
@@ -198,34 +190,7 @@ async def test_a_stream_ends_with_its_token_and_says_so(shared: Served) -> None:
     assert error["extensions"]["reason"] == "expired"
 
 
-async def test_an_idle_stream_says_that_it_lives(serve_on_sqlite: Serve) -> None:
-    async with serve_on_sqlite(streaming={"ping_every_s": 0.05}) as served:
-        alice = await served.gateway.sign_in()
-        async with stream(served, FOLLOW, alice.access_token) as answer:
-            async with asyncio.timeout(SOON_S):
-                seen = [await anext(answer.lines) for _ in range(6)]
-        assert seen == [":", ""] * 3
-
-
-async def test_a_server_that_leaves_lets_everybody_go(serve_on_sqlite: Serve) -> None:
-    """A socket is closed with 1001; a stream ends without having said that it is complete."""
-    async with serve_on_sqlite() as served:
-        alice = await served.gateway.sign_in()
-        async with (
-            served.ready(alice.access_token) as peer,
-            served.peer() as silent,
-            stream(served, FOLLOW, alice.access_token) as answer,
-        ):
-            await peer.follow()
-            await served.until_followed_by(2)
-            change = 'mutation { updateProfile(input: {nickname: "小明"}) { userErrors { code } } }'
-            await peer.ask(change, id="under way")
-            await until(lambda: served.gateway.app.state.places.inside > 0)
-            served.gateway.app.state.draining.begin()
-            # What is answered in a moment is still answered.
-            assert (await peer.hear())["payload"] == {"data": {"updateProfile": {"userErrors": []}}}
-            assert await peer.ending() == (1001, "The server is going away")
-            assert await silent.ending() == (1001, "The server is going away")
-            assert await answer.end() == []
-        async with served.peer() as late:
-            assert await late.ending() == (1001, "The server is going away")
+async def test_an_idle_stream_says_that_it_lives(shared: Served) -> None:
+    alice = await shared.gateway.sign_in()
+    async with stream(shared, FOLLOW, alice.access_token) as answer, asyncio.timeout(SOON_S):
+        assert [await anext(answer.lines) for _ in range(6)] == [":", ""] * 3

@@ -23,12 +23,13 @@ from api.settings import LimitSettings
 from api.streaming.operations import Line, Operations
 from api.stress.places import Places
 from api.stress.settings import StressSettings
+from api.transport import TransportFault
 from domain.access import AccessTokens, Caller, CallerKind, KeyRing, StaffRole
 from domain.clock import Clock
 from domain.wechat import WeChatClient
 from resolvers.context import RequestContext, Services
 from schema.building import make_schema
-from schema.fields import Info, computed, field, object_type, view
+from schema.fields import Info, computed, object_type, view
 from schema.policies import OWNER, PUBLIC, staff
 from schema.subscriptions import subscription
 from tests.schema.sample import MEMBER_A
@@ -112,7 +113,11 @@ async def breaking(info: Info) -> AsyncGenerator[Tick, None]:
 class Query:
     """What can be read."""
 
-    ping: str = field(PUBLIC, default="pong")
+    @computed(PUBLIC)
+    async def slow(self) -> int | None:
+        """Never."""
+        await asyncio.Event().wait()
+        return None
 
 
 @object_type()
@@ -206,6 +211,15 @@ async def test_a_source_that_breaks_is_masked_and_ends(services: Services) -> No
 async def test_an_event_takes_no_longer_than_it_may(services: Services) -> None:
     [result] = await followed(services, "subscription { ticks { number slow } }", seconds_max=0.01)
     assert (result.data, codes(result)) == (None, ["DEADLINE_EXCEEDED"])
+
+
+async def test_a_query_takes_no_longer_than_it_may_wherever_it_comes_from(
+    services: Services,
+) -> None:
+    with pytest.raises(TransportFault) as late:
+        await followed(services, "{ slow }", seconds_max=0.01)
+    assert late.value.code == "DEADLINE_EXCEEDED"
+    assert late.value.facts == {"retryable": True, "outcome": "NONE"}
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from tests.streaming.serving import Served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-POSTINGS = 120
+POSTINGS = 63
 RECONNECTED_AFTER = 7
-FLOOR = 100
+FLOOR = 60
 
 NO_CURSORS = [
     "",
@@ -165,8 +165,8 @@ async def test_nobody_sees_what_is_another_members(served: Served) -> None:
         assert (await peer.event())["available"] == 5
 
 
-async def test_only_members_follow_points(shared: Served) -> None:
-    gateway = shared.gateway
+async def test_only_members_follow_points(served: Served) -> None:
+    gateway = served.gateway
     callers = [
         (None, "UNAUTHENTICATED"),
         (await gateway.shop(), "FORBIDDEN"),
@@ -174,7 +174,7 @@ async def test_only_members_follow_points(shared: Served) -> None:
         (await gateway.staff(), "FORBIDDEN"),
     ]
     for token, code in callers:
-        async with shared.ready(token) as peer:
+        async with served.ready(token) as peer:
             await peer.follow()
             refusal = await peer.refusal()
             assert refusal["code"] == code
@@ -184,9 +184,9 @@ async def test_only_members_follow_points(shared: Served) -> None:
             assert answer["data"] == {"program": {"currency": "CNY"}}
 
 
-async def test_a_text_that_is_no_cursor_is_refused(shared: Served) -> None:
-    alice = await shared.gateway.sign_in()
-    async with shared.ready(alice.access_token) as peer:
+async def test_a_text_that_is_no_cursor_is_refused(served: Served) -> None:
+    alice = await served.gateway.sign_in()
+    async with served.ready(alice.access_token) as peer:
         for since in NO_CURSORS:
             await peer.follow(since)
             assert (await peer.refusal())["code"] == "BAD_CURSOR", since

@@ -17,6 +17,7 @@ from tests.streaming.serving import NAMES, Peer, Served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+STREAMING = {"init_s_max": 0.2}
 OPERATION = "OPERATION_RESOLUTION_FAILURE"
 INIT = '{"type":"connection_init"}'
 
@@ -206,20 +207,24 @@ async def test_without_a_token_only_what_is_public_is_served(shared: Served) -> 
 
 async def test_a_connection_ends_with_its_token(shared: Served) -> None:
     alice = await shared.gateway.sign_in("o-alice")
-    claims = shared.gateway.tokens.verify(alice.access_token, NOW)
-    token = member_token_of(shared, claims, ttl=timedelta(seconds=1))
-    async with shared.ready(token) as peer:
+    async with shared.about_to_expire(alice) as token, shared.ready(token) as peer:
         await peer.follow()
         assert await peer.ending() == (4401, "The access token is expired.")
     await shared.until_followed(0)
 
 
-def member_token_of(served: Served, caller: Any, **changes: Any) -> str:
-    """A further token of a session."""
-    token, _ = served.gateway.tokens.issue(
-        CallerKind.MEMBER, caller.subject, session_id=caller.session_id, now=NOW, **changes
-    )
-    return token
+async def test_no_connection_begins_with_a_token_that_is_over(shared: Served) -> None:
+    """Requests may still come with it for a moment, since clocks differ."""
+    alice = await shared.gateway.sign_in("o-alice")
+    shared.gateway.clock.advance(minutes=15, seconds=1)
+    try:
+        answer = await shared.gateway.ask("{ me { id } }", token=alice.access_token)
+        assert answer.json() == {"data": {"me": {"id": alice.member_id}}}
+        async with shared.peer() as peer:
+            await peer.say(type="connection_init", payload={"token": alice.access_token})
+            assert await peer.ending() == (4401, "The access token is expired.")
+    finally:
+        shared.gateway.clock.moment = NOW
 
 
 async def test_whoever_has_signed_out_learns_it_with_the_next_operation(shared: Served) -> None:

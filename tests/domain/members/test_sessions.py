@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from domain.members import (
     SessionLifetimes,
     SessionTokens,
     authenticate,
+    ended,
     members_by_ids,
     open_session,
     refresh_session,
@@ -227,6 +229,26 @@ async def test_signing_out_everywhere_ends_all_sessions_of_this_member_alone(
     anew = await open_session(member_id, app_id="wx1", tokens=tokens, now=at)
     assert await is_live(anew, tokens, at)
     await refresh_session(anew.refresh_token, tokens=tokens, now=at)
+
+
+async def test_whose_sessions_have_ended_is_asked_for_all_in_one_statement(
+    session: SessionTokens, member_id: UUID, tokens: AccessTokens
+) -> None:
+    other = await open_session(member_id, app_id="wx2", tokens=tokens, now=NOW)
+    registered = await register_external_members([ByExternalReference("bob")], now=NOW)
+    bobs = await open_session(registered["bob"], app_id="wx1", tokens=tokens, now=NOW)
+    first, second, bob = (caller_of(one, tokens) for one in (session, other, bobs))
+    nobody = replace(bob, subject=UUID(int=7))
+    everybody = [first, second, bob, nobody]
+    with observed_statements() as statements:
+        assert await ended(everybody, now=NOW) == {nobody}
+    assert len(statements) == 1
+    await sign_out(first, everywhere=False, now=NOW)
+    assert await ended(everybody, now=NOW) == {first, nobody}
+    await sign_out(second, everywhere=True, now=NOW + MINUTE)
+    assert await ended(everybody, now=NOW + MINUTE) == {first, second, nobody}
+    assert await ended(everybody, now=NOW + 366 * DAY) == set(everybody)
+    assert await ended([], now=NOW) == frozenset()
 
 
 async def test_a_sign_in_that_was_under_way_does_not_outlive_signing_out_everywhere(
