@@ -104,7 +104,7 @@ $(DEV): requirements-dev.lock $(RUNTIME)
 	@touch $@
 
 $(CLIENTS): tests/conformance/package-lock.json
-	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)' || \
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || \
 	  { echo 'make conformance needs npm and Node.js 20 or later: install nodejs and npm' >&2; exit 1; }
 	@echo "Installing other people's clients into tests/conformance/node_modules, once ..."
 	@cd tests/conformance && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error

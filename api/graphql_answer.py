@@ -12,6 +12,7 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.http import GraphQLHTTPResponse, process_result
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from api.observability.metrics import ERRORS
 from api.transport import GRAPHQL_JSON, VARY, TransportFault
@@ -78,6 +79,8 @@ def refused_operation(
     """Why Strawberry would not run anything."""
     if isinstance(refusal, InvalidOperationTypeError):
         message = f"{refusal.as_http_error_reason(method)}."
+        if refusal.operation_type is OperationType.SUBSCRIPTION:
+            message = "A subscription needs a WebSocket, or `Accept: text/event-stream`."
         return TransportFault(FaultCode.METHOD_NOT_ALLOWED, message, headers={"allow": "POST"})
     if isinstance(refusal, CannotGetOperationTypeError):
         message = (

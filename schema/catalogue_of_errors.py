@@ -45,11 +45,12 @@ _FAULTS_HEAD: Final = """\
 ## Top-level errors
 
 These are for authentication, authorization, limits, malformed requests and our own faults. They
-stand in `errors`, each with `extensions { code requestId }`; some codes add `limit`, `reason` or
-`argument`. Only the first few are answered (`JIFEN_LIMITS__ERRORS_MAX`).
+stand in `errors`, each with `extensions { code requestId }`; some codes add `limit`, `requested`,
+`retryAfter`, `reason` or `argument`. Only the first few are answered (`JIFEN_LIMITS__ERRORS_MAX`).
 
 The status is that of an answer that consists of errors alone. Where the HTTP request is at fault
-(its token, method, media type, size or JSON), everyone gets it. Where the GraphQL document or its
+(its token, method, media type, size or JSON), or it comes at a bad time (`RATE_LIMITED`,
+`OVERLOADED`, `DEADLINE_EXCEEDED`), everyone gets it. Where the GraphQL document or its
 values are at fault, only a client that asked for `application/graphql-response+json` does, and all
 others get 200. So read the code, not the status.
 """

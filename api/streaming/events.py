@@ -133,10 +133,10 @@ class EventStream(Response):
         except OSError:
             pass  # The client is gone.
         finally:
+            self._connections.release(self._connection)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-            self._connections.release(self._connection)
 
     def _end(self, ending: Ending) -> None:
         if not self._ending.done():

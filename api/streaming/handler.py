@@ -116,6 +116,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
             await self._close(frames.SECOND_INIT)
             return
         self.connection_init_received = True
+        assert self._timer is not None, "it was set when the serving began"
+        self._timer.cancel()
         websocket = self.websocket.websocket
         credentials = presented(frame.payload, websocket.headers)
         assert self._connection is not None, "the connection was admitted"
@@ -137,8 +139,6 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
             await self._close(frames.EXPIRED)
             return
         self._verified = Verified(context.caller)
-        assert self._timer is not None, "it was set when the serving began"
-        self._timer.cancel()
         self._timer = self._loop.call_later(self._settings.ping_every_s, self._beat)
         await self.websocket.send_json({"type": "connection_ack"})
         self.connection_acknowledged = True

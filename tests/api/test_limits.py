@@ -124,6 +124,46 @@ async def test_repetitions_are_counted_by_response_name_and_through_inline_fragm
     assert "errors" not in (await gateway.post(apart)).json()
 
 
+MERGED_TOO_OFTEN = {
+    "fields of one name in fragments": "{ping ...A ...B}"
+    + f"fragment A on Query{{{'ping ' * 15}}} fragment B on Query{{{'ping ' * 15}}}",
+    "fields below fields that are merged": "{" + ("itself{" + "ping " * 6 + "} ") * 6 + "}",
+    "fields of fragments below fields": "{"
+    + "itself{...A} " * 2
+    + "itself{"
+    + "ping " * 17
+    + "}}"
+    + f"fragment A on Query{{{'ping ' * 14}}}",
+    "fragments": "{"
+    + "".join(f"...F{number} " for number in range(31))
+    + "}"
+    + "".join(f"fragment F{number} on Query{{__typename}} " for number in range(31)),
+    "fragments that spread fragments": "{...F0}"
+    + "".join(f"fragment F{step} on Query{{...F{step + 1}}} " for step in range(30))
+    + "fragment F30 on Query{ping}",
+}
+
+
+@pytest.mark.parametrize("name", list(MERGED_TOO_OFTEN))
+async def test_what_is_merged_from_many_places_is_counted(gateway: Gateway, name: str) -> None:
+    assert await limit_error(gateway, MERGED_TOO_OFTEN[name]) == ("REPETITION_LIMIT", 30)
+
+
+async def test_thirty_may_be_merged(gateway: Gateway) -> None:
+    fragments = "".join(f"fragment F{number} on Query{{ping}} " for number in range(30))
+    spread = "".join(f"...F{number} " for number in range(30))
+    thirty = f"{{{spread}}}{fragments}"
+    assert (await gateway.post(thirty)).json() == {"data": {"ping": "pong"}}
+    below = "{" + ("itself{" + "ping " * 5 + "} ") * 6 + "}"
+    assert (await gateway.post(below)).json() == {"data": {"itself": {"ping": "pong"}}}
+    # One and the same fragment is merged once, however often it is spread.
+    again = "{" + "itself{...F} " * 20 + "}fragment F on Query{ping about}"
+    assert "errors" not in (await gateway.post(again)).json()
+    # Under other names they are other fields.
+    apart = "{" + " ".join(f"a{number}:itself{{{'ping ' * 25}}}" for number in range(30)) + "}"
+    assert "errors" not in (await gateway.post(apart)).json()
+
+
 async def test_each_operation_is_measured_by_itself(gateway: Gateway) -> None:
     query = "query A{ping} query B" + nested(11)
     response = await gateway.post(query, operationName="A")

@@ -26,7 +26,7 @@ from tests.servers import OwnRedis
 
 SECONDS: Final = 60
 SECONDS_SHORT: Final = 6
-RATE: Final = 12.0
+RATE: Final = 8.0
 """Requests per second to each gateway, every other one a write: far below what they can do."""
 
 P99_FACTOR: Final = 2.0
@@ -191,9 +191,12 @@ async def probe(gateway: Serving, town: Town, *, name: str) -> None:
             headers = {"x-forwarded-for": address}
             if token is not None:
                 headers["authorization"] = f"Bearer {token}"
-            answer = await http.post("/graphql", json={"query": query, **more}, headers=headers)
-            body = answer.json()
-            return answer.status_code, [one["extensions"]["code"] for one in body.get("errors", ())]
+            for _ in range(5):
+                answer = await http.post("/graphql", json={"query": query, **more}, headers=headers)
+                codes = [one["extensions"]["code"] for one in answer.json().get("errors", ())]
+                if codes != ["OVERLOADED"]:
+                    break  # A busy machine may keep one waiting for a connection.
+            return answer.status_code, codes
 
         for bad in (town.signed_out_token, town.shop_token[:-6] + "AAAAAA", "nonsense"):
             assert await ask("{ me { id } }", stranger, bad) == (401, ["UNAUTHENTICATED"])

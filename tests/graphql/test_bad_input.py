@@ -124,7 +124,6 @@ FIT = {
     "an unknown fragment": "{ me { ...F } }",
     "fragments in a circle": "{ me { ...A } } fragment A on Member { ...B }"
     " fragment B on Member { ...A }",
-    "a subscription": "subscription { changed }",
 }
 # Nothing of these runs at all.
 WHOLE = {
@@ -169,6 +168,14 @@ async def test_a_document_that_cannot_run(scene: Scene, bad: str) -> None:
     # Clients that accept JSON alone get the same, with the status that they expect.
     response = await gateway.ask(sent.query, sent.variables, token=token)
     refused(response, status=200, code=sent.code)
+    await scene.assert_unchanged()
+
+
+async def test_a_subscription_is_not_answered_with_one_answer(scene: Scene) -> None:
+    query = "subscription { pointsChanged { version } }"
+    response = await scene.gateway.ask(query, token=scene.alice.access_token)
+    refused(response, status=405, code="METHOD_NOT_ALLOWED")
+    assert "text/event-stream" in response.json()["errors"][0]["message"]
     await scene.assert_unchanged()
 
 

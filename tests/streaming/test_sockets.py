@@ -17,7 +17,7 @@ from tests.streaming.serving import NAMES, Peer, Served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-STREAMING = {"init_s_max": 0.2}
+STREAMING = {"init_s_max": 0.3}
 OPERATION = "OPERATION_RESOLUTION_FAILURE"
 INIT = '{"type":"connection_init"}'
 

@@ -190,11 +190,11 @@ class PostgresClient(_Statements, AsyncpgDBClient):
     async def give_back(self, connection: Any) -> None:
         """Hand a connection back to its pool, cancelled or not.
 
-        One that does not come to rest in time, as when the server hangs, is ended instead: what it
-        was used for is done or known to have failed.
+        One that is lost, or does not come to rest in time, is ended by the pool instead. That is no
+        failure of what it was used for, which is done, or known to have failed.
         """
         if self._pool is not None:
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, *_LOST):
                 await finish(self._pool.release(connection, timeout=_RESET_WITHIN_S))
 
     @override
