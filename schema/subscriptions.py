@@ -18,7 +18,7 @@ from domain.outbox import Announced
 from resolvers import ledger as ledger_resolvers
 from resolvers import subscriptions as resolvers
 from schema.changes import EVENTS, position
-from schema.cost import READS
+from schema.cost import COST, READS
 from schema.fields import Info, argument, computed, object_type, view
 from schema.ledger import LedgerEntry
 from schema.policies import OWNER, POLICY, Policy
@@ -79,7 +79,7 @@ async def points_changed(info: Info, since: Since = None) -> AsyncGenerator[Poin
 
 def subscription(policy: Policy, resolver: Any) -> Any:
     """Declare a field of the subscription root."""
-    return strawberry.subscription(resolver=resolver, metadata={POLICY: policy})
+    return strawberry.subscription(resolver=resolver, metadata={POLICY: policy, COST: READS})
 
 
 @object_type()

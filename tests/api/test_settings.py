@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from api.settings import DEMO_APP_ID, DEMO_APP_SECRET, Settings
+from api.settings import DEMO_APP_ID, DEMO_APP_SECRET, Settings, read_settings
 from tests.api.gateway import development_settings, production_settings
 
 
@@ -148,3 +148,30 @@ def test_production_names_every_problem_at_once() -> None:
 def test_values_out_of_range_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         development_settings(**changes)
+
+
+def test_rates_are_those_of_production_unless_it_is_development(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def told(settings: Settings) -> list[tuple[int, int]]:
+        rates = settings.rates
+        buckets = (rates.member, rates.address, rates.refresh_token)
+        return [(one.capacity, one.restored_per_minute) for one in buckets]
+
+    assert told(production_settings()) == [(6_000, 7_200), (6_000, 7_200), (5, 10)]
+    assert told(development_settings()) == [(10_000, 30_000), (50_000, 600_000), (5, 10)]
+    # What is set stands, and only what is left out depends on where it is.
+    monkeypatch.setenv("JIFEN_RATES__MEMBER__CAPACITY", "9000")
+    monkeypatch.setenv("JIFEN_RATES__ADDRESS", '{"capacity": 7, "restored_per_minute": 8}')
+    assert told(development_settings()) == [(9_000, 30_000), (7, 8), (5, 10)]
+    monkeypatch.setenv("JIFEN_RATES__MEMBER__RESTORED_PER_MINUTE", "60")
+    assert told(production_settings()) == [(9_000, 60), (7, 8), (5, 10)]
+
+
+@pytest.mark.parametrize("capacity", ["0", "-1", "100000001", "1.5", "many"])
+def test_a_bucket_that_cannot_be_reckoned_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capacity: str
+) -> None:
+    monkeypatch.setenv("JIFEN_RATES__MEMBER__CAPACITY", capacity)
+    with pytest.raises(SystemExit, match=r"rates: member: capacity"):
+        read_settings()

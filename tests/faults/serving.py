@@ -31,6 +31,14 @@ UNLIMITED: Final = {
 """Loads are to meet the bounds of the process, not those of one caller."""
 
 
+PATIENT: Final = {
+    "JIFEN_STRESS__EXECUTING_MAX": "32",
+    "JIFEN_STRESS__BURST_S_MAX": "3",
+    "JIFEN_STRESS__STANDING_S_MAX": "3",
+}
+"""For tests that are not about overload: on a busy machine, too, all that is sent is worked on."""
+
+
 class Serving:
     """A gateway of a town, for the time of a block; whatever it started ends with the block."""
 

@@ -19,7 +19,7 @@ import redis as redis_client
 
 from tests.faults.load import Plan, Sent
 from tests.faults.loading import Results, Running
-from tests.faults.serving import Serving
+from tests.faults.serving import PATIENT, Serving
 from tests.faults.town import Town, assert_sound
 from tests.graphql.operations import operation
 from tests.servers import OwnRedis
@@ -115,8 +115,8 @@ async def test_redis_fails_in_every_way(
     seconds = SECONDS if full_form else SECONDS_SHORT
     sent = acknowledged = 0
     with (
-        Serving(town, tmp_path, redis_url=redis_url) as steady,
-        Serving(town, tmp_path, redis_url=own_redis.url, environment=LIMITS) as hit,
+        Serving(town, tmp_path, redis_url=redis_url, environment=PATIENT) as steady,
+        Serving(town, tmp_path, redis_url=own_redis.url, environment={**PATIENT, **LIMITS}) as hit,
     ):
         await side_by_side(steady, hit, town, tmp_path, seconds=3)  # Warm.
         before = await assert_sound(town)

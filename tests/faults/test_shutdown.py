@@ -32,7 +32,7 @@ HOW: Final = (
 )
 """How the gateway is served, by turns: the command, and how many workers."""
 
-PATIENT: Final = {"JIFEN_STRESS__BURST_S_MAX": "3"}
+ALL_LET_IN: Final = {"JIFEN_STRESS__BURST_S_MAX": "3"}
 """All fifty are to be in flight, in the queue or at work, rather than refused."""
 
 Tally = Callable[[str, int, int], None]
@@ -62,7 +62,7 @@ async def test_terminated_with_fifty_requests_in_flight(
             tmp_path,
             redis_url=redis_url,
             command=command,
-            environment={"JIFEN_WORKERS": workers, **PATIENT},
+            environment={"JIFEN_WORKERS": workers, **ALL_LET_IN},
         ) as gateway:
             rounds.append(await terminate(gateway, town, tmp_path))
     outcomes = sum((one.sent.outcomes for one in rounds), Counter[str]())

@@ -16,8 +16,8 @@ CAPACITY = 200
 NAMES_COST = 1 + 5 + 1
 """The root, a statement, the programme."""
 
-FOLLOW_COST = 1 + 1 + 5 + 1
-"""The root, the event, a statement, the entry."""
+FOLLOW_COST = 1 + 5 + 1 + 5 + 1
+"""The root, a statement, the event, a statement, the entry."""
 
 
 def scarce(**capacities: int) -> dict[str, Any]:
