@@ -65,6 +65,7 @@ def document_limits(limits: LimitSettings) -> DocumentLimits:
         cost_max=limits.cost_max,
         batch_cost_max=limits.batch_cost_max,
         tokens_max=limits.tokens_max,
+        characters_max=limits.document_characters_max,
         rules=(_selection_rule(limits),),
         errors_max=limits.errors_max,
         kept_tokens_max=limits.kept_tokens_max,

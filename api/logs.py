@@ -25,6 +25,7 @@ from schema.faults import INTERNAL_MESSAGE, FaultCode
 
 REQUEST_ID_HEADER: Final = "x-request-id"
 CLIENT_CLOSED_REQUEST: Final = 499
+PATH_LENGTH_MAX: Final = 256
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 _PLAIN_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
@@ -154,7 +155,7 @@ class _Exchange:
         log.info(
             "request",
             method=self.scope["method"],
-            path=self.scope["path"],
+            path=self.scope["path"][:PATH_LENGTH_MAX],
             status=self.status,
             duration_ms=round((time.perf_counter() - self.started_at) * 1_000, 1),
         )

@@ -35,7 +35,7 @@ DEMO_APP_ID: Final = "wxjifendemo0000001"
 DEMO_APP_SECRET: Final = "jifen-demo-secret"  # noqa: S105 - production refuses it
 LOCAL_ISSUER: Final = "http://localhost:8000"
 
-DEVELOPMENT_STRESS: Final = {"caller_in_flight_max": 256, "burst_s_max": 3.0}
+DEVELOPMENT_STRESS: Final = {"caller_in_flight_max": 256, "burst_s_max": 10.0}
 """What a developer's gateway has instead: there one machine sends two hundred requests at once, and
 would rather wait for them than send them again. To wait for longer would be in vain: whoever gets a
 place after that cannot be done before the deadline.
@@ -50,6 +50,7 @@ class LimitSettings(BaseModel):
     body_s_max: PositiveFloat = 3.0
     batch_body_s_max: PositiveFloat = 8.0
     query_string_bytes_max: PositiveInt = 16 * 1024
+    document_characters_max: PositiveInt = 64 * 1024
     tokens_max: PositiveInt = 2_000
     depth_max: PositiveInt = 10
     aliases_max: int = Field(default=30, ge=0)

@@ -30,6 +30,8 @@ JSON: Final = "application/json"
 GRAPHQL_JSON: Final = "application/graphql-response+json"
 EVENT_STREAM: Final = "text/event-stream"
 HEADER_PARTS_MAX: Final = 20
+JSON_DEPTH_MAX: Final = 64
+"""Far more than any input of the schema needs."""
 
 VARY: Final = "Accept, Accept-Language, Authorization"
 """What answers to one URL differ by. Compression and CORS add what they look at."""
@@ -212,18 +214,37 @@ async def _counted(request: Request, *, bytes_max: int) -> bytes:
 def parse_json(text: bytes | str) -> Any:
     """The JSON value, without U+0000 in any string. Raises TransportFault.
 
-    orjson refuses invalid UTF-8, lone surrogates, NaN and nesting beyond 1,024.
+    orjson refuses invalid UTF-8, lone surrogates and NaN. It reads deeper nesting than it writes,
+    and what is read here may have to be written again.
     """
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         message = "The request is not valid JSON."
         raise TransportFault(FaultCode.BAD_REQUEST, message) from None
+    if _is_deeper(value, JSON_DEPTH_MAX):
+        message = f"The request is nested deeper than {JSON_DEPTH_MAX} levels."
+        raise TransportFault(FaultCode.BAD_REQUEST, message)
     escaped = b"\\u0000" in text if isinstance(text, bytes) else "\\u0000" in text
     if escaped and _has_nul(value):
         message = "Strings must not contain U+0000."
         raise TransportFault(FaultCode.BAD_USER_INPUT, message)
     return value
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Whether objects and lists stand in each other at more than `depth` levels."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(depth):
+        if not level:
+            return False
+        level = [
+            child
+            for one in level
+            for child in (one.values() if isinstance(one, dict) else one)
+            if isinstance(child, dict | list)
+        ]
+    return bool(level)
 
 
 def _has_nul(value: Any) -> bool:

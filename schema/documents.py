@@ -54,6 +54,10 @@ they are read, before anything reckons with them: Python refuses 4,301 digits in
 _LONG_NUMBER: Final = re.compile(rf"\d{{{NUMBER_LENGTH_MAX}}}")
 
 
+CHARACTERS_PER_TOKEN: Final = 100
+"""A character has up to four bytes, and the text stands in the tree once more."""
+
+
 class NoNulRule(ASTValidationRule):
     """Refuses U+0000 in string values, which PostgreSQL cannot store."""
 
@@ -85,6 +89,7 @@ class DocumentLimits:
     batch_cost_max: int | None = None
     tokens_max: int | None = None
     rules: tuple[type[ASTValidationRule], ...] = ()
+    characters_max: int | None = None
     errors_max: int = 5
     kept_tokens_max: int = 60_000
 
@@ -163,16 +168,20 @@ class Documents:
 
     def keep(self, query: str, prepared: PreparedDocument) -> None:
         """Keep a document; the ones not used for longest make room."""
-        if prepared.tokens > self.limits.kept_tokens_max or query in self._kept:
+        weight = _weight(query, prepared)
+        if weight > self.limits.kept_tokens_max or query in self._kept:
             return
         self._kept[query] = prepared
-        self._tokens += prepared.tokens
+        self._tokens += weight
         while self._tokens > self.limits.kept_tokens_max:
-            self._tokens -= self._kept.popitem(last=False)[1].tokens
+            self._tokens -= _weight(*self._kept.popitem(last=False))
 
     def parse(self, query: str) -> DocumentNode:
         """The syntax tree. Raises CodedError."""
-        tokens_max = self.limits.tokens_max
+        tokens_max, characters_max = self.limits.tokens_max, self.limits.characters_max
+        if characters_max is not None and len(query) > characters_max:
+            message = f"The document has more than {characters_max} characters."
+            raise CodedError(FaultCode.TOKEN_LIMIT, message, limit=characters_max)
         try:
             document = parse(query, max_lexical_tokens=tokens_max, max_comments=tokens_max)
             if _LONG_NUMBER.search(query):
@@ -294,6 +303,14 @@ class DocumentExtension(SchemaExtension):
     def _opens_schema(self) -> bool:
         context: RequestContext | None = self.execution_context.context
         return context is None or context.opens_schema
+
+
+def _weight(query: str, prepared: PreparedDocument) -> int:
+    """What a document occupies, in tokens of about 500 bytes: its tree, or else its text.
+
+    Comments, strings and white space may be long and are few tokens, or none.
+    """
+    return max(prepared.tokens, len(query) // CHARACTERS_PER_TOKEN)
 
 
 def _coded(error: GraphQLError) -> GraphQLError:

@@ -2,8 +2,8 @@
 
 Strawberry keeps all that belongs to an operation for as long as its stream lasts, and most streams
 wait most of the time. Here a subscription that has begun is its document, its variables and its
-source of events; each event is then executed as if it were a request of its own, at its own moment
-and with nothing read yet.
+source of events; each event is then charged and executed as if it were a request of its own, at its
+own moment and with nothing read yet.
 """
 
 from __future__ import annotations
@@ -29,13 +29,22 @@ from schema.faults import CodedError, FaultCode
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """A subscription that has begun. Whoever takes it closes its source."""
+    """A subscription that has begun. Whoever takes it closes its source.
+
+    `cost` is what each of its events costs: as much as beginning it did.
+    """
 
     source: AsyncGenerator[Any, None]
     document: DocumentNode
     operation_name: str | None
     variables: dict[str, Any] | None
     context: RequestContext
+    cost: int
+
+    async def charge(self) -> None:
+        """Take what one event costs from whoever follows. Raises RateLimited."""
+        context = self.context
+        await context.services.rates.charge(context.rate_key, self.cost, now=context.clock.now())
 
 
 class FollowingSchema(strawberry.Schema):
@@ -86,6 +95,7 @@ class FollowingSchema(strawberry.Schema):
             operation_name=execution.operation_name,
             variables=variables,
             context=context,
+            cost=context.spending.requested or 0,
         )
 
     async def execute_event(

@@ -81,7 +81,9 @@ FAULTS: Final[dict[FaultCode, Fault]] = {
         400, "The document has several operations and operationName does not choose one of them."
     ),
     FaultCode.INTROSPECTION_DISABLED: Fault(400, "Introspection needs a token on this server."),
-    FaultCode.TOKEN_LIMIT: Fault(400, "The document has too many tokens or comments."),
+    FaultCode.TOKEN_LIMIT: Fault(
+        400, "The document is too long, or has too many tokens or comments."
+    ),
     FaultCode.DEPTH_LIMIT: Fault(400, "The operation selects too deep."),
     FaultCode.ALIAS_LIMIT: Fault(400, "The operation has too many aliases."),
     FaultCode.DIRECTIVE_LIMIT: Fault(400, "One place of the document has too many directives."),
@@ -115,8 +117,8 @@ FAULTS: Final[dict[FaultCode, Fault]] = {
     ),
     FaultCode.DEADLINE_EXCEEDED: Fault(
         504,
-        "The answer was not ready in time. Whether a mutation took effect is unknown: "
-        "send the same again, with the same keys.",
+        "The answer was not ready in time. `outcome` says NONE where nothing was changed, UNKNOWN "
+        "where a mutation may have taken effect: send the same again, with the same keys.",
     ),
     FaultCode.OVERLOADED: Fault(
         503,

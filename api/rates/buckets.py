@@ -58,6 +58,10 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
+CLOCK_PUT_BACK_US: Final = 60_000_000
+"""No request lasts as long: a moment that is older than this tells of another clock."""
+
+
 @dataclass(slots=True)
 class LocalBuckets:
     """Buckets of this process, at most `held_max`; those not asked for longest are forgotten.
@@ -96,6 +100,11 @@ class LocalBuckets:
         return max(min(filled + demand.back * UNITS_PER_TOKEN, full), 0)
 
     def _hold(self, key: RateKey, level: int, now_us: int) -> None:
+        # Requests end in another order than they began: a late one must not set the time back, or
+        # the bucket would gain the same time again. Only a clock that was put back may.
+        _, at_us = self._held.get(key, (level, now_us))
+        if now_us < at_us <= now_us + CLOCK_PUT_BACK_US:
+            now_us = at_us
         self._held[key] = (level, now_us)
         self._held.move_to_end(key)
         while len(self._held) > self.held_max:

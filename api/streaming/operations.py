@@ -1,15 +1,17 @@
 """Running an operation of which results may come for hours.
 
 A query or a mutation gives one result, with the checks, the place and the deadline that it has over
-HTTP. A subscription gives one for each event, and holds no place in between.
+HTTP. A subscription gives one for each event, and holds no place in between. Each event is paid for
+like the operation itself; where its follower has nothing left it comes later, since nobody pushes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, aclosing, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from graphql import OperationType as GraphQLOperationType
@@ -26,11 +28,13 @@ from api.limits import sends_batches
 from api.observability.operations import OperationWatch, Transport
 from api.persisted.finding import DocumentDesk, Found
 from api.persisted.keeping import KeptDocuments
+from api.stress.admission import inside
 from api.stress.deadlines import MESSAGES, Outcome
 from api.stress.places import NoPlace, Places
 from api.stress.settings import StressSettings
 from api.transport import TransportFault, overloaded
 from resolvers.context import RequestContext
+from resolvers.rates import RateLimited
 from schema.building import JifenSchema
 from schema.charging import charge_document
 from schema.documents import InvalidDocument
@@ -39,6 +43,9 @@ from schema.faults import FaultCode
 
 READ: Final = frozenset({OperationType.QUERY})
 READ_OR_CHANGE: Final = frozenset({OperationType.QUERY, OperationType.MUTATION})
+
+EVENTS_AT_ONCE: Final = 4
+"""Events of all subscriptions of a process that are executed at the same time."""
 
 Room = Callable[[], AbstractContextManager[None]]
 """Room for one more subscription, while it lives. Raises TransportFault where there is none."""
@@ -57,11 +64,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """Runs the operations of connections that stay open."""
+    """Runs the operations of connections that stay open.
+
+    `events` bounds how many events are executed at once; `sleep` passes the time until a follower
+    can pay for the next.
+    """
 
     schema: JifenSchema
     bounds: StressSettings
     desk: DocumentDesk
+    events: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EVENTS_AT_ONCE))
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def find(
         self, asked: GraphQLRequest, context: RequestContext, *, kept: KeptDocuments
@@ -138,39 +151,48 @@ class Operations:
             return None
         except Exception as failure:
             return self.schema.failed([failure], following.context)
-        return await self.schema.execute_event(
-            following, payload, seconds_max=self.bounds.request_s_max
-        )
+        await self._pay(following)
+        async with self.events:
+            return await self.schema.execute_event(
+                following, payload, seconds_max=self.bounds.request_s_max
+            )
+
+    async def _pay(self, following: Following) -> None:
+        """Pay for one event, once there is enough in the bucket."""
+        while True:
+            try:
+                await following.charge()
+            except RateLimited as refusal:
+                await self.sleep(refusal.retry_after_s)
+            else:
+                return
 
     async def _one(
         self, asked: GraphQLRequest, context: RequestContext, line: Line
     ) -> ExecutionResult:
         """The one result of a query or a mutation, in time."""
+        operation = partial(
+            self.schema.execute,
+            asked.query,
+            variable_values=asked.variables,
+            context_value=context,
+            operation_name=asked.operation_name,
+            operation_extensions=asked.extensions,
+            allowed_operation_types=READ if line.method == "GET" else READ_OR_CHANGE,
+        )
         try:
-            place = await line.places.enter(context.rate_key)
-        except NoPlace:
-            raise overloaded() from None
-        try:
-            if context.caller is not None:
-                place.belongs_to(context.caller.subject)
-            async with asyncio.timeout(self._seconds(context)) as deadline:
-                with line.watch.operation(context, is_late=deadline.expired) as watched:
-                    result = await self.schema.execute(
-                        asked.query,
-                        variable_values=asked.variables,
-                        context_value=context,
-                        operation_name=asked.operation_name,
-                        operation_extensions=asked.extensions,
-                        allowed_operation_types=READ if line.method == "GET" else READ_OR_CHANGE,
-                    )
-                    watched.end(result)
-                    return result
+            async with inside(line.places, context.rate_key) as place:
+                if context.caller is not None:
+                    place.belongs_to(context.caller.subject)
+                async with asyncio.timeout(self._seconds(context)) as deadline:
+                    with line.watch.operation(context, is_late=deadline.expired) as watched:
+                        result = await operation()
+                        watched.end(result)
+                        return result
         except NoPlace:
             raise overloaded() from None
         except TimeoutError:
             raise self._too_late(asked) from None
-        finally:
-            place.leave()
 
     def _seconds(self, context: RequestContext) -> float:
         batches = context.caller is not None and sends_batches(context.caller)

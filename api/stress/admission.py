@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from typing import Final
 
@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.logs import REQUEST_ID_HEADER, request_id_for
 from api.observability.metrics import SHED
+from api.rates.addresses import client_address
 from api.stress.places import NoPlace, Place, Places, Reason
 from api.transport import fault_response, overloaded, response_media_type
 
@@ -35,6 +36,18 @@ def place_of(scope: Scope) -> Place:
     """The place of the request that this scope belongs to."""
     found: Place = scope["state"]["place"]
     return found
+
+
+@asynccontextmanager
+async def inside(places: Places, key: Hashable) -> AsyncIterator[Place]:
+    """A place of the caller `key` during the block, which `outside` gives up. Raises NoPlace."""
+    place = await places.enter(key)
+    token = _place.set(place)
+    try:
+        yield place
+    finally:
+        _place.reset(token)
+        place.leave()
 
 
 @asynccontextmanager
@@ -68,14 +81,18 @@ class Admission:
         if scope["type"] != "http" or scope["path"] in NEVER_SHED:
             await self.app(scope, receive, send)
             return
-        try:
-            place = await self._places.enter(_caller_of(scope))
-        except NoPlace as refused:
-            self._refusals.count(refused.reason)
-            await _refuse(scope, receive, send)
-            return
+        async with AsyncExitStack() as held:
+            try:
+                place = await held.enter_async_context(inside(self._places, _caller_of(scope)))
+            except NoPlace as refused:
+                self._refusals.count(refused.reason)
+                await _refuse(scope, receive, send)
+                return
+            await self._serve(scope, receive, send, place=place)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, *, place: Place) -> None:
+        """Serve a request that has a place, which waits for its body outside."""
         scope["state"] = {**scope.get("state", {}), "place": place}
-        token = _place.set(place)
 
         async def receive_outside() -> Message:
             place.step_out()
@@ -88,11 +105,7 @@ class Admission:
             if message.get("more_body"):
                 place.leave()  # A stream may last for hours, and costs little between its events.
 
-        try:
-            await self.app(scope, receive_outside, send_on)
-        finally:
-            _place.reset(token)
-            place.leave()
+        await self.app(scope, receive_outside, send_on)
 
 
 class Refusals:
@@ -119,13 +132,17 @@ class Refusals:
 
 
 def _caller_of(scope: Scope) -> Hashable:
-    """Whose lane the request takes: that of its token, unverified as yet, or of its address."""
+    """Whose lane the request takes: that of a token that was good before, or of its address.
+
+    Anybody can invent tokens, and lanes with them.
+    """
+    runtime = getattr(getattr(scope.get("app"), "state", None), "runtime", None)
     for name, value in scope["headers"]:
-        if name == b"authorization":
-            token: bytes = value
-            return token
-    address: Hashable = (scope.get("client") or ("",))[0]
-    return address
+        if name == b"authorization" and runtime is not None:
+            token: str = value.decode("latin-1").partition(" ")[2].strip()
+            if runtime.services.tokens.remembers(token):
+                return token
+    return client_address(scope)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

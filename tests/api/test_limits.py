@@ -271,6 +271,7 @@ def test_rules_are_made_once_per_application() -> None:
         cost_max=1_000,
         batch_cost_max=2_500,
         tokens_max=2_000,
+        characters_max=65_536,
         rules=limits.rules,
         errors_max=5,
         kept_tokens_max=60_000,

@@ -41,6 +41,7 @@ def test_a_developer_needs_to_set_nothing() -> None:
         "body_s_max": 3.0,
         "batch_body_s_max": 8.0,
         "query_string_bytes_max": 16_384,
+        "document_characters_max": 65_536,
         "tokens_max": 2_000,
         "depth_max": 10,
         "aliases_max": 30,

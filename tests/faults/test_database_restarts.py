@@ -19,7 +19,7 @@ from tests.faults.town import assert_sound, settle
 from tests.servers import OwnPostgres, OwnRedis
 
 RESTARTS: Final = 20
-RESTARTS_SHORT: Final = 4
+RESTARTS_SHORT: Final = 2
 RECOVERED_WITHIN_S: Final = 5.0
 RATE: Final = 10.0
 """Requests per second, every other one a write: each restart is met by some."""
@@ -53,7 +53,7 @@ async def test_the_database_restarts_under_load(
     restarts = RESTARTS if full_form else RESTARTS_SHORT
     town = await settle(own_database, tmp_path)
     before = await assert_sound(town)
-    seconds = restarts * (CALM_S + 3) + CALM_S
+    seconds = restarts * (CALM_S + 1.5) + CALM_S
     writes = list(town.purchases(int(RATE * seconds) // 2, prefix="restarts"))
     reads = town.home_requests()
     mixed = [one for pair in zip(writes, _round(reads, len(writes)), strict=True) for one in pair]

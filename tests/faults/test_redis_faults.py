@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -25,8 +24,8 @@ from tests.graphql.operations import operation
 from tests.servers import OwnRedis
 
 SECONDS: Final = 60
-SECONDS_SHORT: Final = 9
-RATE: Final = 12.0
+SECONDS_SHORT: Final = 6
+RATE: Final = 18.0
 """Requests per second to each gateway, every other one a write: far below what they can do."""
 
 P99_FACTOR: Final = 2.0
@@ -131,8 +130,7 @@ async def test_redis_fails_in_every_way(
                 f" {1e3 * ill.quantile(0.99):.0f} ms, beside it {1e3 * well.quantile(0.99):.0f} ms"
                 f" (p50 {1e3 * ill.quantile(0.5):.0f} and {1e3 * well.quantile(0.5):.0f} ms)"
             )
-            assert_answered(well)
-            assert_answered(ill)
+            assert_answered(ill, beside=well)
             acknowledged += len(well.ok.where(is_write)) + len(ill.ok.where(is_write))
             assert ill.quantile(0.99) <= P99_FACTOR * well.quantile(0.99) + P99_MORE_S
             assert (len(hit.logged("redis_breaker_opened")) > opened) == (name in AWAY)
@@ -149,11 +147,11 @@ def is_write(one: Sent) -> bool:
     return one.number % 2 == 1
 
 
-def assert_answered(results: Results) -> None:
-    """All succeeded, but for the odd one that a busy machine kept waiting for a connection."""
-    failed = results.outcomes - Counter({"ok": len(results)})
-    assert failed.keys() <= {"OVERLOADED"}
-    assert failed.total() <= len(results) / 50
+def assert_answered(ill: Results, *, beside: Results) -> None:
+    """Nothing failed but what a busy machine kept waiting for a connection, beside it too."""
+    failed = ill.where(lambda one: one.outcome != "ok")
+    assert failed.outcomes.keys() <= {"OVERLOADED"}
+    assert len(failed) <= len(beside) - len(beside.ok) + len(ill) / 50
 
 
 def writes_of(seconds: int) -> int:

@@ -20,7 +20,7 @@ from tests.faults.serving import SERVE, UVICORN, Serving
 from tests.faults.town import Town
 
 ROUNDS: Final = 30
-ROUNDS_SHORT: Final = 6
+ROUNDS_SHORT: Final = 3
 IN_FLIGHT: Final = 50
 DRAIN_S: Final = 10.0
 ENDED_WITHIN_S: Final = DRAIN_S + 2.0

@@ -47,6 +47,23 @@ async def make_known(gateway: Gateway, *texts: str) -> None:
         await gateway.http.post("/graphql", json=body)
 
 
+@pytest.mark.parametrize("depth", [64, 65, 300, 1_000])
+async def test_variables_that_nest_deep_are_no_fault_of_ours(gateway: Gateway, depth: int) -> None:
+    """The tag is made of JSON that is written again, which may nest less deep than what is read."""
+    text = "query Q { program { name } }"
+    await make_known(gateway, text)
+    response = await gateway.http.get(
+        "/graphql",
+        params={
+            "documentId": f"sha256:{sha256(text)}",
+            "variables": '{"x":' + "[" * (depth - 1) + "]" * (depth - 1) + "}",
+        },
+    )
+    assert response.status_code == (200 if depth == 64 else 400), response.text
+    if depth > 64:
+        assert response.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+
+
 async def test_an_unchanged_home_page_costs_two_statements(
     gateway: Gateway, report: ClosingReport
 ) -> None:

@@ -64,6 +64,24 @@ def test_a_document_larger_than_all_room_is_run_and_not_kept() -> None:
     assert schema.documents.kept("{ping}") is None
 
 
+def test_long_texts_take_room_though_they_are_few_tokens() -> None:
+    """A comment of any length is one token, and stands in memory all the same."""
+    schema = build_sample(DocumentLimits(kept_tokens_max=1_000))
+    queries = [f"{{ping}} #{number}{'x' * 30_000}" for number in range(10)]
+    for query in queries:
+        assert schema.execute_sync(query).data == {"ping": "pong"}
+    kept = [query for query in queries if schema.documents.kept(query) is not None]
+    assert kept == queries[-3:]
+
+
+def test_the_characters_of_a_document_are_limited_before_it_is_read() -> None:
+    documents = Documents(limits=DocumentLimits(characters_max=10))
+    documents.parse("{ping}    ")
+    with pytest.raises(CodedError) as caught:
+        documents.parse("{ping}     ")
+    assert codes([caught.value]) == ["TOKEN_LIMIT"]
+
+
 def test_tokens_and_comments_are_limited_while_parsing() -> None:
     documents = Documents(limits=DocumentLimits(tokens_max=3))
     documents.parse("{ping}")

@@ -11,6 +11,7 @@ from schema.faults import RATE_LIMITED_MESSAGE
 from tests.streaming.conftest import Serve
 from tests.streaming.serving import FOLLOW, NAMES, Served
 from tests.streaming.test_event_streams import stream
+from tests.streaming.test_points_changed import earn
 
 CAPACITY = 200
 NAMES_COST = 1 + 5 + 1
@@ -40,7 +41,8 @@ async def budget(served: Served, token: str) -> int:
 
 async def test_every_transport_takes_out_of_the_same_bucket(serve_on_sqlite: Serve) -> None:
     async with serve_on_sqlite(**scarce(member=CAPACITY)) as served:
-        token = (await served.gateway.sign_in()).access_token
+        alice = await served.gateway.sign_in()
+        token = alice.access_token
         left = CAPACITY - document_cost("{__typename}") - 1
         assert await budget(served, token) == left
         async with served.ready(token) as peer:
@@ -51,6 +53,10 @@ async def test_every_transport_takes_out_of_the_same_bucket(serve_on_sqlite: Ser
             await peer.follow()
             await served.until_followed()
             left -= document_cost(FOLLOW) + FOLLOW_COST + 1
+            assert await budget(served, token) == left
+            await earn(alice.member)
+            await peer.event()
+            left -= FOLLOW_COST + 1
             assert await budget(served, token) == left
         async with stream(served, NAMES, token) as events:
             assert [name for name, _ in await events.end()] == ["next", "complete"]

@@ -80,6 +80,16 @@ def test_what_no_bucket_can_hold_takes_a_full_one() -> None:
     assert take(buckets, Demand(ALICE, TEN, 1_000), after_s=10) == ([0.0], 0)
 
 
+def test_requests_that_end_in_another_order_gain_no_time_twice() -> None:
+    """A minute in which, ten times a second, something that began three seconds ago ends too."""
+    buckets = LocalBuckets(10)
+    given = 10 if take(buckets, Demand(ALICE, TEN, 10))[1] == 0 else 0
+    for tenth in range(1, 601):
+        take(buckets, Demand(ALICE, TEN, 0, 0), after_s=tenth / 10 - 3)
+        given += take(buckets, Demand(ALICE, TEN, 1), after_s=tenth / 10)[1] == 0
+    assert given == 10 + 60
+
+
 def test_a_clock_that_is_put_back_stops_nothing() -> None:
     buckets = LocalBuckets(10)
     take(buckets, Demand(ALICE, TEN, 10))

@@ -219,16 +219,38 @@ async def test_a_caller_may_have_so_many_in_flight_whatever_its_tokens(tmp_path:
             headers = {**headers, "content-type": "application/json"}
             return await gateway.http.post("/graphql", content=body(), headers=headers)
 
-        tokens = [gateway.token() for _ in range(3)]
+        tokens, other = [gateway.token() for _ in range(3)], gateway.token(subject=MEMBER_B)
+        for known in (*tokens, other):
+            assert (await gateway.post("{ __typename }", headers=known)).status_code == 200
+            await arrived.get()
         held = [asyncio.create_task(slow(headers)) for headers in tokens[:2]]
         for _ in held:
             await arrived.get()
         assert_overloaded(await gateway.post("{ __typename }", headers=tokens[2]))
-        other = gateway.token(subject=MEMBER_B)
         assert (await gateway.post("{ __typename }", headers=other)).status_code == 200
         opened.set()
         assert [answer.status_code for answer in await asyncio.gather(*held)] == [200, 200]
         assert (await gateway.post("{ __typename }", headers=tokens[2])).status_code == 200
+
+
+async def test_tokens_that_somebody_invents_take_the_lane_of_their_address(tmp_path: Path) -> None:
+    async with held_gateway(tmp_path, caller_in_flight_max=2, caller_queued_max=1) as (
+        gateway,
+        doors,
+    ):
+        invented = ({"authorization": f"Bearer {number}"} for number in range(4))
+        held = [
+            asyncio.create_task(gateway.http.get("/hold", headers=headers))
+            for headers in (next(invented), next(invented))
+        ]
+        await doors.until_entered(2)
+        refused = await asyncio.gather(
+            *(gateway.http.get("/hold", headers=headers) for headers in invented)
+        )
+        for response in refused:
+            assert_overloaded(response)
+        doors.opened.set()
+        assert [answer.text for answer in await asyncio.gather(*held)] == ["worked"] * 2
 
 
 async def test_a_caller_who_cannot_be_looked_up_is_told_the_same(tmp_path: Path) -> None:
