@@ -58,7 +58,7 @@ from api.transport import (
 )
 from resolvers.context import RequestContext
 from schema.building import JifenSchema
-from schema.charging import charge, charge_document
+from schema.charging import charge, charge_document, refusals_charged
 from schema.cost import STATEMENT_COST
 from schema.faults import CodedError, FaultCode
 
@@ -154,7 +154,9 @@ class GraphQLView(GraphQL[RequestContext, None]):
         production does not serve.
         """
         runtime: Runtime = request.app.state.runtime
-        found = await self.documents.find(asked, caller=context.caller, kept=runtime.kept_documents)
+        kept = runtime.kept_documents
+        async with refusals_charged(context):
+            found = await self.documents.find(asked, caller=context.caller, kept=kept)
         is_unknown = found.text is not None and (found.digest is None or found.is_new)
         if request.method == "GET" and self.settings.is_production and is_unknown:
             message = "This server takes GET for documents that it knows by their hash."

@@ -9,6 +9,7 @@ that aliases and batches gain nothing.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ from schema.fields import Info
 
 REFUSED_COST: Final = 1
 """What an operation costs that was refused before it ran."""
+
+MESSAGE_COST: Final = 1
+"""What it costs to be asked something on a connection that is open already."""
 
 CHARACTERS_PER_UNIT: Final = 16
 DOCUMENT_COST_MAX: Final = 500
@@ -41,6 +45,19 @@ async def charge(context: RequestContext, cost: int) -> Charge:
         context.spending.left = refusal.left
         context.spending.restored_per_s = refusal.restored_per_s
         raise _limited(refusal) from None
+
+
+@asynccontextmanager
+async def refusals_charged(context: RequestContext) -> AsyncIterator[None]:
+    """What is refused in the block, while its document is looked for, costs `REFUSED_COST`.
+
+    Raises CodedError: the refusal, or RATE_LIMITED where not even that is left.
+    """
+    try:
+        yield
+    except CodedError:
+        await charge(context, REFUSED_COST)
+        raise
 
 
 async def charge_document(context: RequestContext, documents: Documents, query: str | None) -> None:

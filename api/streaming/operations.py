@@ -36,7 +36,7 @@ from api.transport import TransportFault, overloaded
 from resolvers.context import RequestContext
 from resolvers.rates import RateLimited
 from schema.building import JifenSchema
-from schema.charging import charge_document
+from schema.charging import MESSAGE_COST, charge, charge_document, refusals_charged
 from schema.documents import InvalidDocument
 from schema.events import Following
 from schema.faults import FaultCode
@@ -79,8 +79,10 @@ class Operations:
     async def find(
         self, asked: GraphQLRequest, context: RequestContext, *, kept: KeptDocuments
     ) -> GraphQLRequest:
-        """The request with the text of its document. Raises CodedError."""
-        found = await self.desk.find(asked, caller=context.caller, kept=kept)
+        """The request of a message with the text of its document. Raises CodedError."""
+        await charge(context, MESSAGE_COST)
+        async with refusals_charged(context):
+            found = await self.desk.find(asked, caller=context.caller, kept=kept)
         await charge_document(context, self.schema.documents, found.text)
         await self.keep(found, context, kept=kept)
         return replace(asked, query=found.text)

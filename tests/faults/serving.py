@@ -86,6 +86,12 @@ class Serving:
         return self._process.pid
 
     @property
+    def processor_s(self) -> float:
+        """The processor time that the process has used so far, in seconds."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def log(self) -> str:
         """All that it has logged."""
         return self.log_file.read_text(errors="replace")

@@ -17,6 +17,11 @@ CAPACITY = 200
 NAMES_COST = 1 + 5 + 1
 """The root, a statement, the programme."""
 
+MESSAGE_COST = 1
+"""Of whatever is asked on a socket."""
+
+REFUSED_COST = 1
+
 FOLLOW_COST = 1 + 5 + 1 + 5 + 1
 """The root, a statement, the event, a statement, the entry."""
 
@@ -48,11 +53,11 @@ async def test_every_transport_takes_out_of_the_same_bucket(serve_on_sqlite: Ser
         async with served.ready(token) as peer:
             for document in (document_cost(NAMES), 0):
                 assert "errors" not in await peer.answer(NAMES)
-                left -= document + NAMES_COST + 1
+                left -= MESSAGE_COST + document + NAMES_COST + 1
                 assert await budget(served, token) == left
             await peer.follow()
             await served.until_followed()
-            left -= document_cost(FOLLOW) + FOLLOW_COST + 1
+            left -= MESSAGE_COST + document_cost(FOLLOW) + FOLLOW_COST + 1
             assert await budget(served, token) == left
             await earn(alice.member)
             await peer.event()
@@ -65,12 +70,12 @@ async def test_every_transport_takes_out_of_the_same_bucket(serve_on_sqlite: Ser
 
 
 async def test_who_has_nothing_left_is_refused_on_every_transport(serve_on_sqlite: Serve) -> None:
-    spent = document_cost(NAMES) + NAMES_COST
+    spent = MESSAGE_COST + document_cost(NAMES) + NAMES_COST
     async with serve_on_sqlite(**scarce(member=spent + 3)) as served:
         token = (await served.gateway.sign_in()).access_token
         async with served.ready(token) as peer:
             assert "errors" not in await peer.answer(NAMES)
-            refused = {"code": "RATE_LIMITED", "retryAfter": (NAMES_COST - 3) * 60}
+            refused = {"code": "RATE_LIMITED", "retryAfter": (NAMES_COST - 2) * 60}
             for query in (NAMES, FOLLOW):
                 await peer.ask(query)
                 extensions = await peer.refusal()
@@ -79,7 +84,7 @@ async def test_who_has_nothing_left_is_refused_on_every_transport(serve_on_sqlit
                     assert extensions == refused
                 else:
                     # A document that is not known is not even looked at.
-                    wait_s = (min(document_cost(FOLLOW), spent + 3) - 3) * 60
+                    wait_s = (min(document_cost(FOLLOW), spent + 3) - 1) * 60
                     assert extensions == {"code": "RATE_LIMITED", "retryAfter": wait_s}
             # The connection stays, and others are served.
             await peer.say(type="ping")
@@ -91,6 +96,30 @@ async def test_who_has_nothing_left_is_refused_on_every_transport(serve_on_sqlit
         bob = (await served.gateway.sign_in("o-bob")).access_token
         async with served.ready(bob) as peer:
             assert "errors" not in await peer.answer(NAMES)
+
+
+async def test_a_hash_that_nobody_knows_is_paid_for_on_every_transport(
+    serve_on_sqlite: Serve,
+) -> None:
+    unknown = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}}
+    async with serve_on_sqlite(**scarce(member=CAPACITY)) as served:
+        token = (await served.gateway.sign_in()).access_token
+        left = CAPACITY - document_cost("{__typename}") - 1
+        assert await budget(served, token) == left
+        authorization = {"authorization": f"Bearer {token}"}
+        for accept in ("application/json", "text/event-stream"):
+            refused = await served.gateway.http.post(
+                "/graphql", json=unknown, headers={**authorization, "accept": accept}
+            )
+            [error] = refused.json()["errors"]
+            assert error["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+            left -= REFUSED_COST + 1
+            assert await budget(served, token) == left
+        async with served.ready(token) as peer:
+            await peer.say(type="subscribe", id="1", payload=unknown)
+            assert (await peer.refusal())["code"] == "PERSISTED_QUERY_NOT_FOUND"
+        left -= MESSAGE_COST + REFUSED_COST + 1
+        assert await budget(served, token) == left
 
 
 async def test_bad_tokens_of_sockets_are_paid_for_by_their_address(serve_on_sqlite: Serve) -> None:

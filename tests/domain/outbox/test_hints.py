@@ -27,6 +27,7 @@ SOON_S = 5.0
 """What is to come at once has come within this time, on a busy machine too."""
 
 RESTARTS = 10
+LOSSES = 5
 CHANGES_PER_TURN = 5
 CHANNEL = f"jifen:live:{ALICE}"
 
@@ -99,26 +100,43 @@ async def until_heard(publisher: aioredis.Redis, heard: Heard, *, seq: int) -> N
     assert heard.newest == seq
 
 
+@asynccontextmanager
+async def hearing_through(server: OwnRedis, heard: Heard) -> AsyncIterator[asyncio.Task[None]]:
+    """The task of a listener for Alice's hints, while others come and go."""
+    async with client(server.url) as listening:
+        hints = Hints(listening, heard=heard.hear, joined=ignore)
+        hints.join(ALICE)
+        task = asyncio.create_task(hints.run())
+        try:
+            async with joining_and_leaving(hints):
+                yield task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+    assert task.cancelled()
+
+
 @pytest.mark.faults
 async def test_hints_arrive_after_every_restart_of_redis(own_redis: OwnRedis) -> None:
     heard = Heard()
-    async with client(own_redis.url) as listening:
-        hints = Hints(listening, heard=heard.hear, joined=ignore)
-        hints.join(ALICE)
-        running = asyncio.create_task(hints.run())
-        try:
-            async with joining_and_leaving(hints):
-                for number in range(1, RESTARTS + 1):
-                    await asyncio.to_thread(own_redis.stop)
-                    await asyncio.to_thread(own_redis.start_again)
-                    async with client(own_redis.url) as publisher:
-                        await until_heard(publisher, heard, seq=number)
-                    assert not running.done(), running
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
-    assert running.cancelled()
-    assert heard.newest == RESTARTS
+    async with hearing_through(own_redis, heard) as task:
+        for number in range(1, RESTARTS + 1):
+            await asyncio.to_thread(own_redis.stop)
+            await asyncio.to_thread(own_redis.start_again)
+            async with client(own_redis.url) as publisher:
+                await until_heard(publisher, heard, seq=number)
+            assert not task.done()
+
+
+async def test_hints_arrive_after_every_loss_of_the_connection(own_redis: OwnRedis) -> None:
+    # The server is back before anybody notices, so whoever would connect again by himself can.
+    heard = Heard()
+    async with hearing_through(own_redis, heard) as task, client(own_redis.url) as publisher:
+        for number in range(1, LOSSES + 1):
+            await until_heard(publisher, heard, seq=number)
+            assert await publisher.client_kill_filter(_type="pubsub") == 1
+            assert not task.done()
+        await until_heard(publisher, heard, seq=LOSSES + 1)
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("planted"), AttributeError("planted")])
