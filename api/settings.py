@@ -8,7 +8,11 @@ refused, with one message that names every problem.
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -196,8 +200,20 @@ class Settings(BaseSettings):
         return [f"in production {problem}" for problem, found in checks.items() if found]
 
 
+OF_OTHERS: Final = frozenset(
+    {"JIFEN_DATA", "JIFEN_OPERATIONS", "JIFEN_REQUIRE_ALL_PARTS", "JIFEN_SOAK"}
+)
+"""Names with our prefix that choose what tests run with."""
+
+
 def read_settings() -> Settings:
-    """The settings of the environment. What is wrong with them ends the process with one line."""
+    """The settings of the environment. What is wrong with them ends the process with one line.
+
+    A name that is no setting's is told on standard error: it is likely misspelt.
+    """
+    for name, meant in unknown_names(os.environ):
+        hint = f"; did you mean {meant}?" if meant else ""
+        sys.stderr.write(f"warning: {name} is no setting of Jifen{hint}\n")
     try:
         return Settings()
     except ValidationError as invalid:
@@ -205,3 +221,32 @@ def read_settings() -> Settings:
         raise SystemExit("; ".join(": ".join(parts) for parts in named)) from None
     except SettingsError as unreadable:
         raise SystemExit(f"{unreadable}") from None
+
+
+def unknown_names(environment: Iterable[str]) -> list[tuple[str, str | None]]:
+    """The names with our prefix that are no setting's, each with the one that it looks like."""
+    known = dict(_names(Settings, "JIFEN_"))
+
+    def is_known(name: str) -> bool:
+        # A single setting may be a mapping, given entry by entry.
+        return name in known or any(
+            name.startswith(f"{one}__") for one, is_group in known.items() if not is_group
+        )
+
+    return [
+        (name, next(iter(get_close_matches(name.upper(), known, n=1)), None))
+        for name in sorted(environment)
+        if name.upper().startswith("JIFEN_")
+        and name.upper() not in OF_OTHERS
+        and not is_known(name.upper())
+    ]
+
+
+def _names(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, bool]]:
+    """The variables of a model, each with whether it names a group, which is one JSON value."""
+    for name, field in model.model_fields.items():
+        variable, inner = f"{prefix}{name}".upper(), field.annotation
+        is_group = isinstance(inner, type) and issubclass(inner, BaseModel)
+        yield variable, is_group
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _names(inner, f"{variable}__")

@@ -1,7 +1,7 @@
 """The connections of this process that stay open: how many there may be, and when they must end.
 
 A connection ends when its token expires, when its session was signed out (one statement for all
-connections, each minute), and when the process leaves.
+connections, every 15 s), and when the process leaves.
 """
 
 from __future__ import annotations

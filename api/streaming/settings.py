@@ -21,4 +21,4 @@ class StreamingSettings(BaseModel):
     init_s_max: PositiveFloat = 10.0
     ping_every_s: PositiveFloat = 25.0
     send_s_max: PositiveFloat = 15.0
-    sessions_checked_every_s: PositiveFloat = 60.0
+    sessions_checked_every_s: PositiveFloat = 15.0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from api.settings import DEMO_APP_ID, DEMO_APP_SECRET, Settings, read_settings
+from api.settings import DEMO_APP_ID, DEMO_APP_SECRET, Settings, read_settings, unknown_names
 from tests.api.gateway import development_settings, production_settings
 
 
@@ -176,3 +176,35 @@ def test_a_bucket_that_cannot_be_reckoned_is_refused(
     monkeypatch.setenv("JIFEN_RATES__MEMBER__CAPACITY", capacity)
     with pytest.raises(SystemExit, match=r"rates: member: capacity"):
         read_settings()
+
+
+def test_a_misspelt_name_is_told_with_the_one_it_looks_like() -> None:
+    environment = [
+        "JIFEN_LIMITS__DEPHT_MAX",
+        "JIFEN_TRUSTED_PROXYS",
+        "JIFEN_XYZZY",
+        "jifen_log_level",
+        "JIFEN_LIMITS",
+        "JIFEN_LIMITS__DEPTH_MAX",
+        "JIFEN_RATES__MEMBER__CAPACITY",
+        "JIFEN_WECHAT_APPS__WX1",
+        "JIFEN_DATA",
+        "DATABASE_URL",
+        "PATH",
+    ]
+    assert unknown_names(environment) == [
+        ("JIFEN_LIMITS__DEPHT_MAX", "JIFEN_LIMITS__DEPTH_MAX"),
+        ("JIFEN_TRUSTED_PROXYS", "JIFEN_TRUSTED_PROXIES"),
+        ("JIFEN_XYZZY", None),
+    ]
+
+
+def test_reading_the_settings_warns_of_a_misspelt_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JIFEN_LIMITS__DEPHT_MAX", "3")
+    assert read_settings().limits.depth_max == 10
+    assert capsys.readouterr().err == (
+        "warning: JIFEN_LIMITS__DEPHT_MAX is no setting of Jifen; "
+        "did you mean JIFEN_LIMITS__DEPTH_MAX?\n"
+    )

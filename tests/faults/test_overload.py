@@ -65,8 +65,8 @@ async def test_three_times_the_capacity(
     cpu_share = len(over.ok) / used_s / peak.per_cpu_s
     recovered_s = max((one.at - ended_at for one in after.sent if one.outcome != "ok"), default=0.0)
     print(
-        f"\npeak {before.per_s:.0f} and {again.per_s:.0f}/s; offered {len(over) / seconds:.0f}/s for"
-        f" {seconds} s: {len(over.ok) / seconds:.0f}/s served (p50"
+        f"\npeak {before.per_s:.0f} and {again.per_s:.0f}/s; offered {len(over) / seconds:.0f}/s"
+        f" for {seconds} s: {len(over.ok) / seconds:.0f}/s served (p50"
         f" {1e3 * over.ok.quantile(0.5):.0f} ms, p99 {1e3 * over.ok.quantile(0.99):.0f} ms),"
         f" {len(refused) / seconds:.0f}/s refused (p50 {1e3 * refused.quantile(0.5):.0f} ms, p99"
         f" {1e3 * refused.quantile(0.99):.0f} ms, most {1e3 * refused.quantile(1):.0f} ms); normal"
