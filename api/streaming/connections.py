@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -157,9 +157,10 @@ class Connections:
         finally:
             for task in tasks:
                 task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
+            for fault in await asyncio.gather(*tasks, return_exceptions=True):
+                # What failed must not keep the process from leaving in order.
+                if isinstance(fault, Exception):
+                    log.error("connections_task_failed", exc_info=fault)
 
     async def _end_those_signed_out(self, clock: Clock, find_ended: FindEnded) -> None:
         while True:

@@ -15,12 +15,16 @@ HEAD_S_MAX: Final = 10.0
 
 HEAD_BYTES_MAX: Final = 64 * 1024
 
+NEWCOMER_S: Final = 0.2
+"""How long the end of the server waits for the first request of a connection."""
+
 
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Closes connections whose request line and headers come too slowly; refuses too large ones."""
 
     _timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected: it must ask for something soon."""
@@ -31,6 +35,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The client is gone."""
         self._forget_timer()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """The server ends. Who has connected a moment ago may still ask, once."""
+        if self.cycle is None and not self._ending:
+            self._ending = True
+            self.loop.call_later(NEWCOMER_S, self.shutdown)
+        else:
+            super().shutdown()
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -53,6 +65,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The head is there."""
         self._forget_timer()
         super().on_headers_complete()
+        if self._ending and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def _await_head(self) -> None:
         self._timer = self.loop.call_later(HEAD_S_MAX, self._give_up)

@@ -92,67 +92,92 @@ class Hints:
         self._changed.set()
 
     async def run(self) -> None:
-        """Listen until cancelled; a connection that is lost is made again."""
+        """Listen until cancelled; a connection that is lost is made again, whatever it died of."""
         while True:
             try:
                 await self._listen()
-            except* (RedisError, OSError) as faults:
+            except (RedisError, OSError) as fault:
                 if self.arriving:
-                    log.warning("hints_lost", reason=str(faults.exceptions[0]))
+                    log.warning("hints_lost", reason=str(fault))
+            except Exception as fault:
+                # Nobody else would notice: events would only come later, from now on.
+                log.error("hints_failed", exc_info=fault)
             self.arriving = False
+            _heed_cancellation()
             await asyncio.sleep(RETRY_S)
 
     async def _listen(self) -> None:
-        """Use one connection until it fails, which is told as an ExceptionGroup."""
-        pubsub: Any = self._redis.pubsub()
-        try:
-            async with asyncio.TaskGroup() as both:
-                async with asyncio.timeout(SILENT_S):
-                    await pubsub.connect()
-                self._joining, self._leaving = set(self._wanted), set()
-                both.create_task(self._tell(pubsub))
-                both.create_task(self._hear(pubsub))
-        finally:
-            with suppress(RedisError, OSError):
-                await pubsub.aclose()
+        """Use one connection until it fails, and raise what it failed with.
 
-    async def _tell(self, pubsub: Any) -> None:
+        It is never made again underneath: a pub/sub object of the driver would do that, for who
+        speaks and for who hears at the same time, and both would use what is half made.
+        """
+        pool: Any = self._redis.connection_pool
+        connection = pool.make_connection()
+        both: list[asyncio.Task[None]] = []
+        try:
+            async with asyncio.timeout(SILENT_S):
+                await connection.connect()
+            _heed_cancellation()
+            self._joining, self._leaving = set(self._wanted), set()
+            both.append(asyncio.create_task(self._tell(connection)))
+            both.append(asyncio.create_task(self._hear(connection)))
+            # Not a task group: in Python 3.11 it leaves its task looking cancelled.
+            ended, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
+        finally:
+            for task in both:
+                task.cancel()
+            with suppress(RedisError, OSError):
+                await connection.disconnect(nowait=True)
+            await asyncio.gather(*both, return_exceptions=True)
+
+    async def _tell(self, connection: Any) -> None:
         """Join and leave channels, and ask the server each second whether it lives."""
         while True:
             self._changed.clear()
             for channels in _batches(self._joining):
-                await pubsub.subscribe(*channels)
+                await _send(connection, "SUBSCRIBE", *channels)
             for channels in _batches(self._leaving):
-                await pubsub.unsubscribe(*channels)
-            await pubsub.ping()
+                await _send(connection, "UNSUBSCRIBE", *channels)
+            await _send(connection, "PING")
             _heed_cancellation()
             with suppress(TimeoutError):
                 async with asyncio.timeout(PING_EVERY_S):
                     await self._changed.wait()
 
-    async def _hear(self, pubsub: Any) -> None:
+    async def _hear(self, connection: Any) -> None:
+        """Take what the server says, as RESP2 and RESP3 have it; silence is a lost connection."""
         loop = asyncio.get_running_loop()
         heard_at = loop.time()
         while True:
-            message = await pubsub.get_message(timeout=PING_EVERY_S)
+            message = await connection.read_response(timeout=PING_EVERY_S, push_request=True)
             _heed_cancellation()
             if message is None:
                 if loop.time() - heard_at > SILENT_S:
                     raise RedisConnectionError("the server is silent")
                 continue
             heard_at = loop.time()
-            self._take(message)
+            self._take(message if isinstance(message, list) else [message])
 
-    def _take(self, message: dict[str, Any]) -> None:
-        match message["type"]:
-            case "message":
+    def _take(self, message: list[Any]) -> None:
+        match [_text(message[0]).lower(), *message[1:]]:
+            case ["message", channel, seq]:
                 with suppress(ValueError):
-                    self._heard(_member(message["channel"]), int(message["data"]))
-            case "subscribe":
-                self._joined([_member(message["channel"])])
-            case "pong":
+                    self._heard(_member(channel), int(seq))
+            case ["subscribe", channel, _]:
+                self._joined([_member(channel)])
+            case ["pong", *_]:
                 # Commands are answered in order: every channel joined before is in force.
                 self.arriving = True
+
+
+async def _send(connection: Any, *command: str) -> None:
+    """Send a command, unless the connection is lost: the driver would make it again."""
+    if not connection.is_connected:
+        raise RedisConnectionError("the connection is lost")
+    await connection.send_command(*command, check_health=False)
 
 
 def _heed_cancellation() -> None:
@@ -170,5 +195,8 @@ def _batches(members: set[UUID]) -> Iterable[list[str]]:
 
 
 def _member(channel: bytes | str) -> UUID:
-    text = channel.decode() if isinstance(channel, bytes) else channel
-    return UUID(text.removeprefix(_PREFIX))
+    return UUID(_text(channel).removeprefix(_PREFIX))
+
+
+def _text(word: bytes | str) -> str:
+    return word.decode() if isinstance(word, bytes) else word

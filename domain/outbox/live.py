@@ -117,9 +117,10 @@ class Live:
             stop_hearing()
             for task in tasks:
                 task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
+            for fault in await asyncio.gather(*tasks, return_exceptions=True):
+                # What failed must not keep the process from leaving in order.
+                if isinstance(fault, Exception):
+                    log.error("live_task_failed", exc_info=fault)
 
     async def position(self, member_id: UUID) -> int:
         """Where the stream stands now: what is yet to come is after it."""

@@ -25,6 +25,7 @@ RATE: Final = 10.0
 """Requests per second, every other one a write: each restart is met by some."""
 
 CALM_S: Final = 3.0
+AWAY_S: Final = 0.5
 SAID: Final = frozenset({"ok", "OVERLOADED", "DEADLINE_EXCEEDED"})
 
 Tally = Callable[[str, int, int], None]
@@ -53,7 +54,7 @@ async def test_the_database_restarts_under_load(
     restarts = RESTARTS if full_form else RESTARTS_SHORT
     town = await settle(own_database, tmp_path)
     before = await assert_sound(town)
-    seconds = restarts * (CALM_S + 1.5) + CALM_S
+    seconds = restarts * (CALM_S + AWAY_S + 1.5) + CALM_S
     writes = list(town.purchases(int(RATE * seconds) // 2, prefix="restarts"))
     reads = town.home_requests()
     mixed = [one for pair in zip(writes, _round(reads, len(writes)), strict=True) for one in pair]
@@ -89,6 +90,7 @@ async def restart(server: OwnPostgres) -> Restart:
     await asyncio.sleep(CALM_S)
     pid, began_at = server.process.pid, time.time()
     await asyncio.to_thread(server.stop)
+    await asyncio.sleep(AWAY_S)
     await asyncio.to_thread(server.start_again)
     assert server.process.pid != pid
     return Restart(began_at, time.time())

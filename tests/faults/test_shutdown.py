@@ -35,6 +35,9 @@ HOW: Final = (
 ALL_LET_IN: Final = {"JIFEN_STRESS__BURST_S_MAX": "3"}
 """All fifty are to be in flight, in the queue or at work, rather than refused."""
 
+WHOLE: Final = {"ok", "OVERLOADED", "DEADLINE_EXCEEDED"}
+"""Answers; the last two on a machine that is busy with something else."""
+
 Tally = Callable[[str, int, int], None]
 
 
@@ -72,13 +75,13 @@ async def test_terminated_with_fifty_requests_in_flight(
         f" {dict(outcomes)}; ended after {ended[0]:.1f} to {ended[-1]:.1f} s"
     )
     assert outcomes[TRUNCATED] == 0
-    assert outcomes.keys() <= {"ok", "OVERLOADED", REFUSED, UNANSWERED}
+    assert outcomes.keys() <= {*WHOLE, REFUSED, UNANSWERED}
     for one in rounds:
         assert one.in_flight >= IN_FLIGHT * 0.9
         assert one.ended_after_s <= ENDED_WITHIN_S
         # Whoever had asked by then is answered; only newcomers are turned away, before a byte.
         met = one.sent.where(lambda sent, one=one: sent.at < one.terminated_at)  # type: ignore[misc]
-        assert met.outcomes.keys() <= {"ok", "OVERLOADED"}, met.outcomes
+        assert met.outcomes.keys() <= WHOLE, met.outcomes
     tally("ends with 50 requests in flight", len(rounds), ROUNDS if full_form else ROUNDS_SHORT)
     tally(
         "whole answers given after SIGTERM", sum(one.in_flight for one in rounds), 45 * len(rounds)

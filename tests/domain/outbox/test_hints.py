@@ -91,8 +91,9 @@ async def joining_and_leaving(hints: Hints) -> AsyncIterator[None]:
 async def until_heard(publisher: aioredis.Redis, heard: Heard, *, seq: int) -> None:
     """Publish a hint once somebody listens for it, and wait until it was heard."""
     async with asyncio.timeout(SOON_S):
-        while await publisher.pubsub_numsub(CHANNEL) != [(CHANNEL.encode(), 1)]:
-            await asyncio.sleep(0.01)
+        for _ in itertools.count():
+            if await publisher.pubsub_numsub(CHANNEL) == [(CHANNEL.encode(), 1)]:
+                break
     heard.news.clear()
     await publisher.publish(CHANNEL, seq)
     async with asyncio.timeout(1.0):
@@ -163,7 +164,7 @@ async def test_a_listener_that_fails_is_logged_and_tried_again(
                 await again.wait()
     assert tries == [False, False], "no hints arrive after a failure"
     assert [(one["event"], one["log_level"]) for one in logs] == [("hints_failed", "error")]
-    assert logs[0]["exc_info"].exceptions == (fault,)
+    assert logs[0]["exc_info"] is fault
 
 
 async def test_a_listener_that_ended_does_not_keep_a_process_from_leaving(
@@ -189,12 +190,12 @@ async def test_a_listener_ends_when_told_even_as_its_connection_fails(
     begun = asyncio.Event()
 
     async def listen(hints: Hints) -> None:
-        # A group that has errors of its own forgets that it was cancelled.
+        # As a driver does whose connection fails at the moment of the cancellation.
         try:
             begun.set()
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            raise ExceptionGroup("both", [ConnectionError("lost")]) from None
+            raise ConnectionError("lost") from None
 
     monkeypatch.setattr(Hints, "_listen", listen)
     begun_at = time.perf_counter()
