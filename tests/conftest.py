@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import fakeredis
 import pytest
+import structlog
 from redis import asyncio as aioredis
 
 from tests import sockets
@@ -89,6 +90,13 @@ def pytest_terminal_summary(
     if all_parts_required() and not config.option.collectonly:
         for part in report.unproven(config.option.markexpr):
             terminalreporter.line(f"{part}: REQUIRED, and no test ran with it", red=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A gateway configures the logs of its whole process; the next module begins anew."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

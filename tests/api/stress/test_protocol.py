@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 
 from api.stress.protocol import HEAD_BYTES_MAX, BoundedHttpProtocol
 
-HEAD_S_MAX = 0.1
+HEAD_S_MAX = 0.3
 WHOLE = b"GET / HTTP/1.1\r\nHost: gateway.test\r\n\r\n"
 ANSWERED = b"HTTP/1.1 200 OK\r\n"
 
@@ -45,8 +45,8 @@ class Client:
 
 
 @pytest.fixture
-async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    """Where a server with this protocol listens."""
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[uvicorn.Server]:
+    """A server with this protocol."""
     monkeypatch.setattr("api.stress.protocol.HEAD_S_MAX", HEAD_S_MAX)
 
     async def here(_: Request) -> Response:
@@ -67,9 +67,16 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    yield listener.getsockname()[1]
+    config.port = listener.getsockname()[1]
+    yield server
     server.should_exit = True
     await serving
+
+
+@pytest.fixture
+def port(server: uvicorn.Server) -> int:
+    """Where it listens."""
+    return server.config.port
 
 
 @pytest.fixture
@@ -124,6 +131,33 @@ async def test_a_head_that_is_too_large_is_refused(client: Client, where: str) -
 async def test_a_large_head_within_the_bound_is_taken(client: Client) -> None:
     client.writer.write(WHOLE[:-2] + b"x: " + b"y" * 60_000 + b"\r\n\r\n")
     assert (await client.answer()).startswith(ANSWERED)
+
+
+async def test_who_has_just_connected_may_still_ask_once_when_the_server_ends(
+    server: uvicorn.Server, client: Client
+) -> None:
+    # It has been accepted once it is seen; it has asked for nothing yet.
+    async with asyncio.timeout(2):
+        while not server.server_state.connections:  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.001)
+    server.should_exit = True
+    async with asyncio.timeout(2):
+        while server.servers[0].is_serving():  # noqa: ASYNC110 - nor here
+            await asyncio.sleep(0.001)
+    client.writer.write(WHOLE)
+    answer, _ = await client.closed()
+    assert answer.startswith(ANSWERED)
+    assert b"\r\nconnection: close\r\n" in answer
+    assert answer.endswith(b"here")
+
+
+async def test_who_does_not_is_closed_with_the_server(
+    server: uvicorn.Server, client: Client
+) -> None:
+    server.should_exit = True
+    rest, seconds = await client.closed()
+    assert rest == b""
+    assert seconds < 1
 
 
 async def test_sockets_outlive_the_bound(port: int) -> None:
