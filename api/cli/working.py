@@ -10,7 +10,7 @@ from typing import Annotated
 
 import structlog
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from api.cli.operators import tell_the_log
 from api.cli.session import console, failing_in_one_line, stop, with_database
@@ -109,7 +109,16 @@ def parked(
         return list(await outbox.parked(first=first))
 
     found = with_database(look)
-    table = Table("event", "kind", "consumer", "tries", "parked at", "error", "replay")
+    # Whoever replays an event names it in full, however narrow the terminal.
+    table = Table(
+        Column("event", no_wrap=True, min_width=38),
+        "kind",
+        "consumer",
+        "tries",
+        "parked at",
+        "error",
+        "replay",
+    )
     for one in found:
         table.add_row(
             one.event.key,

@@ -78,7 +78,8 @@ async def test_many_at_once_pay_once_and_together(guarded: Guarded) -> None:
     answers = await asyncio.gather(
         *(guarded.client.get("key") for _ in range(100)), return_exceptions=True
     )
-    assert time.monotonic() - began < 0.3
+    # One after the other they would have waited for five seconds.
+    assert time.monotonic() - began < 1.0
     assert {type(answer) for answer in answers} == {RedisTimeoutError}
     assert guarded.state is BreakerState.OPEN
     guarded.relay.thaw()
