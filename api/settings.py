@@ -42,8 +42,7 @@ LOCAL_ISSUER: Final = "http://localhost:8000"
 DEVELOPMENT_STRESS: Final = {
     "caller_in_flight_max": 256,
     "burst_s_max": 10.0,
-    "request_s_max": 12.0,
-    "batch_request_s_max": 12.0,
+    "request_s_max": 6.0,
 }
 """What a developer's gateway has instead: there one machine, busy with other things, sends two
 hundred requests at once, and would rather wait for them than send them again.

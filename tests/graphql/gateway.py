@@ -19,6 +19,7 @@ from api.app import create_app
 from api.fake_wechat import DEMO_APP_ID, RunningFake
 from api.runtime import Runtime
 from api.settings import Settings
+from api.stress.settings import StressSettings
 from api.workers.settings import WorkSettings
 from domain import access
 from domain.access import AccessTokens, CallerKind
@@ -206,6 +207,8 @@ def settings_for(database_url: str, folder: Path, fake: RunningFake) -> Settings
         "log_level": "error",
         # Or rows would change under tests that compare what is kept.
         "work": WorkSettings(in_process=False),
+        # The deadline of production: on a developer's machine everything may take longer.
+        "stress": {"request_s_max": StressSettings().request_s_max},
     }
     return Settings(**values)
 
