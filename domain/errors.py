@@ -6,6 +6,12 @@ Refusal
 ├── IdempotencyConflict             the same key was used with another input
 ├── InsufficientPoints              the balance does not cover the request
 ├── PointsOutOfRange                an amount outside the range of points
+├── PointsRefusal                   the journal cannot take what is asked
+│   ├── AccountFrozen               an audit found a fault: nothing may be spent until it is mended
+│   ├── HoldNotOpen                 no such hold, or it was captured, released or has run out
+│   ├── EntryNotReversible          no such entry, or one of a kind that cannot be undone so
+│   ├── ReversalExceeds             more than is left of the entry
+│   └── ReversedBefore              the same cause undid a part of this entry already
 ├── AccessRefusal                   an API client or staff account cannot be given what is asked
 │   ├── AccountUnknown              no enabled account has this code
 │   ├── CodeTaken                   another account has this code
@@ -47,6 +53,11 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
     INSUFFICIENT_POINTS = "INSUFFICIENT_POINTS"
     POINTS_OUT_OF_RANGE = "POINTS_OUT_OF_RANGE"
+    ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
+    HOLD_NOT_OPEN = "HOLD_NOT_OPEN"
+    ENTRY_NOT_REVERSIBLE = "ENTRY_NOT_REVERSIBLE"
+    REVERSAL_EXCEEDS = "REVERSAL_EXCEEDS"
+    REVERSED_BEFORE = "REVERSED_BEFORE"
     AMOUNT_INVALID = "AMOUNT_INVALID"
     QUANTITY_INVALID = "QUANTITY_INVALID"
     FUTURE_DATED = "FUTURE_DATED"
@@ -122,6 +133,52 @@ class PointsOutOfRange(Refusal):
 
     code = ErrorCode.POINTS_OUT_OF_RANGE
     points: int
+
+
+@dataclass(eq=False, kw_only=True)
+class PointsRefusal(Refusal):
+    """The branch of what the journal of points cannot take."""
+
+
+@dataclass(eq=False, kw_only=True)
+class AccountFrozen(PointsRefusal):
+    """Returned when an audit froze the account: nothing is spent until staff release it."""
+
+    code = ErrorCode.ACCOUNT_FROZEN
+
+
+@dataclass(eq=False, kw_only=True)
+class HoldNotOpen(PointsRefusal):
+    """Returned when the hold is not there, or was captured, released or ran out (`state`)."""
+
+    code = ErrorCode.HOLD_NOT_OPEN
+    state: str | None
+
+
+@dataclass(eq=False, kw_only=True)
+class EntryNotReversible(PointsRefusal):
+    """Returned when the entry is not there or of a kind that cannot be undone so."""
+
+    code = ErrorCode.ENTRY_NOT_REVERSIBLE
+    entry: int
+    kind: str | None
+
+
+@dataclass(eq=False, kw_only=True)
+class ReversalExceeds(PointsRefusal):
+    """Returned when more is to be undone than is left of the entry."""
+
+    code = ErrorCode.REVERSAL_EXCEEDS
+    left: int
+    requested: int
+
+
+@dataclass(eq=False, kw_only=True)
+class ReversedBefore(PointsRefusal):
+    """Returned when the same cause undid a part of this entry already."""
+
+    code = ErrorCode.REVERSED_BEFORE
+    reference: str
 
 
 @dataclass(eq=False, kw_only=True)

@@ -1,11 +1,13 @@
-"""A member's account opened for posting: pure decisions, no I/O.
+"""A member's account opened for posting: pure, no I/O.
 
-A `Book` holds the locked account and its open lots in memory, applies commands to them one by one,
-and collects what is to be written: entries, new and changed lots, draws. A refused command raises
-before it changes anything, so the next command of the batch finds the book as it was.
+A `Book` holds the locked account with its open lots and holds in memory, and collects what is to be
+written: entries, new and changed lots, draws, holds. The decisions (`domain.ledger.decisions`)
+apply commands to it one by one; a refused command raises before it changes anything, so the next
+command of the batch finds the book as it was.
 
-Due changes come first: lots that matured or expired since the last posting get their MATURE and
-EXPIRE entries, with their own effective moments, before a command is decided.
+Due changes come first: lots that matured or expired, and holds that ran out, since the last posting
+get their MATURE, EXPIRE and RELEASE entries, with their own effective moments, before a command is
+decided.
 """
 
 from __future__ import annotations
@@ -14,29 +16,34 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from domain.errors import InsufficientPoints, PointsOutOfRange
 from domain.ledger import chain
 from domain.ledger.entries import (
     POINTS_MAX,
     Changes,
     Draw,
-    Earn,
     Entry,
     EntryKind,
+    Hold,
+    HoldState,
     Lot,
-    Redeem,
+    Source,
     Texts,
+    Undone,
 )
 from domain.ledger.expiry import NEVER
 
 Salt = Callable[[], bytes]
 
+BY_TIME = Source(kind="maturity", reference="")
+"""The source of what happens by itself."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Book:
-    """An account, its lots that matter, and what was decided since it was opened.
+    """An account, its lots and holds that matter, and what was decided since it was opened.
 
     `available`, `pending`, `held` and `debt` are the four balances, `version` the number of
     entries, `lot_count` the number of lots ever made, `head_hash` the chain's newest hash.
@@ -52,111 +59,151 @@ class Book:
     head_hash: bytes = chain.GENESIS
     next_change_at: datetime = NEVER
     recorded_at: datetime
+    frozen: bool = False
     lots: dict[int, Lot] = field(default_factory=dict)
+    holds: dict[UUID, Hold] = field(default_factory=dict)
     lots_complete: bool = True
     entries: list[Entry] = field(default_factory=list)
-    draws: list[Draw] = field(default_factory=list)
     made_lots: list[Lot] = field(default_factory=list)
     touched_lots: set[int] = field(default_factory=set)
+    made_holds: list[Hold] = field(default_factory=list)
+    touched_holds: set[UUID] = field(default_factory=set)
+    undone: list[Undone] = field(default_factory=list)
+    _drawn: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """The points that the member has, whether they may be spent or not."""
+        return self.available + self.pending + self.held
+
+    @property
+    def draws(self) -> list[Draw]:
+        """What each entry took from each lot."""
+        return [
+            Draw(entry_seq=entry_seq, lot_seq=lot_seq, amount=amount)
+            for (entry_seq, lot_seq), amount in self._drawn.items()
+        ]
 
     def settle(self, *, now: datetime, salt: Salt) -> None:
         """Write what fell due until `now`, in the order in which it fell due."""
         if self.next_change_at > now:
             return
         assert self.lots_complete, "what is due cannot be told without the open lots"
-        due = sorted(due_changes(self.lots.values(), now=now))
-        for moment, _, lot_seq in due:
-            lot = self.lots[lot_seq]
-            if lot.pending and moment == lot.matures_at:
-                self._mature(lot, now=now, salt=salt)
+        for moment, kind, what in sorted(due_changes(self, now=now)):
+            if kind == MATURES:
+                self.mature(self.lots[what], at=moment, now=now, salt=salt)
+            elif kind == RUNS_OUT:
+                self.run_out(self.holds[what], now=now, salt=salt)
             else:
-                self._expire(lot, now=now, salt=salt)
-        self._plan_next_change()
+                self.expire(self.lots[what], at=moment, now=now, salt=salt)
+        self.plan_next_change()
 
-    def earn(self, command: Earn, *, now: datetime, salt: Salt) -> Entry:
-        """Add a lot. Refused: PointsOutOfRange."""
-        points = checked_points(command.points)
-        if self.available + self.pending + self.held + points > POINTS_MAX:
-            raise PointsOutOfRange(points=self.available + self.pending + self.held + points)
-        matures_at = command.matures_at or command.effective_at
-        pending = matures_at > command.effective_at
-        netted = 0 if pending else min(points, self.debt)
-        entry = self._write(
-            EntryKind.EARN,
-            amount=points,
-            changes=Changes(pending=points)
-            if pending
-            else Changes(available=points - netted, debt=-netted),
-            effective_at=command.effective_at,
-            now=now,
-            source_kind=command.source.kind,
-            texts=Texts(reason=command.reason, reference=command.source.reference),
-            salt=salt,
-        )
-        lot = self._make_lot(
-            entry=entry, points=points, pending=pending, matures_at=matures_at, command=command
-        )
-        self._draw(lot, entry=entry, amount=netted)
-        self.next_change_at = min(self.next_change_at, _next_change_of(lot))
-        return entry
-
-    def redeem(self, command: Redeem, *, now: datetime, salt: Salt) -> Entry:
-        """Spend from the lots that expire soonest. Refused: InsufficientPoints."""
-        assert self.lots_complete, "spending needs the open lots"
-        points = checked_points(command.points)
-        if points > self.available:
-            raise InsufficientPoints(available=self.available, requested=points)
-        entry = self._write(
-            EntryKind.REDEEM,
-            amount=-points,
-            changes=Changes(available=-points),
-            effective_at=now,
-            now=now,
-            source_kind=command.source.kind,
-            texts=Texts(reason=command.reason, reference=command.source.reference),
-            salt=salt,
-        )
-        for lot, amount in allocate(self.lots.values(), points=points):
-            self._draw(lot, entry=entry, amount=amount)
-        self._plan_next_change()
-        return entry
-
-    def _mature(self, lot: Lot, *, now: datetime, salt: Salt) -> None:
+    def mature(
+        self, lot: Lot, *, at: datetime, now: datetime, salt: Salt, source: Source = BY_TIME
+    ) -> Entry:
+        """Make a pending lot spendable; debt takes its share."""
         netted = min(lot.remaining, self.debt)
-        entry = self._write(
+        entry = self.write(
             EntryKind.MATURE,
             amount=lot.remaining,
             changes=Changes(available=lot.remaining - netted, pending=-lot.remaining, debt=-netted),
-            effective_at=lot.matures_at,
+            effective_at=at,
             now=now,
-            source_kind="maturity",
-            texts=Texts(),
+            source_kind=source.kind,
+            texts=Texts(reference=source.reference or None),
             salt=salt,
         )
         lot.pending = False
         self.touched_lots.add(lot.lot_seq)
-        self._draw(lot, entry=entry, amount=netted)
+        self.draw(lot, entry=entry, amount=netted)
+        return entry
 
-    def _expire(self, lot: Lot, *, now: datetime, salt: Salt) -> None:
+    def expire(self, lot: Lot, *, at: datetime, now: datetime, salt: Salt) -> None:
+        """Take what is left of a lot and not pinned."""
         amount = lot.free
         if amount == 0:
             return  # Netted against debt, spent or pinned meanwhile: nothing is left to expire.
         changes = Changes(pending=-amount) if lot.pending else Changes(available=-amount)
-        entry = self._write(
+        entry = self.write(
             EntryKind.EXPIRE,
             amount=-amount,
             changes=changes,
-            effective_at=lot.expires_at,
+            effective_at=at,
             now=now,
             source_kind="expiry",
             texts=Texts(),
             salt=salt,
         )
-        self._draw(lot, entry=entry, amount=amount)
+        self.draw(lot, entry=entry, amount=amount)
 
-    def _make_lot(
-        self, *, entry: Entry, points: int, pending: bool, matures_at: datetime, command: Earn
+    def run_out(self, hold: Hold, *, now: datetime, salt: Salt) -> None:
+        """Release a hold whose time is over."""
+        source = Source(kind="hold-expiry", reference=hold.reference)
+        self.release(hold, HoldState.EXPIRED, at=hold.expires_at, now=now, salt=salt, source=source)
+
+    def release(
+        self,
+        hold: Hold,
+        state: HoldState,
+        *,
+        at: datetime,
+        now: datetime,
+        salt: Salt,
+        source: Source,
+    ) -> Entry:
+        """Give an open hold back. Debt takes its share; what expired while held expires now."""
+        netted = min(hold.amount, self.debt)
+        entry = self.write(
+            EntryKind.RELEASE,
+            amount=hold.amount,
+            changes=Changes(available=hold.amount - netted, held=-hold.amount, debt=-netted),
+            effective_at=at,
+            now=now,
+            source_kind=source.kind,
+            texts=Texts(reference=source.reference),
+            salt=salt,
+        )
+        freed = self.close_hold(hold, state, captured=0)
+        self.net(freed, entry=entry, amount=netted)
+        self.expire_late(freed, at=at, now=now, salt=salt)
+        return entry
+
+    def close_hold(self, hold: Hold, state: HoldState, *, captured: int) -> list[Lot]:
+        """Unpin what the hold pinned; returns its lots in the order of spending."""
+        freed = spend_order(self.lots[lot_seq] for lot_seq in hold.pins)
+        for lot in freed:
+            lot.pinned -= hold.pins[lot.lot_seq]
+            self.touched_lots.add(lot.lot_seq)
+        hold.state, hold.captured, hold.pins = state, captured, {}
+        self.touched_holds.add(hold.hold_id)
+        return freed
+
+    def expire_late(self, lots: Iterable[Lot], *, at: datetime, now: datetime, salt: Salt) -> None:
+        """Expire, as of `at`, those of the lots whose expiry a hold had put off."""
+        for lot in lots:
+            if lot.expires_at <= at:
+                self.expire(lot, at=at, now=now, salt=salt)
+
+    def net(self, lots: Iterable[Lot], *, entry: Entry, amount: int) -> None:
+        """Let the lots pay `amount` of debt, in their order."""
+        for lot in lots:
+            paid = min(lot.free, amount)
+            self.draw(lot, entry=entry, amount=paid)
+            amount -= paid
+        assert amount == 0, "what became available covers the debt that was netted"
+
+    def make_lot(
+        self,
+        *,
+        entry: Entry,
+        points: int,
+        earned_at: datetime,
+        matures_at: datetime,
+        expires_at: datetime,
+        pending: bool = False,
+        parent_lot: int | None = None,
     ) -> Lot:
+        """Add a lot that `entry` made."""
         self.lot_count += 1
         lot = Lot(
             lot_seq=self.lot_count,
@@ -165,26 +212,33 @@ class Book:
             remaining=points,
             pinned=0,
             pending=pending,
-            earned_at=command.effective_at,
+            earned_at=earned_at,
             matures_at=matures_at,
-            expires_at=command.expires_at,
+            expires_at=expires_at,
+            parent_lot=parent_lot,
         )
         self.lots[lot.lot_seq] = lot
         self.made_lots.append(lot)
+        self.next_change_at = min(self.next_change_at, next_change_of(lot))
         return lot
 
-    def _draw(self, lot: Lot, *, entry: Entry, amount: int) -> None:
+    def draw(self, lot: Lot, *, entry: Entry, amount: int) -> None:
+        """Take from what is free of a lot; an entry's draws on one lot are one row."""
         if amount == 0:
             return
         assert 0 < amount <= lot.free, "a draw never takes more than its lot has free"
         lot.remaining -= amount
         self.touched_lots.add(lot.lot_seq)
-        self.draws.append(Draw(entry_seq=entry.seq, lot_seq=lot.lot_seq, amount=amount))
+        place = (entry.seq, lot.lot_seq)
+        self._drawn[place] = self._drawn.get(place, 0) + amount
 
-    def _plan_next_change(self) -> None:
-        self.next_change_at = min(map(_next_change_of, self.lots.values()), default=NEVER)
+    def plan_next_change(self) -> None:
+        """Find the next moment at which the balance changes without a write."""
+        lots = map(next_change_of, self.lots.values())
+        holds = (hold.expires_at for hold in self.holds.values() if hold.state is HoldState.OPEN)
+        self.next_change_at = min((*lots, *holds), default=NEVER)
 
-    def _write(
+    def write(
         self,
         kind: EntryKind,
         *,
@@ -195,6 +249,7 @@ class Book:
         source_kind: str,
         texts: Texts,
         salt: Salt,
+        reverses: int | None = None,
     ) -> Entry:
         """Apply the changes to the balances and append the entry to the chain."""
         self.available += changes.available
@@ -203,6 +258,7 @@ class Book:
         self.debt += changes.debt
         assert min(self.available, self.pending, self.held, self.debt) >= 0, "no negative balance"
         assert self.available == 0 or self.debt == 0, "debt is netted before points are available"
+        assert self.total <= POINTS_MAX, "decisions refuse what leaves the range"
         self.version += 1
         # Workers' clocks may differ by microseconds; a journal's recording times never go back.
         self.recorded_at = max(self.recorded_at, now)
@@ -219,7 +275,7 @@ class Book:
                 effective_at=effective_at,
                 recorded_at=self.recorded_at,
                 source_kind=source_kind,
-                reverses=None,
+                reverses=reverses,
                 commitment=commitment,
             )
         ).digest()
@@ -237,7 +293,7 @@ class Book:
             texts=texts,
             salt=seal,
             text_commitment=commitment,
-            reverses=None,
+            reverses=reverses,
             content_hash=content_hash,
             hash=self.head_hash,
         )
@@ -245,19 +301,20 @@ class Book:
         return entry
 
 
-def checked_points(points: int) -> int:
-    """An amount that a command may carry: 1..2^53−1; refused with PointsOutOfRange otherwise."""
-    if not 1 <= points <= POINTS_MAX:
-        raise PointsOutOfRange(points=points, field=("points",))
-    return points
+MATURES, RUNS_OUT, EXPIRES = 0, 1, 2
+"""What falls due, in the order in which it happens at one moment."""
+
+
+def spend_order(lots: Iterable[Lot]) -> list[Lot]:
+    """Those that expire soonest first, ties by lot."""
+    return sorted(lots, key=lambda lot: (lot.expires_at, lot.lot_seq))
 
 
 def allocate(lots: Iterable[Lot], *, points: int) -> list[tuple[Lot, int]]:
-    """Which lots pay: those that expire soonest first, ties by lot. They must cover `points`."""
+    """Which lots pay, in the order of spending. They must cover `points`."""
     left = points
     allocation: list[tuple[Lot, int]] = []
-    open_lots = (lot for lot in lots if not lot.pending and lot.free > 0)
-    for lot in sorted(open_lots, key=lambda lot: (lot.expires_at, lot.lot_seq)):
+    for lot in spend_order(lot for lot in lots if not lot.pending and lot.free > 0):
         taken = min(lot.free, left)
         allocation.append((lot, taken))
         left -= taken
@@ -267,21 +324,30 @@ def allocate(lots: Iterable[Lot], *, points: int) -> list[tuple[Lot, int]]:
     return allocation
 
 
-def due_changes(lots: Iterable[Lot], *, now: datetime) -> list[tuple[datetime, int, int]]:
-    """What fell due until `now`: (moment, 0 for maturing or 1 for expiring, lot_seq).
+def due_changes(book: Book, *, now: datetime) -> list[tuple[datetime, int, Any]]:
+    """What fell due until `now`: (moment, what happens, which lot or hold).
 
-    A lot that matures and expires at one moment matures first.
+    A lot that matures and expires at one moment matures first. A lot that is pinned is listed too:
+    a hold that runs out before its expiry frees it.
     """
-    due: list[tuple[datetime, int, int]] = []
-    for lot in lots:
-        if lot.pending and lot.remaining > 0 and lot.matures_at <= min(now, lot.expires_at):
-            due.append((lot.matures_at, 0, lot.lot_seq))
-        if lot.free > 0 and lot.expires_at <= now:
-            due.append((lot.expires_at, 1, lot.lot_seq))
+    due: list[tuple[datetime, int, Any]] = []
+    for lot in book.lots.values():
+        if lot.remaining == 0:
+            continue
+        if lot.pending and lot.matures_at <= min(now, lot.expires_at):
+            due.append((lot.matures_at, MATURES, lot.lot_seq))
+        if lot.expires_at <= now:
+            due.append((lot.expires_at, EXPIRES, lot.lot_seq))
+    due += [
+        (hold.expires_at, RUNS_OUT, hold.hold_id)
+        for hold in book.holds.values()
+        if hold.state is HoldState.OPEN and hold.expires_at <= now
+    ]
     return due
 
 
-def _next_change_of(lot: Lot) -> datetime:
+def next_change_of(lot: Lot) -> datetime:
+    """When the lot changes the balance by itself; NEVER where a hold has all of it, or nobody."""
     if lot.free == 0:
         return NEVER
     return min(lot.matures_at, lot.expires_at) if lot.pending else lot.expires_at

@@ -77,7 +77,108 @@ class Redeem:
     key: Key | None = None
 
 
-Command = Earn | Redeem
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mature:
+    """Let the lots of one pending earning mature now: by an action, not by time."""
+
+    member_id: UUID
+    entry_seq: int
+    source: Source
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """Hold `points` of the lots that expire soonest until captured, released or `expires_at`."""
+
+    member_id: UUID
+    hold_id: UUID
+    owner: str
+    points: int
+    expires_at: datetime
+    source: Source
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """Spend `points` of an open hold, all of it when None; the rest is released."""
+
+    member_id: UUID
+    hold_id: UUID
+    source: Source
+    points: int | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Give an open hold back."""
+
+    member_id: UUID
+    hold_id: UUID
+    source: Source
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack:
+    """Undo `points` of an earning: from its own lot, then from others, then as debt.
+
+    `source.reference` names the cause, for example the refund; a cause takes back once.
+    """
+
+    member_id: UUID
+    entry_seq: int
+    points: int
+    source: Source
+    reason: str | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveBack:
+    """Undo `points` of a redemption or capture as new lots with the expiry of those they paid.
+
+    Of a lot that expired meanwhile they come back until `grace_until`.
+    """
+
+    member_id: UUID
+    entry_seq: int
+    points: int
+    grace_until: datetime
+    source: Source
+    reason: str | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Move `points` to another member; each lot keeps its expiry."""
+
+    member_id: UUID
+    to_member_id: UUID
+    points: int
+    source: Source
+    note: str | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjust:
+    """Correct a balance by `points`, positive or negative; what is added expires as it says."""
+
+    member_id: UUID
+    points: int
+    reason: str
+    source: Source
+    expires_at: datetime
+    key: Key | None = None
+
+
+Command = (
+    Earn | Mature | Redeem | SetAside | Capture | Release | TakeBack | GiveBack | Transfer | Adjust
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +260,60 @@ class Lot:
     def free(self) -> int:
         """What no hold reserves."""
         return self.remaining - self.pinned
+
+
+class HoldState(StrEnum):
+    """Where a hold stands; only an open one can be captured or released, and only once."""
+
+    OPEN = "OPEN"
+    CAPTURED = "CAPTURED"
+    RELEASED = "RELEASED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(slots=True, kw_only=True)
+class Hold:
+    """Points set aside by `owner`, an API client's code or `member`.
+
+    `pins` says how much of which lot; empty once it is not open.
+    """
+
+    hold_id: UUID
+    owner: str
+    amount: int
+    state: HoldState
+    captured: int
+    expires_at: datetime
+    reference: str
+    pins: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """An entry that a command undoes: what of it was undone before, and which lots it knows.
+
+    `lots` are the lots that it made, `drawn` what it took from lots in the order of the taking,
+    `causes` the references of earlier reversals.
+    """
+
+    seq: int
+    kind: EntryKind
+    amount: int
+    reversed: int
+    lots: tuple[int, ...] = ()
+    drawn: tuple[tuple[int, int], ...] = ()
+    causes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """A reversal: `points` of the entry `entry_seq`, of `whole` in all, undone by entry `seq`."""
+
+    entry_seq: int
+    whole: int
+    points: int
+    cause: str
+    seq: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

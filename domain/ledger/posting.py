@@ -14,11 +14,13 @@ from typing import Any
 from uuid import UUID
 
 from domain import idempotency
-from domain.errors import IdempotencyConflict, Refusal
+from domain.errors import EntryNotReversible, IdempotencyConflict, Refusal
 from domain.idempotency import Digests
-from domain.ledger.book import Book, checked_points
-from domain.ledger.entries import Command, Earn, Entry, EntryKind, Key, Posted, Redeem
-from domain.ledger.store import load_open_lots, open_books, remove_unused, write_books
+from domain.ledger.book import Book
+from domain.ledger.commands import Place, after, check, decide, members_of, past_of
+from domain.ledger.entries import Command, Earn, Entry, EntryKind, Key, Past, Posted
+from domain.ledger.loading import hold_ids_of, load_open_lots, load_past
+from domain.ledger.store import open_books, remove_unused, write_books
 from domain.outbox import Event, announce
 from domain.storage import transaction
 
@@ -54,15 +56,18 @@ async def _post(commands: Sequence[Command], *, now: datetime) -> list[Outcome]:
     sound: dict[int, Command] = {}
     for index, command in enumerate(commands):
         try:
-            checked_points(command.points)
+            check(command)
             sound[index] = command
         except Refusal as refusal:
             outcomes[index] = refusal
-    books = await open_books((command.member_id for command in sound.values()), now=now)
+    books = await open_books(
+        (member_id for command in sound.values() for member_id in members_of(command)), now=now
+    )
     digests = {index: _digests(command) for index, command in sound.items() if command.key}
     earlier = await _recall(sound, digests)
-    fresh = {index: command for index, command in sound.items() if command.key not in earlier}
-    await load_open_lots(_books_that_need_lots(books, fresh.values(), now=now))
+    fresh = [command for command in sound.values() if command.key not in earlier]
+    await load_open_lots(_books_that_need_lots(books, fresh, now=now), hold_ids=hold_ids_of(fresh))
+    past = await load_past(books, {place for one in fresh if (place := past_of(one))})
 
     answers: dict[Key, tuple[Digests, Posted]] = {}
     moved: dict[UUID, Book] = {}
@@ -72,12 +77,12 @@ async def _post(commands: Sequence[Command], *, now: datetime) -> list[Outcome]:
             if key is not None and (key in earlier or key in answers):
                 outcomes[index] = _replay(key, digests[index], earlier=earlier, answers=answers)
                 continue
-            posted = _apply(command, books[command.member_id], now=now)
+            posted = _apply(command, books, past, now=now)
         except Refusal as refusal:
             outcomes[index] = refusal
             continue
         outcomes[index] = posted
-        moved[command.member_id] = books[command.member_id]
+        moved.update((member_id, books[member_id]) for member_id in members_of(command))
         if key is not None:
             answers[key] = (digests[index], posted)
 
@@ -90,15 +95,24 @@ async def _post(commands: Sequence[Command], *, now: datetime) -> list[Outcome]:
     return [outcomes[index] for index in range(len(commands))]
 
 
-def _apply(command: Command, book: Book, *, now: datetime) -> Posted:
-    book.settle(now=now, salt=_salt)
-    match command:
-        case Earn():
-            entry = book.earn(command, now=now, salt=_salt)
-        case Redeem():
-            entry = book.redeem(command, now=now, salt=_salt)
+def _apply(
+    command: Command, books: dict[UUID, Book], past: dict[Place, Past], *, now: datetime
+) -> Posted:
+    concerned = [books[member_id] for member_id in members_of(command)]
+    for book in concerned:
+        book.settle(now=now, salt=_salt)
+    place = past_of(command)
+    undone = None
+    if place is not None:
+        undone = past.get(place)
+        if undone is None:
+            raise EntryNotReversible(entry=place[1], kind=None)
+    entry = decide(command, concerned, undone, now=now, salt=_salt)
+    if place is not None and undone is not None:
+        past[place] = after(undone, concerned[0])
     # A backdated lot may have matured or expired already.
-    book.settle(now=now, salt=_salt)
+    for book in concerned:
+        book.settle(now=now, salt=_salt)
     return Posted(
         member_id=entry.member_id,
         seq=entry.seq,
@@ -117,12 +131,13 @@ def _books_that_need_lots(
 ) -> list[Book]:
     """Those with something due or something to spend; a plain earning needs no lot but its own."""
     needy = {
-        command.member_id
+        member_id
         for command in commands
+        for member_id in members_of(command)
         if not isinstance(command, Earn)
         or command.expires_at <= now
         or (command.matures_at is not None and command.effective_at < command.matures_at <= now)
-        or books[command.member_id].next_change_at <= now
+        or books[member_id].next_change_at <= now
     }
     return [books[member_id] for member_id in needy if not books[member_id].lots_complete]
 

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from domain.ledger.book import Book
 from domain.ledger.entries import EntryKind, Source
-from domain.ledger.store import LOT_COLUMNS, book_of, lot_of
+from domain.ledger.loading import LOT_COLUMNS, lot_of
+from domain.ledger.store import book_of
 from domain.paging import KeyPart, Page, PageRequest, page_of
 from domain.storage import Row, fetch_all
 
@@ -69,7 +70,7 @@ _BALANCE = f"""
            l.earned_at, l.matures_at, l.expires_at, l.parent_lot
     FROM (
         SELECT member_id, available, pending, held, debt, version, lots, head_hash, next_change_at,
-               recorded_at
+               recorded_at, frozen_at
         FROM points_account WHERE member_id = $1
     ) AS a
     LEFT JOIN (

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from domain.ledger import chain
 from domain.ledger.book import Book
-from domain.ledger.entries import Entry, Lot
+from domain.ledger.entries import Entry, Hold, Lot
 from domain.ledger.expiry import NEVER
 from domain.storage import Row, Table, execute, fetch_all
 
@@ -70,23 +70,36 @@ _LOTS = Table(
     expires_at="timestamptz",
     parent_lot="bigint",
 )
+_HOLDS = Table(
+    "points_hold",
+    member_id="uuid",
+    hold_id="uuid",
+    owner="text",
+    reference="text",
+    amount="bigint",
+    state="text",
+    captured="bigint",
+    expires_at="timestamptz",
+)
+_PINS = Table("points_pin", member_id="uuid", hold_id="uuid", lot_seq="bigint", amount="bigint")
+_REVERSALS = Table(
+    "points_reversal", member_id="uuid", reverses="bigint", cause="text", seq="bigint"
+)
+_REVERSED = Table(
+    "points_reversed", member_id="uuid", entry_seq="bigint", amount="bigint", reversed="bigint"
+)
 _DRAWS = Table(
     "points_draw", member_id="uuid", entry_seq="bigint", lot_seq="bigint", amount="bigint"
 )
 
 _LOCK_ACCOUNTS = """
     SELECT member_id, available, pending, held, debt, version, lots, head_hash, next_change_at,
-           recorded_at
+           recorded_at, frozen_at
     FROM points_account
     WHERE member_id = ANY($1::uuid[])
     ORDER BY member_id
     FOR NO KEY UPDATE
 """
-
-LOT_COLUMNS = (
-    "lot_seq, entry_seq, earned, remaining, pinned, pending, earned_at, matures_at, expires_at, "
-    "parent_lot"
-)
 
 
 async def lock_accounts(member_ids: Iterable[UUID]) -> None:
@@ -142,44 +155,9 @@ def book_of(row: Row) -> Book:
         head_hash=bytes(row["head_hash"]),
         next_change_at=row["next_change_at"],
         recorded_at=row["recorded_at"],
+        frozen=row["frozen_at"] is not None,
         lots_complete=row["lots"] == 0,
     )
-
-
-def lot_of(row: Row) -> Lot:
-    """A lot from its row (LOT_COLUMNS)."""
-    return Lot(
-        lot_seq=row["lot_seq"],
-        entry_seq=row["entry_seq"],
-        earned=row["earned"],
-        remaining=row["remaining"],
-        pinned=row["pinned"],
-        pending=row["pending"],
-        earned_at=row["earned_at"],
-        matures_at=row["matures_at"],
-        expires_at=row["expires_at"],
-        parent_lot=row["parent_lot"],
-    )
-
-
-async def load_open_lots(books: Sequence[Book]) -> None:
-    """Load the lots that have something free. After the lock: before it they could be stale.
-
-    What a hold pins wholly is nobody's to spend or to expire. The condition is that of the partial
-    index in which a member's open lots stand together.
-    """
-    if not books:
-        return
-    by_member = {book.member_id: book for book in books}
-    rows = await fetch_all(
-        f"SELECT member_id, {LOT_COLUMNS} FROM points_lot "
-        "WHERE member_id = ANY($1::uuid[]) AND remaining > pinned",
-        list(by_member),
-    )
-    for row in rows:
-        by_member[row["member_id"]].lots[row["lot_seq"]] = lot_of(row)
-    for book in books:
-        book.lots_complete = True
 
 
 async def write_books(books: Sequence[Book]) -> None:
@@ -212,7 +190,55 @@ async def write_books(books: Sequence[Book]) -> None:
         for book in books
         for draw in book.draws
     )
+    await _write_holds(books)
+    await _write_reversals(books)
     await _ACCOUNTS.update([_account_row(book) for book in books], key=("member_id",))
+
+
+async def _write_holds(books: Sequence[Book]) -> None:
+    """Holds that are new, and what became of others. Nothing where no hold was touched."""
+    made = [(book.member_id, hold) for book in books for hold in book.made_holds]
+    fresh = {hold.hold_id for _, hold in made}
+    await _HOLDS.insert(_hold_row(member_id, hold) for member_id, hold in made)
+    await _PINS.insert(
+        {"member_id": member_id, "hold_id": hold.hold_id, "lot_seq": lot_seq, "amount": amount}
+        for member_id, hold in made
+        for lot_seq, amount in sorted(hold.pins.items())
+    )
+    await _HOLDS.update(
+        [
+            {
+                "member_id": book.member_id,
+                "hold_id": hold_id,
+                "state": book.holds[hold_id].state.value,
+                "captured": book.holds[hold_id].captured,
+            }
+            for book in books
+            for hold_id in sorted(book.touched_holds - fresh)
+        ],
+        key=("member_id", "hold_id"),
+    )
+
+
+async def _write_reversals(books: Sequence[Book]) -> None:
+    """What was undone of which entry. The sums are guarded by a CHECK of their own."""
+    undone = [(book.member_id, one) for book in books for one in book.undone]
+    await _REVERSALS.insert(
+        {"member_id": member_id, "reverses": one.entry_seq, "cause": one.cause, "seq": one.seq}
+        for member_id, one in undone
+    )
+    sums: dict[tuple[UUID, int], list[int]] = {}
+    for member_id, one in undone:
+        total = sums.setdefault((member_id, one.entry_seq), [one.whole, 0])
+        total[1] += one.points
+    await _REVERSED.insert(
+        (
+            {"member_id": member_id, "entry_seq": seq, "amount": whole, "reversed": points}
+            for (member_id, seq), (whole, points) in sorted(sums.items())
+        ),
+        or_update="(member_id, entry_seq) DO UPDATE SET "
+        "reversed = points_reversed.reversed + excluded.reversed",
+    )
 
 
 async def remove_unused(books: Iterable[Book]) -> None:
@@ -282,4 +308,17 @@ def _lot_row(book: Book, lot: Lot) -> dict[str, object]:
         "matures_at": lot.matures_at,
         "expires_at": lot.expires_at,
         "parent_lot": lot.parent_lot,
+    }
+
+
+def _hold_row(member_id: UUID, hold: Hold) -> dict[str, object]:
+    return {
+        "member_id": member_id,
+        "hold_id": hold.hold_id,
+        "owner": hold.owner,
+        "reference": hold.reference,
+        "amount": hold.amount,
+        "state": hold.state.value,
+        "captured": hold.captured,
+        "expires_at": hold.expires_at,
     }

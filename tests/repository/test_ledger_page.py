@@ -56,13 +56,13 @@ def earned(book: Book, day: int, points: int, *, expires: datetime, waits: int =
         matures_at=march(day) + timedelta(days=waits),
         expires_at=expires,
     )
-    book.earn(command, now=march(day), salt=no_salt)
+    decisions.earn(book, command, now=march(day), salt=no_salt)
 
 
 def redeemed(book: Book, points: int, *, now: datetime) -> None:
     book.settle(now=now, salt=no_salt)
     command = Redeem(member_id=MEMBER, points=points, source=REWARD)
-    book.redeem(command, now=now, salt=no_salt)
+    decisions.redeem(book, command, now=now, salt=no_salt)
 
 
 def worked_through() -> Book:
@@ -133,7 +133,7 @@ def vector() -> list[Entry]:
     )
     spending = Redeem(member_id=MEMBER, points=300, source=REWARD, reason="兑换：10 元优惠券")
     return [
-        book.earn(earning, now=book.recorded_at, salt=lambda: bytes(range(16))),
+        decisions.earn(book, earning, now=book.recorded_at, salt=lambda: bytes(range(16))),
         book.redeem(
             spending,
             now=datetime(2026, 11, 22, 4, tzinfo=UTC),

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from domain.ledger import NEVER, Earn, Key, Redeem, Source
+from domain.ledger import NEVER, Earn, Key, Redeem, Source, decisions
 from domain.ledger.book import Book
 from domain.storage import Row
 
@@ -76,14 +76,14 @@ def opened(*, debt: int = 0) -> Book:
 def earned(book: Book, command: Earn, *, now: datetime = NOW) -> None:
     """What a posting does with an earning."""
     book.settle(now=now, salt=zero_salt)
-    book.earn(command, now=now, salt=zero_salt)
+    decisions.earn(book, command, now=now, salt=zero_salt)
     book.settle(now=now, salt=zero_salt)
 
 
 def redeemed(book: Book, points: int, *, now: datetime = NOW) -> None:
     """What a posting does with a redemption."""
     book.settle(now=now, salt=zero_salt)
-    book.redeem(redeem(points), now=now, salt=zero_salt)
+    decisions.redeem(book, redeem(points), now=now, salt=zero_salt)
 
 
 def told(book: Book) -> list[tuple[str, int, int]]:

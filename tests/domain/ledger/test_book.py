@@ -9,6 +9,7 @@ import pytest
 
 from domain.errors import InsufficientPoints, PointsOutOfRange
 from domain.ledger import NEVER, POINTS_MAX
+from domain.ledger import decisions
 from domain.ledger.book import Book, allocate
 from domain.ledger.entries import Lot
 from tests.domain.ledger.commands import (
@@ -220,9 +221,9 @@ def test_an_amount_outside_the_range_is_refused_and_changes_nothing(points: int)
     earned(book, earn(100))
     before = deepcopy(book)
     with pytest.raises(PointsOutOfRange) as earning:
-        book.earn(earn(points), now=NOW, salt=zero_salt)
+        decisions.earn(book, earn(points), now=NOW, salt=zero_salt)
     with pytest.raises(PointsOutOfRange) as spending:
-        book.redeem(redeem(points), now=NOW, salt=zero_salt)
+        decisions.redeem(book, redeem(points), now=NOW, salt=zero_salt)
     for refused in (earning.value, spending.value):
         assert (refused.points, refused.field) == (points, ("points",))
     assert book == before
@@ -233,7 +234,7 @@ def test_a_refused_redemption_changes_nothing() -> None:
     earned(book, earn(100))
     before = deepcopy(book)
     with pytest.raises(InsufficientPoints) as refused:
-        book.redeem(redeem(101), now=NOW, salt=zero_salt)
+        decisions.redeem(book, redeem(101), now=NOW, salt=zero_salt)
     assert (refused.value.available, refused.value.requested) == (100, 101)
     assert book == before
 
