@@ -219,7 +219,6 @@ class Book:
         )
         self.lots[lot.lot_seq] = lot
         self.made_lots.append(lot)
-        self.next_change_at = min(self.next_change_at, next_change_of(lot))
         return lot
 
     def draw(self, lot: Lot, *, entry: Entry, amount: int) -> None:

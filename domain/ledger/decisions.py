@@ -17,7 +17,7 @@ from domain.errors import (
     ReversalExceeds,
     ReversedBefore,
 )
-from domain.ledger.book import Book, Salt, allocate, spend_order
+from domain.ledger.book import Book, Salt, allocate, next_change_of, spend_order
 from domain.ledger.entries import (
     POINTS_MAX,
     Adjust,
@@ -76,6 +76,8 @@ def earn(book: Book, command: Earn, *, now: datetime, salt: Salt) -> Entry:
         pending=pending,
     )
     book.draw(lot, entry=entry, amount=netted)
+    # The other lots need not be known for this.
+    book.next_change_at = min(book.next_change_at, next_change_of(lot))
     return entry
 
 
@@ -351,6 +353,7 @@ def adjust(book: Book, command: Adjust, *, now: datetime, salt: Salt) -> Entry:
         expires_at=command.expires_at,
     )
     book.draw(lot, entry=entry, amount=netted)
+    book.plan_next_change()
     return entry
 
 

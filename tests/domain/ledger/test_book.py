@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import InsufficientPoints, PointsOutOfRange
-from domain.ledger import NEVER, POINTS_MAX
-from domain.ledger import decisions
+from domain.ledger import NEVER, POINTS_MAX, decisions
 from domain.ledger.book import Book, allocate
 from domain.ledger.entries import Lot
 from tests.domain.ledger.commands import (
