@@ -63,7 +63,11 @@ async def load_open_lots(books: Sequence[Book], *, hold_ids: Collection[UUID] = 
     by_member = {book.member_id: book for book in books}
     for row in await fetch_all(_OPEN_LOTS, list(by_member)):
         by_member[row["member_id"]].lots[row["lot_seq"]] = lot_of(row)
-    for row in await fetch_all(_OPEN_HOLDS, list(by_member), list(hold_ids)):
+    # Few accounts hold anything: the others are spared a statement.
+    holding = [book.member_id for book in books if book.held > 0]
+    if hold_ids:
+        holding = list(by_member)
+    for row in await fetch_all(_OPEN_HOLDS, holding, list(hold_ids)) if holding else ():
         holds = by_member[row["member_id"]].holds
         hold = holds.setdefault(row["hold_id"], _hold_of(row))
         if row["lot_seq"] is not None:

@@ -27,6 +27,7 @@ _ACCOUNTS = Table(
     head_hash="bytea",
     next_change_at="timestamptz",
     recorded_at="timestamptz",
+    frozen_at="timestamptz",
 )
 _ENTRIES = Table(
     "points_entry",

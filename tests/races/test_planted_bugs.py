@@ -15,7 +15,17 @@ import pytest
 
 from domain import idempotency
 from domain.errors import InsufficientPoints
-from domain.ledger import Command, Outcome, Posted, balance, post, posting, store, verify_account
+from domain.ledger import (
+    Command,
+    Outcome,
+    Posted,
+    balance,
+    loading,
+    post,
+    posting,
+    store,
+    verify_account,
+)
 from domain.ledger.book import Book
 from domain.storage import fetch_all
 from tests.domain.ledger.commands import NOW, earn, key, redeem
@@ -113,11 +123,11 @@ async def test_lots_that_are_read_before_the_lock_are_found(
 ) -> None:
     async def open_books_late(member_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Book]:
         rows = await fetch_all(
-            f"SELECT member_id, {store.LOT_COLUMNS} FROM points_lot WHERE remaining > 0"
+            f"SELECT member_id, {loading.LOT_COLUMNS} FROM points_lot WHERE remaining > 0"
         )
         books = await store.open_books(member_ids, now=now)
         for row in rows:
-            books[row["member_id"]].lots[row["lot_seq"]] = store.lot_of(row)
+            books[row["member_id"]].lots[row["lot_seq"]] = loading.lot_of(row)
         for book in books.values():
             book.lots_complete = True
         return books
