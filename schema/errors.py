@@ -133,6 +133,27 @@ class InsufficientPoints(UserError):
     """What is missing."""
 
 
+@tells(errors.HoldNotOpen)
+@object_type(policy=PUBLIC)
+class HoldNotOpen(UserError):
+    """The points are not set aside any more, or never were."""
+
+    state: str | None
+    """`CAPTURED`, `RELEASED` or `EXPIRED`; null where there is no such hold."""
+
+
+@tells(errors.ReversalExceeds)
+@object_type(policy=PUBLIC)
+class ReversalExceeds(UserError):
+    """More is to be undone than is left of the entry."""
+
+    left: Points
+    """What is left of it."""
+
+    requested: Points
+    """What was asked for."""
+
+
 def user_error_type(refusal: type[Refusal]) -> type[UserError]:
     """The class that tells the refusal: its own, that of the branch above it, or the plain one."""
     for ancestor in refusal.__mro__:

@@ -31,6 +31,24 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.POINTS_OUT_OF_RANGE: Text(
         zh="积分数量超出允许范围", en="The number of points is out of range"
     ),
+    ErrorCode.ACCOUNT_FROZEN: Text(
+        zh="积分账户正在核查，暂时不能使用积分",
+        en="The points account is being checked; nothing can be spent from it for now",
+    ),
+    ErrorCode.HOLD_NOT_OPEN: Text(
+        zh="该积分冻结不存在、已使用、已释放或已过期",
+        en="There is no such hold, or it was captured, released or has run out",
+    ),
+    ErrorCode.ENTRY_NOT_REVERSIBLE: Text(
+        zh="该积分记录不存在或不能撤销", en="There is no such entry, or it cannot be undone"
+    ),
+    ErrorCode.REVERSAL_EXCEEDS: Text(
+        zh="可撤销的积分不足：剩余 {refusal.left}，请求 {refusal.requested}",
+        en="No more than {refusal.left} is left to undo, {refusal.requested} was asked",
+    ),
+    ErrorCode.REVERSED_BEFORE: Text(
+        zh="同一单据已经撤销过该积分记录", en="The same cause undid this entry before"
+    ),
     ErrorCode.AMOUNT_INVALID: Text(zh="金额超出允许范围", en="The amount is out of range"),
     ErrorCode.QUANTITY_INVALID: Text(zh="数量超出允许范围", en="The quantity is out of range"),
     ErrorCode.FUTURE_DATED: Text(

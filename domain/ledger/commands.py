@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from domain.errors import InvalidInput
-from domain.ledger import decisions
+from domain.ledger import decisions, reversals
 from domain.ledger.book import Book, Salt
 from domain.ledger.entries import (
     Adjust,
@@ -88,8 +88,8 @@ _DECISIONS: Final[dict[type[Command], Any]] = {
 }
 _ABOUT_THE_PAST: Final[dict[type[Command], Any]] = {
     Mature: decisions.mature,
-    TakeBack: decisions.take_back,
-    GiveBack: decisions.give_back,
+    TakeBack: reversals.take_back,
+    GiveBack: reversals.give_back,
 }
 
 
