@@ -47,6 +47,8 @@ class Book:
 
     `available`, `pending`, `held` and `debt` are the four balances, `version` the number of
     entries, `lot_count` the number of lots ever made, `head_hash` the chain's newest hash.
+    `lots_complete` says that the lots which the commands may touch are loaded; of the others the
+    first changes the balance at `beyond`.
     """
 
     member_id: UUID
@@ -63,6 +65,7 @@ class Book:
     lots: dict[int, Lot] = field(default_factory=dict)
     holds: dict[UUID, Hold] = field(default_factory=dict)
     lots_complete: bool = True
+    beyond: datetime = NEVER
     entries: list[Entry] = field(default_factory=list)
     made_lots: list[Lot] = field(default_factory=list)
     touched_lots: set[int] = field(default_factory=set)
@@ -235,7 +238,7 @@ class Book:
         """Find the next moment at which the balance changes without a write."""
         lots = map(next_change_of, self.lots.values())
         holds = (hold.expires_at for hold in self.holds.values() if hold.state is HoldState.OPEN)
-        self.next_change_at = min((*lots, *holds), default=NEVER)
+        self.next_change_at = min((self.beyond, *lots, *holds))
 
     def write(
         self,

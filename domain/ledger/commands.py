@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -43,6 +43,20 @@ def past_of(command: Command) -> Place | None:
     if isinstance(command, Mature | TakeBack | GiveBack):
         return command.member_id, command.entry_seq
     return None
+
+
+def spent_by(commands: Iterable[Command]) -> dict[UUID, int]:
+    """How much the commands may take together from the lots of each member that come first."""
+    spent: dict[UUID, int] = {}
+    for command in commands:
+        points = 0
+        if isinstance(command, Redeem | SetAside | Transfer | TakeBack):
+            points = command.points
+        elif isinstance(command, Adjust):
+            points = -command.points
+        if points > 0:
+            spent[command.member_id] = spent.get(command.member_id, 0) + points
+    return spent
 
 
 def check(command: Command) -> None:

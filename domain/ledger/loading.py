@@ -5,11 +5,15 @@ The number of statements is fixed, whatever the size of the batch.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Final
 from uuid import UUID
 
 from domain.ledger.book import Book, spend_order
 from domain.ledger.entries import Capture, Command, EntryKind, Hold, HoldState, Lot, Past, Release
+from domain.ledger.expiry import NEVER
 from domain.storage import Row, fetch_all
 
 LOT_COLUMNS = (
@@ -44,8 +48,8 @@ _OPEN_LOTS = f"""
 """
 
 _OPEN_HOLDS = """
-    SELECT h.member_id, h.hold_id, h.owner, h.reference, h.amount, h.state, h.captured,
-           h.expires_at, p.lot_seq, p.amount AS pinned
+    SELECT h.member_id, h.hold_id, h.owner, h.entry_seq, h.reference, h.amount, h.state,
+           h.captured, h.expires_at, p.lot_seq, p.amount AS pinned
     FROM points_hold AS h
     LEFT JOIN points_pin AS p
         ON p.member_id = h.member_id AND p.hold_id = h.hold_id AND h.state = 'OPEN'
@@ -53,27 +57,87 @@ _OPEN_HOLDS = """
 """
 
 
-async def load_open_lots(books: Sequence[Book], *, hold_ids: Collection[UUID] = ()) -> None:
+LOTS_AT_ONCE: Final = 64
+"""Of one member's lots as many are loaded first; nearly every spending is covered by them."""
+
+# The lots that are spent first, those that mature first, and those that a hold pins.
+_FIRST_LOTS = f"""
+    SELECT * FROM (
+        SELECT {LOT_COLUMNS}, 'spent' AS reason FROM points_lot
+        WHERE member_id = $1 AND remaining > pinned
+        ORDER BY expires_at, lot_seq LIMIT $2
+    ) AS spent_first
+    UNION ALL
+    SELECT * FROM (
+        SELECT {LOT_COLUMNS}, 'matures' AS reason FROM points_lot
+        WHERE member_id = $1 AND pending AND remaining > pinned
+        ORDER BY matures_at, lot_seq LIMIT $2
+    ) AS maturing_first
+    UNION ALL
+    SELECT {LOT_COLUMNS}, 'pinned' AS reason FROM points_lot
+    WHERE member_id = $1 AND pinned > 0
+"""
+
+
+async def load_open_lots(
+    books: Sequence[Book],
+    *,
+    needed: Mapping[UUID, int],
+    hold_ids: Collection[UUID] = (),
+    now: datetime,
+) -> None:
     """Load the lots that have something left to spend, to expire or to unpin, and the open holds.
 
-    Of the holds in `hold_ids` those that are not open any more come too, to be refused by state.
+    `needed` says how much of each member may be spent. One member's lots are loaded only as far as
+    they are due or needed, for some members have tens of thousands. Of the holds in `hold_ids`
+    those that are not open any more come too, to be refused by state.
     """
     if not books:
         return
-    by_member = {book.member_id: book for book in books}
-    for row in await fetch_all(_OPEN_LOTS, list(by_member)):
-        by_member[row["member_id"]].lots[row["lot_seq"]] = lot_of(row)
+    if len(books) > 1 or not await _load_first_lots(
+        books[0], needed=needed.get(books[0].member_id, 0), now=now
+    ):
+        by_member = {book.member_id: book for book in books}
+        for row in await fetch_all(_OPEN_LOTS, list(by_member)):
+            by_member[row["member_id"]].lots[row["lot_seq"]] = lot_of(row)
+    await _load_holds(books, hold_ids)
+    for book in books:
+        book.lots_complete = True
+
+
+async def _load_first_lots(book: Book, *, needed: int, now: datetime) -> bool:
+    """Load the lots that come first, and tell whether they are all that matter now."""
+    found: dict[str, list[Lot]] = {"spent": [], "matures": [], "pinned": []}
+    for row in await fetch_all(_FIRST_LOTS, book.member_id, LOTS_AT_ONCE + 1):
+        found[row["reason"]].append(lot_of(row))
+    beyond = NEVER
+    covered = 0
+    if len(found["spent"]) > LOTS_AT_ONCE:
+        beyond = found["spent"].pop().expires_at
+        covered = sum(
+            lot.free for lot in found["spent"] if not lot.pending and lot.expires_at > now
+        )
+    else:
+        covered = needed
+    if len(found["matures"]) > LOTS_AT_ONCE:
+        beyond = min(beyond, found["matures"].pop().matures_at)
+    if beyond <= now or covered < needed:
+        return False
+    for lot in chain(*found.values()):
+        book.lots.setdefault(lot.lot_seq, lot)
+    book.beyond = beyond
+    return True
+
+
+async def _load_holds(books: Sequence[Book], hold_ids: Collection[UUID]) -> None:
     # Few accounts hold anything: the others are spared a statement.
-    holding = [book.member_id for book in books if book.held > 0]
-    if hold_ids:
-        holding = list(by_member)
+    holding = [book.member_id for book in books if book.held > 0 or hold_ids]
+    by_member = {book.member_id: book for book in books}
     for row in await fetch_all(_OPEN_HOLDS, holding, list(hold_ids)) if holding else ():
         holds = by_member[row["member_id"]].holds
         hold = holds.setdefault(row["hold_id"], _hold_of(row))
         if row["lot_seq"] is not None:
             hold.pins[row["lot_seq"]] = row["pinned"]
-    for book in books:
-        book.lots_complete = True
 
 
 def hold_ids_of(commands: Iterable[Command]) -> list[UUID]:
@@ -157,6 +221,7 @@ def _hold_of(row: Row) -> Hold:
     return Hold(
         hold_id=row["hold_id"],
         owner=row["owner"],
+        entry_seq=row["entry_seq"],
         amount=row["amount"],
         state=HoldState(row["state"]),
         captured=row["captured"],

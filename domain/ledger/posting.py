@@ -17,7 +17,15 @@ from domain import idempotency
 from domain.errors import EntryNotReversible, IdempotencyConflict, Refusal
 from domain.idempotency import Digests
 from domain.ledger.book import Book
-from domain.ledger.commands import Place, after, check, decide, members_of, past_of
+from domain.ledger.commands import (
+    Place,
+    after,
+    check,
+    decide,
+    members_of,
+    past_of,
+    spent_by,
+)
 from domain.ledger.entries import Command, Earn, Entry, EntryKind, Key, Past, Posted
 from domain.ledger.loading import hold_ids_of, load_open_lots, load_past
 from domain.ledger.store import open_books, remove_unused, write_books
@@ -66,7 +74,12 @@ async def _post(commands: Sequence[Command], *, now: datetime) -> list[Outcome]:
     digests = {index: _digests(command) for index, command in sound.items() if command.key}
     earlier = await _recall(sound, digests)
     fresh = [command for command in sound.values() if command.key not in earlier]
-    await load_open_lots(_books_that_need_lots(books, fresh, now=now), hold_ids=hold_ids_of(fresh))
+    await load_open_lots(
+        _books_that_need_lots(books, fresh, now=now),
+        needed=spent_by(fresh),
+        hold_ids=hold_ids_of(fresh),
+        now=now,
+    )
     past = await load_past(books, {place for one in fresh if (place := past_of(one))})
 
     answers: dict[Key, tuple[Digests, Posted]] = {}
