@@ -29,6 +29,7 @@ from api.workers.running import background
 from domain import access, members, storage
 from domain.access import AccessTokens, Caller, CallerKind
 from domain.clock import Clock
+from domain.ledger import AdjustmentRules, TransferLimits
 from resolvers.context import Principal, Services
 from schema.root import build_schema
 
@@ -37,7 +38,7 @@ from schema.root import build_schema
 async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     """Open the database, Redis, WeChat and the keys; close them in the opposite order."""
     async with AsyncExitStack() as stack:
-        await storage.connect(settings.database_url)
+        await storage.connect(settings.database_url, pool=settings.database.gateway_pool)
         stack.push_async_callback(storage.close)
         clock = Clock()
         await storage.synchronise_clock(clock)
@@ -63,6 +64,10 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 tokens=AccessTokens(keys, settings.issuer),
                 live=live,
                 rates=rates,
+                transfer_limits=TransferLimits(**settings.transfers.model_dump()),
+                adjustment_rules=AdjustmentRules(**settings.adjustments.model_dump()),
+                # An audit leaves the rest of its request's time to the last batch.
+                audit_within_s=settings.stress.request_s_max / 2,
             ),
             clock=clock,
             jwks=keys.jwks,

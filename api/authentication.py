@@ -102,11 +102,16 @@ class Authenticator:
             await self.rates.charge(RateKey("address", address), BAD_TOKEN_COST, now=now)
         except RateLimited as refusal:
             return rate_limited(refusal.retry_after_s)
-        message = f"The access token is {reason}."
-        challenge = f'Bearer realm="jifen", error="invalid_token", error_description="{message}"'
-        return TransportFault(
-            FaultCode.UNAUTHENTICATED,
-            message,
-            headers={"www-authenticate": challenge},
-            reason=reason,
-        )
+        return refused_token(reason)
+
+
+def refused_token(reason: str) -> TransportFault:
+    """What a request is answered whose token is not good, for this reason."""
+    message = f"The access token is {reason}."
+    challenge = f'Bearer realm="jifen", error="invalid_token", error_description="{message}"'
+    return TransportFault(
+        FaultCode.UNAUTHENTICATED,
+        message,
+        headers={"www-authenticate": challenge},
+        reason=reason,
+    )

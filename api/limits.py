@@ -29,11 +29,11 @@ from graphql import (
 )
 
 from api.settings import LimitSettings
-from domain.access import Caller
+from domain.access import Caller, Scope
 from schema.documents import DocumentLimits
 from schema.faults import CodedError, FaultCode
 
-BATCH_SCOPES: Final = frozenset({"purchases:write", "rewards:write"})
+BATCH_SCOPES: Final = frozenset[str]({Scope.PURCHASES_WRITE, Scope.REWARDS_WRITE})
 """Scopes whose holders send batches, so that their bodies may be larger."""
 
 MERGED_FIELDS_MAX: Final = 20_000

@@ -62,7 +62,41 @@ def configure_logs(*, production: bool, level: str) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    _bring_in_standard_logs(production=production)
+
+
+class StandardLogs(logging.Handler):
+    """Sends what libraries tell Python's own logging (uvicorn, asyncpg, taskiq) where ours goes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line, whose event is the library's name."""
+        try:
+            level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
+            facts = {"exc_info": record.exc_info} if record.exc_info else {}
+            structlog.get_logger(record.name).log(
+                level,
+                record.name.partition(".")[0],
+                logger=record.name,
+                message=record.getMessage(),
+                **facts,
+            )
+        except Exception:
+            self.handleError(record)
+
+
+def _bring_in_standard_logs(*, production: bool) -> None:
+    """Have the root logger tell ours, warnings and worse where nobody set another level.
+
+    In production uvicorn's own handlers, which plain `uvicorn gateway:app` sets up, give way.
+    """
+    root = logging.getLogger()
+    for known in [one for one in root.handlers if isinstance(one, StandardLogs)]:
+        root.removeHandler(known)
+    root.addHandler(StandardLogs())
     logging.getLogger("uvicorn.error").addFilter(_tell_of_peers_briefly)
+    if production:
+        logging.getLogger("uvicorn").handlers = []
+        logging.getLogger("uvicorn").propagate = True
 
 
 def _tell_of_peers_briefly(record: logging.LogRecord) -> bool:

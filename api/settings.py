@@ -34,6 +34,8 @@ from api.rates.settings import RateSettings, with_development_rates
 from api.streaming.settings import StreamingSettings
 from api.stress.settings import StressSettings
 from api.workers.settings import WorkSettings
+from domain.ledger import AdjustmentRules, TransferLimits
+from domain.storage import PoolSettings
 
 DEMO_APP_ID: Final = "wxjifendemo0000001"
 DEMO_APP_SECRET: Final = "jifen-demo-secret"  # noqa: S105 - production refuses it
@@ -69,6 +71,58 @@ class LimitSettings(BaseModel):
     kept_tokens_max: PositiveInt = 60_000
 
 
+class TransferSettings(BaseModel):
+    """What one member may give to others on one day of the programme; 0 forbids transfers."""
+
+    points_per_day: int = Field(default=TransferLimits().points_per_day, ge=0)
+    times_per_day: int = Field(default=TransferLimits().times_per_day, ge=0)
+
+
+class DatabaseSettings(BaseModel):
+    """How many connections to PostgreSQL a process holds. SQLite has one of its own."""
+
+    connections_min: PositiveInt = 1
+    connections_max: PositiveInt = 10
+    """Of a worker of the gateway: two more than the requests that it works on at once."""
+
+    work_connections_max: PositiveInt = 6
+    """Of a process that does the background work."""
+
+    @property
+    def gateway_pool(self) -> PoolSettings:
+        """The connections of a worker of the gateway."""
+        return PoolSettings(size_min=self.connections_min, size_max=self.connections_max)
+
+    @property
+    def work_pool(self) -> PoolSettings:
+        """Those of background work: nobody waits for it, and it must notice a silent database."""
+        return PoolSettings(
+            size_min=self.connections_min,
+            size_max=self.work_connections_max,
+            read_wait_s=5.0,
+            write_wait_s=5.0,
+            statement_timeout_ms=120_000,
+            retry_within_s=10.0,
+        )
+
+    def problems(self) -> list[str]:
+        """What does not fit together."""
+        least = min(self.connections_max, self.work_connections_max)
+        if self.connections_min <= least:
+            return []
+        return [f"JIFEN_DATABASE__CONNECTIONS_MIN exceeds the {least} connections there may be"]
+
+
+class AdjustmentSettings(BaseModel):
+    """Corrections of points by staff."""
+
+    alone_max: int = Field(default=AdjustmentRules().alone_max, ge=0)
+    """What one person may adjust alone for one member within 24 hours; 0: nothing."""
+
+    expiry_months: PositiveInt = AdjustmentRules().expiry_months
+    """How many months added points live, to a midnight of the programme."""
+
+
 class Settings(BaseSettings):
     """Everything about a deployment that is not code."""
 
@@ -99,8 +153,11 @@ class Settings(BaseSettings):
     wechat_base_url: str = ""
     wechat_apps: dict[str, SecretStr] = {DEMO_APP_ID: SecretStr(DEMO_APP_SECRET)}
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    database: DatabaseSettings = DatabaseSettings()
     limits: LimitSettings = LimitSettings()
     rates: RateSettings = RateSettings()
+    transfers: TransferSettings = TransferSettings()
+    adjustments: AdjustmentSettings = AdjustmentSettings()
     stress: StressSettings = StressSettings()
     work: WorkSettings = WorkSettings()
     streaming: StreamingSettings = StreamingSettings()
@@ -143,6 +200,7 @@ class Settings(BaseSettings):
         problems = [
             *self._worker_problems(),
             *self._metrics_problems(),
+            *self.database.problems(),
             *self.documents.problems(),
             *self._origin_problems(),
             *self._production_problems(),

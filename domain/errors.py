@@ -9,9 +9,15 @@ Refusal
 ├── PointsRefusal                   the journal cannot take what is asked
 │   ├── AccountFrozen               an audit found a fault: nothing may be spent until it is mended
 │   ├── HoldNotOpen                 no such hold, or it was captured, released or has run out
+│   ├── HoldExists                  the order has another hold, open or captured
+│   ├── TransferLimitExceeded       more than a member may give on one day
 │   ├── EntryNotReversible          no such entry, or one of a kind that cannot be undone so
 │   ├── ReversalExceeds             more than is left of the entry
 │   └── ReversedBefore              the same cause undid a part of this entry already
+├── AdjustmentRefusal               an adjustment cannot be approved
+│   ├── AdjustmentUnknown           there is none with this id
+│   ├── ApprovalByRequester         whoever asked for it cannot approve it
+│   └── AdjustmentNotPending        it took effect before
 ├── AccessRefusal                   an API client or staff account cannot be given what is asked
 │   ├── AccountUnknown              no enabled account has this code
 │   ├── CodeTaken                   another account has this code
@@ -55,9 +61,14 @@ class ErrorCode(StrEnum):
     POINTS_OUT_OF_RANGE = "POINTS_OUT_OF_RANGE"
     ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
     HOLD_NOT_OPEN = "HOLD_NOT_OPEN"
+    HOLD_EXISTS = "HOLD_EXISTS"
+    TRANSFER_LIMIT_EXCEEDED = "TRANSFER_LIMIT_EXCEEDED"
     ENTRY_NOT_REVERSIBLE = "ENTRY_NOT_REVERSIBLE"
     REVERSAL_EXCEEDS = "REVERSAL_EXCEEDS"
     REVERSED_BEFORE = "REVERSED_BEFORE"
+    ADJUSTMENT_UNKNOWN = "ADJUSTMENT_UNKNOWN"
+    APPROVAL_BY_REQUESTER = "APPROVAL_BY_REQUESTER"
+    ADJUSTMENT_NOT_PENDING = "ADJUSTMENT_NOT_PENDING"
     AMOUNT_INVALID = "AMOUNT_INVALID"
     QUANTITY_INVALID = "QUANTITY_INVALID"
     FUTURE_DATED = "FUTURE_DATED"
@@ -156,6 +167,34 @@ class HoldNotOpen(PointsRefusal):
 
 
 @dataclass(eq=False, kw_only=True)
+class HoldExists(PointsRefusal):
+    """Returned when the order has another hold, of other points or another member, in force.
+
+    `hold` is that hold's key; `state` is OPEN or CAPTURED.
+    """
+
+    code = ErrorCode.HOLD_EXISTS
+    hold: str
+    reference: str
+    points: int
+    state: str
+
+
+@dataclass(eq=False, kw_only=True)
+class TransferLimitExceeded(PointsRefusal):
+    """Returned when a member would give away more on one day than the programme allows.
+
+    `unit` says what `limit`, `used` and `requested` count: POINTS or TIMES.
+    """
+
+    code = ErrorCode.TRANSFER_LIMIT_EXCEEDED
+    unit: str
+    limit: int
+    used: int
+    requested: int
+
+
+@dataclass(eq=False, kw_only=True)
 class EntryNotReversible(PointsRefusal):
     """Returned when the entry is not there or of a kind that cannot be undone so."""
 
@@ -179,6 +218,33 @@ class ReversedBefore(PointsRefusal):
 
     code = ErrorCode.REVERSED_BEFORE
     reference: str
+
+
+@dataclass(eq=False, kw_only=True)
+class AdjustmentRefusal(Refusal):
+    """The branch of adjustments that cannot be approved."""
+
+
+@dataclass(eq=False, kw_only=True)
+class AdjustmentUnknown(AdjustmentRefusal):
+    """Returned when there is no adjustment with this id."""
+
+    code = ErrorCode.ADJUSTMENT_UNKNOWN
+
+
+@dataclass(eq=False, kw_only=True)
+class ApprovalByRequester(AdjustmentRefusal):
+    """Returned when whoever asked for an adjustment would approve it: somebody else has to."""
+
+    code = ErrorCode.APPROVAL_BY_REQUESTER
+
+
+@dataclass(eq=False, kw_only=True)
+class AdjustmentNotPending(AdjustmentRefusal):
+    """Returned when the adjustment took effect already (`status`)."""
+
+    code = ErrorCode.ADJUSTMENT_NOT_PENDING
+    status: str
 
 
 @dataclass(eq=False, kw_only=True)

@@ -14,6 +14,7 @@ from uuid import UUID
 from domain.access import AccessTokens, Account, Caller, CallerKind
 from domain.audit import Actor
 from domain.clock import Clock
+from domain.ledger import AdjustmentRules, TransferLimits
 from domain.members import Member
 from domain.outbox import Live
 from domain.program import Programme, program
@@ -43,6 +44,9 @@ class Services:
     tokens: AccessTokens
     live: Live = field(default_factory=Live)
     rates: Rates = field(default_factory=Unlimited)
+    transfer_limits: TransferLimits = field(default_factory=TransferLimits)
+    adjustment_rules: AdjustmentRules = field(default_factory=AdjustmentRules)
+    audit_within_s: float = 2.0
 
 
 @dataclass(slots=True)
@@ -126,13 +130,6 @@ class RequestContext:
         return Actor(
             name=f"staff:{account.code}", account_id=account.id, request_id=self.request_id
         )
-
-    def require_scope(self, scope: str) -> Caller:
-        """The shop or partner who asks, holding `scope`. Raises NotSignedIn or NotAllowed."""
-        caller = self._require(CallerKind.SHOP, CallerKind.PARTNER)
-        if scope not in caller.scopes:
-            raise NotAllowed
-        return caller
 
     def _require(self, *kinds: CallerKind) -> Caller:
         if self.caller is None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from domain import ledger, notifications, tiers
 from domain.members import Member
 from resolvers.context import RequestContext
 from resolvers.once import Once
+from resolvers.points import PointsRecord, points_now, points_then
 
 
 class MemberRecord:
@@ -36,6 +39,17 @@ class MemberRecord:
         """The member's points as of now."""
         now = self._context.now
         return await self._once.read("balance", lambda: ledger.balance(self.id, now=now))
+
+    async def points(
+        self, *, as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> PointsRecord:
+        """The member's points as of now, or of a moment: neither moment lies in the future."""
+        now = self._context.now
+        if as_of is None and known_at is None:
+            past = partial(ledger.look_back, self.id, as_of=now, now=now)
+            return points_now(await self.balance(), past=past)
+        as_of = now if as_of is None else as_of
+        return points_then(await ledger.look_back(self.id, as_of=as_of, known_at=known_at, now=now))
 
     async def standing(self) -> tiers.Standing | None:
         """The member's level, progress and perks as of now."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from strawberry.types.base import get_object_definition
 from strawberry.utils.str_converters import to_camel_case
 
 from domain.errors import Refusal
@@ -53,6 +54,11 @@ The status is that of an answer that consists of errors alone. Where the HTTP re
 `OVERLOADED`, `DEADLINE_EXCEEDED`), everyone gets it. Where the GraphQL document or its
 values are at fault, only a client that asked for `application/graphql-response+json` does, and all
 others get 200. So read the code, not the status.
+
+An answer whose `data` is null, or has nothing but null in it, and whose errors are all
+`RATE_LIMITED` or `OVERLOADED`, has 429 or 503 too (that of its first error) and `Retry-After`, for
+every client: nothing was answered, and the same may be sent again. With anything else in `data` the
+status is 200.
 """
 
 _REFUSAL_COLUMNS: Final = ("code", "returned when", "retryable", "type", "中文", "English")
@@ -135,9 +141,8 @@ def _facts_of(refusal: type[Refusal]) -> RefusalFacts:
 
 def _fact_names(told_by: type[UserError]) -> tuple[str, ...]:
     common = {one.name for one in dataclasses.fields(UserError)}
-    return tuple(
-        to_camel_case(one.name) for one in dataclasses.fields(told_by) if one.name not in common
-    )
+    shown = get_object_definition(told_by, strict=True).fields
+    return tuple(to_camel_case(one.python_name) for one in shown if one.python_name not in common)
 
 
 def _refusal_row(refusal: RefusalFacts) -> Sequence[str]:

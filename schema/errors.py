@@ -13,12 +13,14 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
+import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from domain import errors
 from domain.errors import ErrorCode, Refusal
 from resolvers.context import Language
-from schema.fields import enum_type, interface_type, object_type
+from schema.fields import computed, enum_type, interface_type, object_type
+from schema.node import encode_global_id
 from schema.policies import PUBLIC
 from schema.scalars import Points
 from schema.texts import TEXTS
@@ -65,11 +67,14 @@ class UserError:
 PLAINLY_TOLD: Final[frozenset[type[Refusal]]] = frozenset(
     {
         errors.PointsOutOfRange,  # The number may not fit the scalar, which is the point.
+        errors.EntryNotReversible,  # Callers name entries by their own documents.
+        errors.ReversedBefore,  # The reference is the caller's own.
         errors.AmountInvalid,
         errors.QuantityInvalid,
         errors.CurrencyMismatch,
         errors.TextInvalid,
         errors.LinesInvalid,
+        errors.AdjustmentNotPending,  # It has no other state than that it took effect.
         errors.AccountUnknown,
         errors.CodeTaken,
         errors.ScopeNotGranted,
@@ -142,6 +147,46 @@ class HoldNotOpen(UserError):
     """`CAPTURED`, `RELEASED` or `EXPIRED`; null where there is no such hold."""
 
 
+@tells(errors.HoldExists)
+@object_type(policy=PUBLIC)
+class HoldExists(UserError):
+    """The order has another hold in force, of other points or of another member."""
+
+    hold: strawberry.Private[str]
+
+    reference: str
+    """The order's reference."""
+
+    points: Points
+    """What that hold set aside."""
+
+    state: str
+    """`OPEN` or `CAPTURED`."""
+
+    @computed(PUBLIC)
+    def hold_id(self) -> strawberry.ID:
+        """The id of that hold."""
+        return encode_global_id("PointsHold", self.hold)
+
+
+@tells(errors.TransferLimitExceeded)
+@object_type(policy=PUBLIC)
+class TransferLimitExceeded(UserError):
+    """A member may not give away so much on one day."""
+
+    unit: str
+    """What is counted: `POINTS` or `TIMES`."""
+
+    limit: Points
+    """How much one member may give on one day of the programme."""
+
+    used: Points
+    """How much was given today."""
+
+    requested: Points
+    """What this transfer adds."""
+
+
 @tells(errors.ReversalExceeds)
 @object_type(policy=PUBLIC)
 class ReversalExceeds(UserError):
@@ -179,8 +224,10 @@ def user_error(refusal: Refusal, language: Language) -> UserError:
     facts: dict[str, Any] = {
         one.name: getattr(refusal, one.name)
         for one in dataclasses.fields(told_by)
-        if one.name not in _COMMON
+        if one.init and one.name not in _COMMON
     }
+    if "differing" in facts:
+        facts["differing"] = [to_camel_case(name) for name in facts["differing"]]
     path = refusal.field
     return told_by(
         code=refusal.code,

@@ -19,7 +19,7 @@ from schema.catalogue import Theme
 from schema.connections import FIRST_MAX, After, Connection, First, checked_first
 from schema.cost import READS, STATEMENT_COST, Cost
 from schema.fields import Info, argument, computed, enum_type, object_type, view
-from schema.ledger import ENTRIES, LedgerEntry, PointsBalance
+from schema.ledger import ENTRIES, AsOf, Kinds, KnownAt, LedgerEntry, PointsBalance, past_moment
 from schema.node import Node, node_type
 from schema.policies import OWNER
 from schema.purchases import PURCHASES, Purchase
@@ -118,20 +118,28 @@ class Member(Node):
         return tier_of(standing, joined_at=record.member.joined_at) if standing else None
 
     @computed(OWNER, cost=READS, versioned=True)
-    async def points(self) -> PointsBalance | None:
-        """The member's points as of now."""
+    async def points(
+        self, info: Info, as_of: AsOf = None, known_at: KnownAt = None
+    ) -> PointsBalance | None:
+        """The member's points as of now, or of a moment in the past."""
         record: MemberRecord = view(self)
-        balance: PointsBalance = view(await record.balance())
+        balance: PointsBalance = view(
+            await record.points(
+                as_of=past_moment(info, as_of, name="asOf"),
+                known_at=past_moment(info, known_at, name="knownAt"),
+            )
+        )
         return balance
 
     @computed(OWNER, cost=READS, versioned=True)
     async def ledger(
-        self, first: First = 20, after: After = None
+        self, first: First = 20, after: After = None, kinds: Kinds = None
     ) -> Connection[LedgerEntry] | None:
         """The journal of points, newest first."""
         record: MemberRecord = view(self)
         request = ENTRIES.request(first=first, after=after)
-        return ENTRIES.connection(await ledger_resolvers.journal(record.id, request), request)
+        page = await ledger_resolvers.journal(record.id, request, kinds=kinds)
+        return ENTRIES.connection(page, request)
 
     @computed(OWNER, cost=READS, versioned=True)
     async def coupons(

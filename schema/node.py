@@ -129,6 +129,15 @@ def decode_uuid(global_id: str, expected_type: str) -> UUID:
         raise _no_id() from None
 
 
+def decode_own_uuid(global_id: str, expected_type: str) -> tuple[UUID, UUID]:
+    """As `decode_uuid`, for types whose key is a member's UUID and one within that member."""
+    member_id, _, own_id = decode_global_id(global_id, expected_type).partition(":")
+    try:
+        return parse_uuid(member_id), parse_uuid(own_id)
+    except ValueError:
+        raise _no_id() from None
+
+
 async def resolve_node(
     info: Info, id: Annotated[strawberry.ID, argument("The id of any object.")]
 ) -> Node | None:

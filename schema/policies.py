@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.access import Caller, CallerKind, StaffRole
+from domain.access import Caller, CallerKind, Scope, StaffRole
 
 POLICY = "policy"
 """The key of a field's policy in its metadata."""
@@ -86,10 +86,9 @@ NOBODY = Policy(grants=(Grant(kinds=frozenset()),))
 
 
 def scope(name: str) -> Policy:
-    """A shop or a partner whose token carries the scope."""
-    return Policy(
-        grants=(Grant(kinds=frozenset({CallerKind.SHOP, CallerKind.PARTNER}), scope=name),)
-    )
+    """A shop or a partner whose token carries the scope; ValueError where there is no such one."""
+    kinds = frozenset({CallerKind.SHOP, CallerKind.PARTNER})
+    return Policy(grants=(Grant(kinds=kinds, scope=Scope(name).value),))
 
 
 def staff(*roles: StaffRole) -> Policy:

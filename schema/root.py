@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schema import members, partners, profile, purchases, sessions
+from schema import adjustments, holds, members, partners, profile, purchases, sessions, transfers
 from schema import program as programs
 from schema import staff as staffs
 from schema.building import JifenSchema, make_schema
@@ -39,7 +39,13 @@ class Mutation:
     sign_out = sessions.sign_out
     update_profile = profile.update_profile
     set_interests = profile.set_interests
+    transfer_points = transfers.transfer_points
     record_purchases = purchases.record_purchases
+    hold_points = holds.hold_points
+    capture_points = holds.capture_points
+    release_points = holds.release_points
+    adjust_points = adjustments.adjust_points
+    approve_adjustment = adjustments.approve_adjustment
 
 
 def build_schema(limits: DocumentLimits | None = None) -> JifenSchema:

@@ -10,14 +10,17 @@ import strawberry
 
 from domain import audit
 from domain.access import Account, StaffRole
+from resolvers import adjustments as adjusting
 from resolvers import ledger as ledger_resolvers
 from resolvers import staff as resolvers
 from resolvers.records import MemberRecord
+from schema.adjustments import PENDING, Adjustment
 from schema.audits import audited
 from schema.connections import After, Connection, First, KeysetList
 from schema.cost import READS
 from schema.fields import Info, argument, computed, enum_type, object_type, view
-from schema.ledger import ENTRIES, LedgerEntry, PointsBalance
+from schema.ledger import ENTRIES, AsOf, Kinds, KnownAt, LedgerEntry, PointsBalance, past_moment
+from schema.ledger_audits import AUDITS, READS_AUDITS, LedgerAudit
 from schema.member_references import MemberReference
 from schema.node import encode_global_id
 from schema.policies import SEES_MEMBERS, SEES_POINTS
@@ -54,20 +57,28 @@ class StaffMember:
         return tier_of(standing, joined_at=record.member.joined_at) if standing else None
 
     @computed(SEES_POINTS, cost=READS)
-    async def points(self) -> PointsBalance | None:
-        """The member's points as of now."""
+    async def points(
+        self, info: Info, as_of: AsOf = None, known_at: KnownAt = None
+    ) -> PointsBalance | None:
+        """The member's points as of now, or of a moment in the past."""
         record: MemberRecord = view(self)
-        balance: PointsBalance = view(await record.balance())
+        balance: PointsBalance = view(
+            await record.points(
+                as_of=past_moment(info, as_of, name="asOf"),
+                known_at=past_moment(info, known_at, name="knownAt"),
+            )
+        )
         return balance
 
     @computed(SEES_POINTS, cost=READS)
     async def ledger(
-        self, first: First = 20, after: After = None
+        self, first: First = 20, after: After = None, kinds: Kinds = None
     ) -> Connection[LedgerEntry] | None:
         """The journal of points, newest first."""
         record: MemberRecord = view(self)
         request = ENTRIES.request(first=first, after=after)
-        return ENTRIES.connection(await ledger_resolvers.journal(record.id, request), request)
+        page = await ledger_resolvers.journal(record.id, request, kinds=kinds)
+        return ENTRIES.connection(page, request)
 
 
 @object_type(policy=READS_THE_LOG)
@@ -97,7 +108,7 @@ class AuditEntry:
     """When it was done."""
 
     actor: str
-    """Who did it: `staff:` and the login, or `cli:` and the user who ran a command."""
+    """Who did it: `staff:` and the login, `cli:` and the user of a command, `job:` and its name."""
 
     action: str
     """What was done, for example `account.disable`; further actions may come."""
@@ -156,6 +167,22 @@ class Staff:
         """What staff and operators did and looked at, newest first."""
         request = AUDIT.request(first=first, after=after)
         return AUDIT.connection(await resolvers.audit_log(request), request)
+
+    @audited(SEES_POINTS)
+    async def pending_adjustments(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[Adjustment] | None:
+        """The corrections of points that wait for approval, oldest first; each look is recorded."""
+        request = PENDING.request(first=first, after=after)
+        return PENDING.connection(
+            await adjusting.pending_adjustments(info.context, request), request
+        )
+
+    @computed(READS_AUDITS, cost=AUDITS)
+    async def ledger_audit(self, info: Info) -> LedgerAudit | None:
+        """Audit the ledger now: every account, or as many as a request's time allows."""
+        found: LedgerAudit = view(await adjusting.ledger_audit(info.context))
+        return found
 
 
 async def staff(info: Info) -> Staff | None:

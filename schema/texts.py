@@ -39,6 +39,14 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
         zh="该积分冻结不存在、已使用、已释放或已过期",
         en="There is no such hold, or it was captured, released or has run out",
     ),
+    ErrorCode.HOLD_EXISTS: Text(
+        zh="该单号 {refusal.reference} 已有 {refusal.points} 积分的冻结",
+        en="{refusal.points} points are set aside for {refusal.reference} already",
+    ),
+    ErrorCode.TRANSFER_LIMIT_EXCEEDED: Text(
+        zh="超过每日转赠上限 {refusal.limit}，今日已用 {refusal.used}",
+        en="No more than {refusal.limit} may be given a day, {refusal.used} were given today",
+    ),
     ErrorCode.ENTRY_NOT_REVERSIBLE: Text(
         zh="该积分记录不存在或不能撤销", en="There is no such entry, or it cannot be undone"
     ),
@@ -48,6 +56,14 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ),
     ErrorCode.REVERSED_BEFORE: Text(
         zh="同一单据已经撤销过该积分记录", en="The same cause undid this entry before"
+    ),
+    ErrorCode.ADJUSTMENT_UNKNOWN: Text(zh="没有找到该积分调整", en="There is no such adjustment"),
+    ErrorCode.APPROVAL_BY_REQUESTER: Text(
+        zh="积分调整须由申请人以外的同事审批",
+        en="Somebody other than who asked for the adjustment has to approve it",
+    ),
+    ErrorCode.ADJUSTMENT_NOT_PENDING: Text(
+        zh="该积分调整已经生效", en="The adjustment took effect already"
     ),
     ErrorCode.AMOUNT_INVALID: Text(zh="金额超出允许范围", en="The amount is out of range"),
     ErrorCode.QUANTITY_INVALID: Text(zh="数量超出允许范围", en="The quantity is out of range"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import accounts, auditing, database, keys, serving, working
+from api.cli import accounts, auditing, database, keys, ledger, serving, sweeping, working
 from api.imports.commands import add_import_commands
 
 app = typer.Typer(
@@ -18,7 +18,9 @@ database.add_to(app)
 accounts.add_to(app)
 keys.add_to(app)
 auditing.add_to(app)
+ledger.add_to(app)
 working.add_to(app)
+sweeping.add_to(app)
 add_import_commands(app)
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from api.cli.session import console, with_database
 from api.opening import open_key_ring
 from api.settings import Settings
 from domain import access
-from domain.access import AccessTokens, Account, CallerKind, RegisterAccount, StaffRole
+from domain.access import AccessTokens, Account, CallerKind, RegisterAccount, Scope, StaffRole
 from domain.audit import Actor
 from domain.clock import Clock
 
@@ -41,14 +41,13 @@ def add_client(
     code: Annotated[str, typer.Argument(help="The client's code, for ever.")],
     name: Annotated[str, typer.Option(help="What people call it.")],
     kind: Annotated[CallerKind, typer.Option(help="shop or partner.")] = CallerKind.SHOP,
-    scope: Annotated[
-        list[str] | None, typer.Option(help="What it may do, for example purchases:write.")
-    ] = None,
+    scope: Annotated[list[Scope] | None, typer.Option(help="What it may do.")] = None,
 ) -> None:
     """Register a shop or a partner platform."""
     if kind not in CLIENTS:
         raise typer.BadParameter("shop or partner", param_hint="--kind")
-    _register(RegisterAccount(kind=kind, code=code, name=name, grants=frozenset(scope or ())))
+    grants = frozenset[str](scope or ())
+    _register(RegisterAccount(kind=kind, code=code, name=name, grants=grants))
 
 
 def add_staff(
@@ -74,10 +73,13 @@ def list_staff() -> None:
 def set_grants(
     code: Code,
     grants: Annotated[
-        list[str] | None, typer.Argument(help="Scopes of a client, roles of staff; none: nothing.")
+        list[str] | None, typer.Argument(help="Scopes of a client, or roles of staff.")
     ] = None,
+    none: Annotated[bool, typer.Option("--none", help="It may do nothing any more.")] = False,
 ) -> None:
     """Give an account these scopes or roles instead of those it holds, at once."""
+    if none is bool(grants):
+        raise typer.BadParameter("name at least one, or --none to take all", param_hint="GRANTS")
     wanted = frozenset(grants or ())
     _change(lambda by, now: access.change_grants(code, wanted, by=by, now=now))
 

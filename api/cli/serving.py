@@ -15,6 +15,7 @@ from api.demo.announcement import announce
 from api.demo.preparation import prepare
 from api.fake_wechat import running_fake_wechat
 from api.fake_wechat import serve as serve_fake_wechat
+from api.logs import configure_logs
 from api.settings import read_settings
 from api.stress.server import configuration
 from api.stress.server import serve as serve_gateway
@@ -52,7 +53,10 @@ def run() -> None:
 
 def serve() -> None:
     """Serve the gateway alone, with JIFEN_WORKERS processes: in production too."""
-    serve_gateway(read_settings())
+    settings = read_settings()
+    # With several workers this process only watches over them, and tells of them.
+    configure_logs(production=settings.is_production, level=settings.log_level)
+    serve_gateway(settings)
 
 
 def fake_wechat(

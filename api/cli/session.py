@@ -9,11 +9,12 @@ from typing import NoReturn, TypeVar
 
 import typer
 from rich.console import Console
-from tortoise.exceptions import ConfigurationError, DBConnectionError
+from tortoise.exceptions import ConfigurationError, DBConnectionError, OperationalError
 
 from api.settings import Settings, read_settings
 from domain import storage
 from domain.access import KeySetInvalid
+from domain.audit import AuditChainBroken
 from domain.clock import Clock
 from domain.errors import Refusal
 from domain.storage import StorageFault
@@ -23,6 +24,10 @@ T = TypeVar("T")
 
 console = Console()
 complaints = Console(stderr=True)
+
+
+class NotMigrated(Exception):
+    """Raised when a command needs tables that are not there yet."""
 
 
 def stop(reason: str) -> NoReturn:
@@ -40,12 +45,24 @@ def with_database(work: Callable[[Settings, Clock], Awaitable[T]]) -> T:
             await storage.connect(settings.database_url, pool=storage.UNHURRIED)
             clock = Clock()
             await storage.synchronise_clock(clock)
-            return await work(settings, clock)
+            return await _on_our_tables(work(settings, clock))
         finally:
             await storage.close()
 
     with failing_in_one_line():
         return asyncio.run(connected())
+
+
+async def _on_our_tables(work: Awaitable[T]) -> T:
+    """The result of `work`. Raises NotMigrated where it failed for what a migration would bring."""
+    try:
+        return await work
+    except OperationalError as failure:
+        if missing := await storage.pending_migrations():
+            raise NotMigrated(
+                f"the database is not migrated ({', '.join(missing)}): run `migrate` first"
+            ) from failure
+        raise
 
 
 @contextmanager
@@ -55,7 +72,9 @@ def failing_in_one_line() -> Iterator[None]:
         yield
     except Refusal as refusal:
         stop(f"refused: {refusal.code}: {refusal_text(refusal, 'en')}")
-    except KeySetInvalid as invalid:
-        stop(str(invalid))
+    except (KeySetInvalid, NotMigrated) as reason:
+        stop(str(reason))
+    except AuditChainBroken as broken:
+        stop(f"nothing was done: {broken}; look with `verify-audit`")
     except (StorageFault, ConfigurationError, DBConnectionError, OSError, ValueError) as failure:
         stop(f"{type(failure).__name__}: {failure}")

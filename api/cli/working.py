@@ -26,15 +26,6 @@ from domain.clock import Clock
 
 log = structlog.get_logger("jifen.work")
 
-POOL = storage.PoolSettings(
-    size_max=6,
-    read_wait_s=5.0,
-    write_wait_s=5.0,
-    statement_timeout_ms=120_000,
-    retry_within_s=10.0,
-)
-"""Nobody waits for a worker, and it must notice a database that has gone silent."""
-
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
@@ -65,7 +56,7 @@ async def _work(settings: Settings) -> None:
         loop.add_signal_handler(number, told.set)
     redis = connect_redis(settings.redis_url)
     try:
-        await storage.connect(settings.database_url, pool=POOL)
+        await storage.connect(settings.database_url, pool=settings.database.work_pool)
         if missing := await storage.pending_migrations():
             raise ValueError(f"migrations are missing: {', '.join(missing)}")
         clock = Clock()

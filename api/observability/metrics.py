@@ -100,6 +100,22 @@ OUTBOX_PARKED: Final = Gauge(
     "Events that were put aside after too many tries. Every process tells the same.",
     registry=REGISTRY,
 )
+LEDGER_FROZEN: Final = Gauge(
+    "jifen_ledger_frozen_accounts",
+    "Accounts that an audit froze for debits. Every process tells the same: take the maximum.",
+    registry=REGISTRY,
+)
+LEDGER_VIOLATIONS: Final = Counter(
+    "jifen_ledger_violations",
+    "Violations that recurring audits of the ledger found, by rule; an account counts each time.",
+    ("rule",),
+    registry=REGISTRY,
+)
+LEDGER_AUDITED: Final = Counter(
+    "jifen_ledger_audited_entries",
+    "Entries of the ledger that recurring audits read.",
+    registry=REGISTRY,
+)
 REDIS_BREAKER_OPEN: Final = Gauge(
     "jifen_redis_breaker_open", "1 while Redis is not asked because it failed.", registry=REGISTRY
 )

@@ -15,12 +15,13 @@ import structlog
 from api.observability.metrics import (
     ADMISSION_QUEUE,
     CONNECTIONS,
+    LEDGER_FROZEN,
     LOOP_LAG_SECONDS,
     OUTBOX_LAG,
     OUTBOX_PARKED,
     OUTBOX_UNDELIVERED,
 )
-from domain import storage
+from domain import ledger, storage
 from domain.outbox import outbox_status
 
 log = structlog.get_logger("jifen.metrics")
@@ -28,6 +29,7 @@ log = structlog.get_logger("jifen.metrics")
 LOOP_EVERY_S: Final = 0.5
 POOL_EVERY_S: Final = 0.5
 OUTBOX_EVERY_S: Final = 15.0
+LEDGER_EVERY_S: Final = 15.0
 
 
 async def sample_loop(queued: Callable[[], int], *, every_s: float = LOOP_EVERY_S) -> None:
@@ -70,3 +72,13 @@ async def sample_outbox_once(now: datetime) -> None:
     OUTBOX_UNDELIVERED.set(status.undelivered)
     OUTBOX_LAG.set(status.lag_s(now))
     OUTBOX_PARKED.set(status.parked)
+
+
+async def sample_ledger() -> None:
+    """Look for frozen accounts now and then. Endless; a database that is away is asked again."""
+    while True:
+        try:
+            LEDGER_FROZEN.set(await ledger.frozen_accounts())
+        except Exception as failure:
+            log.warning("ledger_not_sampled", reason=repr(failure))
+        await asyncio.sleep(LEDGER_EVERY_S)

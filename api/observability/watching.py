@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from api.observability.samplers import sample_loop, sample_outbox, sample_pool
+from api.observability.samplers import sample_ledger, sample_loop, sample_outbox, sample_pool
 from api.observability.serving import serve_metrics
 from api.observability.statements import StatementWatcher
 from api.settings import Settings
@@ -43,6 +43,7 @@ async def watching_storage(*, now: Callable[[], datetime]) -> AsyncIterator[None
         stack.callback(storage.listen(StatementWatcher(system=SYSTEMS[storage.dialect()])))
         _run_beside(stack, sample_pool())
         _run_beside(stack, sample_outbox(now))
+        _run_beside(stack, sample_ledger())
         yield
 
 

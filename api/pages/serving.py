@@ -1,7 +1,7 @@
 """The routes of the pages. They exist in development only: production answers 404 at all of them.
 
 Nothing of a request is shown: the commands to paste name this machine's own ports, whatever the
-Host header says.
+Host header says. What tells of the demo answers to known hosts alone (`api.pages.hosts`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute, Route
 
 from api.demo.demo_file import read_demo
 from api.demo.pasting import home_command, sign_in_command
+from api.pages.hosts import require_known_host
 from api.pages.presets import Preset, graphiql_presets, presets, served
 from api.pages.words import WORDS
 from api.settings import Settings
@@ -33,12 +34,14 @@ from schema.faults import FAULTS
 from schema.planned_operations import Operation
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
+DECISIONS: Final = DOCS / "decisions"
 GUIDES: Final = {
     "mini-program": "doc_mini_program",
     "shops": "doc_shops",
     "operations": "doc_operations",
     "ledger": "doc_ledger",
     "errors": "doc_errors",
+    "access": "doc_access",
     "ARCHITECTURE": "doc_architecture",
     "GLOSSARY": "doc_glossary",
 }
@@ -69,6 +72,7 @@ def pages(schema: JifenSchema, settings: Settings) -> list[BaseRoute]:
         Route("/", site.start),
         Route("/graphiql/presets.json", site.presets),
         Route("/docs/{name}.md", site.document),
+        Route("/docs/decisions/{name}.md", site.decision),
     ]
 
 
@@ -81,6 +85,7 @@ class _Site:
 
     async def start(self, request: Request) -> Response:
         """The start page, in the language of the query string or of the header."""
+        require_known_host(request.headers.get("host"), self.settings)
         await asyncio.to_thread(self._work_out)
         wanted = request.query_params.get("lang")
         language: Language = (
@@ -94,8 +99,9 @@ class _Site:
             headers={**HEADERS, "content-language": language, "vary": "Accept-Language"},
         )
 
-    async def presets(self, _: Request) -> Response:
+    async def presets(self, request: Request) -> Response:
         """What GraphiQL opens with, tokens of the running demo among it."""
+        require_known_host(request.headers.get("host"), self.settings)
         await asyncio.to_thread(self._work_out)
         return Response(
             orjson.dumps(graphiql_presets(self._presets())),
@@ -108,11 +114,14 @@ class _Site:
         name = request.path_params["name"]
         if name not in GUIDES:
             raise HTTPException(404)
-        return Response(
-            (DOCS / f"{name}.md").read_bytes(),
-            media_type="text/plain; charset=utf-8",
-            headers=HEADERS,
-        )
+        return _text(DOCS / f"{name}.md")
+
+    async def decision(self, request: Request) -> Response:
+        """A decision that the guides refer to."""
+        name = request.path_params["name"]
+        if name not in {file.stem for file in DECISIONS.glob("*.md")}:
+            raise HTTPException(404)
+        return _text(DECISIONS / f"{name}.md")
 
     def _work_out(self) -> None:
         """Half a second's work, the first time: beside the loop, which answers others meanwhile."""
@@ -141,6 +150,8 @@ class _Site:
             "groups": self._groups,
             "faults": FAULTS,
             "guides": GUIDES,
+            # Several workers have a port each for theirs.
+            "shows_metrics": self.settings.workers == 1,
         }
 
     def _audiences(self) -> dict[str, list[Preset]]:
@@ -172,6 +183,10 @@ class _Site:
         )
         environment.filters["pretty"] = _pretty
         return environment.get_template("start.html")
+
+
+def _text(file: Path) -> Response:
+    return Response(file.read_bytes(), media_type="text/plain; charset=utf-8", headers=HEADERS)
 
 
 def _pretty(value: Any) -> str:

@@ -48,6 +48,9 @@ class RateSettings(BaseModel):
     refresh_token: BucketSettings = _bucket(5, 10)
     """Refreshes with one token, which is good once."""
 
+    transfer: BucketSettings = _bucket(120, 60)
+    """Transfers of points from one address: they tell whether a member has the id that is tried."""
+
     held_max: PositiveInt = 10_000
 
     def bucket(self, limit: str) -> BucketSettings:
@@ -66,6 +69,7 @@ DEVELOPMENT: Final[dict[str, dict[str, int]]] = {
     "address": {"capacity": 50_000, "restored_per_minute": 600_000},
     "sign_in": {"capacity": 2_000, "restored_per_minute": 6_000},
     "refresh": {"capacity": 2_000, "restored_per_minute": 6_000},
+    "transfer": {"capacity": 2_000, "restored_per_minute": 6_000},
 }
 """What development has instead: one machine plays all callers there, also two hundred at once."""
 

@@ -37,6 +37,14 @@ async def find_nobody_ended(callers: Collection[Caller], now: datetime) -> froze
     return frozenset()
 
 
+def is_over(caller: Caller | None, *, now: datetime) -> bool:
+    """Whether the caller's token has expired, so that a connection would end with it at once.
+
+    Requests may come with it for a moment longer, because clocks differ; no connection begins so.
+    """
+    return caller is not None and caller.expires_at <= now
+
+
 class TooManyConnections(Exception):
     """Raised when a connection is one too many: for its caller, its address or the process."""
 

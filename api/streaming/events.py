@@ -21,11 +21,12 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from strawberry.types import ExecutionResult
 
+from api.authentication import refused_token
 from api.graphql_answer import answer_body
 from api.graphql_request import GraphQLRequest
 from api.persisted.finding import Found
 from api.runtime import Runtime
-from api.streaming.connections import Connections, TooManyConnections
+from api.streaming.connections import Connections, TooManyConnections, is_over
 from api.streaming.frames import LEAVING, Ending
 from api.streaming.lines import cut
 from api.streaming.operations import Line, Operations
@@ -77,7 +78,12 @@ class EventStreams:
     async def respond(
         self, request: Request, asked: GraphQLRequest, found: Found, context: RequestContext
     ) -> Response:
-        """The stream of the operation's results. Raises TransportFault where there is no room."""
+        """The stream of the operation's results.
+
+        Raises TransportFault where there is no room, or the caller's token is over.
+        """
+        if is_over(context.caller, now=context.now):
+            raise refused_token("expired")
         runtime: Runtime = request.app.state.runtime
         if request.method == "POST":
             await self._operations.keep(found, context, kept=runtime.kept_documents)

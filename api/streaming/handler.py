@@ -21,7 +21,7 @@ from api.authentication import Verified
 from api.graphql_answer import answer_body, refusal_body
 from api.graphql_request import GraphQLRequest, graphql_request
 from api.streaming import frames
-from api.streaming.connections import Connection, TooManyConnections
+from api.streaming.connections import Connection, TooManyConnections, is_over
 from api.streaming.credentials import presented
 from api.streaming.frames import BadFrame, Ending, Frame
 from api.streaming.socket import Socket
@@ -122,7 +122,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
         credentials = presented(frame.payload, websocket.headers)
         assert self._connection is not None, "the connection was admitted"
         try:
-            context = await self._sockets.context(websocket, credentials)
+            context = await self._sockets.context(
+                websocket, credentials, asked_at=self._loop.time()
+            )
             self._sockets.connections.identify(self._connection, context.caller, now=context.now)
         except TransportFault as fault:
             refused = fault.code is FaultCode.UNAUTHENTICATED
@@ -134,8 +136,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
         except TooManyConnections as refusal:
             await self._close(Ending(frames.TRY_LATER, str(refusal)))
             return
-        if context.caller is not None and context.caller.expires_at <= context.now:
-            # Let pass because clocks may differ; but a connection would end with it at once.
+        if is_over(context.caller, now=context.now):
             await self._close(frames.EXPIRED)
             return
         self._verified = Verified(context.caller)
@@ -188,14 +189,14 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
     async def _send_results(
         self, operation: Operation[RequestContext, None], asked: GraphQLRequest, request_id: str
     ) -> None:
+        websocket, asked_at = self.websocket.websocket, self._loop.time()
         # Looked up anew: the member may have another name by now, or have signed out.
         context = await self._sockets.context(
-            self.websocket.websocket, self._verified, request_id=request_id
+            websocket, self._verified, asked_at=asked_at, request_id=request_id
         )
-        asked = await self._sockets.find(self.websocket.websocket, asked, context)
-        results = self._sockets.results(
-            self.websocket.websocket, asked, context, room=partial(self._room, operation)
-        )
+        asked = await self._sockets.find(websocket, asked, context)
+        room = partial(self._room, operation)
+        results = self._sockets.results(websocket, asked, context, asked_at=asked_at, room=room)
         async with aclosing(results):
             async for result in results:
                 body = answer_body(result)

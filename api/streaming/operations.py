@@ -29,7 +29,7 @@ from api.observability.operations import OperationWatch, Transport
 from api.persisted.finding import DocumentDesk, Found
 from api.persisted.keeping import KeptDocuments
 from api.stress.admission import inside
-from api.stress.deadlines import MESSAGES, Outcome
+from api.stress.deadlines import deadline_exceeded
 from api.stress.places import NoPlace, Places
 from api.stress.settings import StressSettings
 from api.transport import TransportFault, overloaded
@@ -39,7 +39,6 @@ from schema.building import JifenSchema
 from schema.charging import MESSAGE_COST, charge, charge_document, refusals_charged
 from schema.documents import InvalidDocument
 from schema.events import Following
-from schema.faults import FaultCode
 
 READ: Final = frozenset({OperationType.QUERY})
 READ_OR_CHANGE: Final = frozenset({OperationType.QUERY, OperationType.MUTATION})
@@ -47,19 +46,30 @@ READ_OR_CHANGE: Final = frozenset({OperationType.QUERY, OperationType.MUTATION})
 EVENTS_AT_ONCE: Final = 4
 """Events of all subscriptions of a process that are executed at the same time."""
 
+
+def loop_time() -> float:
+    """Now, on the loop's clock."""
+    return asyncio.get_running_loop().time()
+
+
 Room = Callable[[], AbstractContextManager[None]]
 """Room for one more subscription, while it lives. Raises TransportFault where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Over what the results of an operation go, and what it takes there. By GET nothing changes."""
+    """Over what the results of an operation go, and what it takes there. By GET nothing changes.
+
+    `asked_at` is when the operation was asked for, on the loop's clock: it must answer, or begin to
+    follow, within so many seconds of that.
+    """
 
     transport: Transport
     places: Places = field(kw_only=True)
     watch: OperationWatch = field(kw_only=True)
     room: Room = field(kw_only=True)
     method: str = field(default="POST", kw_only=True)
+    asked_at: float = field(default_factory=loop_time, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,7 @@ class Operations:
             yield result
             return
         with line.room(), line.watch.subscription(line.transport):
-            following = await self._begin(asked, context)
+            following = await self._begin(asked, context, asked_at=line.asked_at)
             if isinstance(following, ExecutionResult):
                 line.watch.event(context, following)
                 yield following
@@ -131,11 +141,11 @@ class Operations:
                         return
 
     async def _begin(
-        self, asked: GraphQLRequest, context: RequestContext
+        self, asked: GraphQLRequest, context: RequestContext, *, asked_at: float
     ) -> Following | ExecutionResult:
         """The subscription once it has begun, or why it does not, in time."""
         try:
-            async with asyncio.timeout(self.bounds.request_s_max):
+            async with asyncio.timeout_at(asked_at + self.bounds.request_s_max):
                 return await self.schema.begin(
                     asked.query,
                     variables=asked.variables,
@@ -186,7 +196,7 @@ class Operations:
             async with inside(line.places, context.rate_key) as place:
                 if context.caller is not None:
                     place.belongs_to(context.caller.subject)
-                async with asyncio.timeout(self._seconds(context)) as deadline:
+                async with asyncio.timeout_at(line.asked_at + self._seconds(context)) as deadline:
                     with line.watch.operation(context, is_late=deadline.expired) as watched:
                         result = await operation()
                         watched.end(result)
@@ -202,7 +212,4 @@ class Operations:
 
     def _too_late(self, asked: GraphQLRequest) -> TransportFault:
         changes = self.schema.documents.may_change(asked.query, asked.operation_name)
-        outcome: Outcome = "UNKNOWN" if changes else "NONE"
-        return TransportFault(
-            FaultCode.DEADLINE_EXCEEDED, MESSAGES[outcome], retryable=True, outcome=outcome
-        )
+        return deadline_exceeded("UNKNOWN" if changes else "NONE")

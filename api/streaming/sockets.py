@@ -30,6 +30,7 @@ from api.streaming.connections import Connections, TooManyConnections
 from api.streaming.handler import SocketHandler
 from api.streaming.operations import Line, Operations, Room
 from api.streaming.socket import Socket
+from api.stress.deadlines import deadline_exceeded
 from api.transport import fault_response, overloaded
 from resolvers.context import RequestContext
 
@@ -77,16 +78,31 @@ class Sockets(GraphQL[RequestContext, None]):
                 log.debug("peer_gone")  # It may be whenever something is said to it.
 
     async def context(
-        self, websocket: WebSocket, credentials: Headers | Verified, *, request_id: str = ""
+        self,
+        websocket: WebSocket,
+        credentials: Headers | Verified,
+        *,
+        asked_at: float,
+        request_id: str = "",
     ) -> RequestContext:
         """Who asks, now. Raises TransportFault for a token that is not, or no longer, good.
 
-        When everybody comes back at once, as after a restart, they are let in a few at a time.
+        When everybody comes back at once, as after a restart, they are let in a few at a time. It
+        is part of what the operation has time for: DEADLINE_EXCEEDED where that is over.
         """
-        async with self._asking:
-            return await request_context(
-                websocket, settings=self.settings, request_id=request_id, credentials=credentials
-            )
+        try:
+            async with (
+                asyncio.timeout_at(asked_at + self.operations.bounds.request_s_max),
+                self._asking,
+            ):
+                return await request_context(
+                    websocket,
+                    settings=self.settings,
+                    request_id=request_id,
+                    credentials=credentials,
+                )
+        except TimeoutError:
+            raise deadline_exceeded("NONE") from None
 
     async def find(
         self, websocket: WebSocket, asked: GraphQLRequest, context: RequestContext
@@ -96,11 +112,19 @@ class Sockets(GraphQL[RequestContext, None]):
         return await self.operations.find(asked, context, kept=runtime.kept_documents)
 
     def results(
-        self, websocket: WebSocket, asked: GraphQLRequest, context: RequestContext, *, room: Room
+        self,
+        websocket: WebSocket,
+        asked: GraphQLRequest,
+        context: RequestContext,
+        *,
+        asked_at: float,
+        room: Room,
     ) -> AsyncGenerator[ExecutionResult, None]:
         """The results of one operation of the connection."""
         state = websocket.app.state
-        line = Line("websocket", places=state.places, watch=state.watch, room=room)
+        line = Line(
+            "websocket", places=state.places, watch=state.watch, room=room, asked_at=asked_at
+        )
         return self.operations.results(asked, context, line)
 
     @staticmethod

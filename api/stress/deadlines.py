@@ -38,6 +38,13 @@ MESSAGES: Final[dict[Outcome, str]] = {
 }
 
 
+def deadline_exceeded(outcome: Outcome) -> TransportFault:
+    """What a request is answered whose deadline passed."""
+    return TransportFault(
+        FaultCode.DEADLINE_EXCEEDED, MESSAGES[outcome], retryable=True, outcome=outcome
+    )
+
+
 def deadline_of(scope: Scope) -> Deadline:
     """The deadline of the request that this scope belongs to."""
     found: Deadline = scope["state"]["deadline"]
@@ -151,10 +158,7 @@ class Deadline:
             self._timer = self._loop.call_later(CANCELLED_AGAIN_AFTER_S, self._cancel)
 
     async def _answer(self) -> None:
-        outcome: Outcome = "UNKNOWN" if self._changes() else "NONE"
-        fault = TransportFault(
-            FaultCode.DEADLINE_EXCEEDED, MESSAGES[outcome], retryable=True, outcome=outcome
-        )
+        fault = deadline_exceeded("UNKNOWN" if self._changes() else "NONE")
         media_type = response_media_type(Headers(scope=self._scope).get("accept"))
         identity = request_id(self._scope)
         response = fault_response(fault, request_id=identity, media_type=media_type)

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
+from api.workers.ledger_audits import audit_changes, audit_everything
 from api.workers.settings import WorkSettings
-from domain import outbox, recommendations
+from domain import ledger, outbox, recommendations
 from domain.clock import Clock
+
+SWEPT_MAX: Final = 1_000_000
+"""Accounts that one run of the sweeper brings up to date, at most."""
+
+BUSY: Final = 0.8
+"""The part of its slot in which an audit begins further batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,20 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
             forgotten += found
         return forgotten
 
+    async def sweep_points() -> int:
+        swept = await ledger.sweep(
+            now=clock.now(), accounts_max=SWEPT_MAX, within_s=work.sweep_points_within_s
+        )
+        return swept.entries
+
+    async def audit_what_changed() -> int:
+        within_s = work.audit_changes_every_s * BUSY
+        return await audit_changes(clock, within_s=within_s)
+
+    async def audit_by_night() -> int:
+        within_s = work.audit_everything_every_s * BUSY
+        return await audit_everything(clock, begins_s=work.audit_begins_s, within_s=within_s)
+
     return (
         Job(
             name="refresh-recommendations",
@@ -47,5 +69,20 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
             name="forget-events",
             every=timedelta(seconds=work.forget_every_s),
             run=forget_events,
+        ),
+        Job(
+            name="sweep-points",
+            every=timedelta(seconds=work.sweep_points_every_s),
+            run=sweep_points,
+        ),
+        Job(
+            name="audit-changes",
+            every=timedelta(seconds=work.audit_changes_every_s),
+            run=audit_what_changed,
+        ),
+        Job(
+            name="audit-everything",
+            every=timedelta(seconds=work.audit_everything_every_s),
+            run=audit_by_night,
         ),
     )

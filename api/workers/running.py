@@ -17,7 +17,6 @@ from api.settings import Settings
 from api.workers.broker import RETRY_S, open_broker
 from api.workers.drainer import Drainer
 from api.workers.jobs import recurring_jobs
-from api.workers.logs import bring_in_taskiqs_logs
 from api.workers.nudging import Nudger, nudging
 from api.workers.schedules import Schedules
 from api.workers.tasks import end_within
@@ -86,7 +85,6 @@ async def working(
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[AsyncBroker]:
-    bring_in_taskiqs_logs()
     broker = open_broker(settings.redis_url)
     await broker.startup()
     try:

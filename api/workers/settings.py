@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, PositiveFloat, PositiveInt
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 
 from domain.outbox import DeliveryLimits
 
@@ -32,6 +32,17 @@ class WorkSettings(BaseModel):
 
     forget_every_s: PositiveInt = 3_600
     refresh_recommendations_every_s: PositiveInt = 3_600
+    sweep_points_every_s: PositiveInt = 60
+    sweep_points_within_s: PositiveFloat = 50.0
+    """How long one run of the sweeper may take; what is left is for the next."""
+
+    audit_changes_every_s: PositiveInt = 60
+    audit_everything_every_s: PositiveInt = 600
+    """How often the night's audit of everything is gone on with, until it is over."""
+
+    audit_begins_s: int = Field(default=19 * 3_600, ge=0, lt=86_400)
+    """When a night begins, in seconds after midnight UTC: three in the morning in China."""
+
     stop_s: PositiveFloat = 10.0
     """What runs may take so long to end when the process is told to stop."""
 

@@ -19,7 +19,7 @@ from domain.access.accounts import (
     revoke_tokens,
 )
 from domain.access.callers import Caller, CallerKind, InvalidAccessToken
-from domain.access.grants import StaffRole
+from domain.access.grants import Scope, StaffRole
 from domain.access.key_ring import KeyRing, create_key_set
 from domain.access.key_set import KeyLifetimes, KeySetInvalid, Rotation
 from domain.access.tokens import TOKEN_LIFE, AccessTokens
@@ -37,6 +37,7 @@ __all__ = [
     "KeySetInvalid",
     "RegisterAccount",
     "Rotation",
+    "Scope",
     "StaffRole",
     "accounts",
     "authenticate_account",

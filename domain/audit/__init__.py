@@ -5,12 +5,13 @@ to commit work that recorded nothing; `verify` finds what was changed behind our
 """
 
 from domain.audit.reading import entries
-from domain.audit.recording import Facts, NotAudited, audited, head, record
+from domain.audit.recording import AuditChainBroken, Facts, NotAudited, audited, head, record
 from domain.audit.values import Actor, AuditEntry, Head, Target
 from domain.audit.verification import Broken, Verification, verify
 
 __all__ = [
     "Actor",
+    "AuditChainBroken",
     "AuditEntry",
     "Broken",
     "Facts",

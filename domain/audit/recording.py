@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 import orjson
+from tortoise.exceptions import IntegrityError
 
 from domain.audit.chain import link
 from domain.audit.values import Actor, AuditEntry, Head, Target
@@ -41,6 +42,18 @@ person may ask to have erased: rows are kept for ever."""
 
 class NotAudited(Exception):
     """Raised when an act that must be recorded was not. A fault of ours; nothing was committed."""
+
+
+class AuditChainBroken(Exception):
+    """Raised when the log does not take the row that must follow: somebody changed it behind us.
+
+    A row stands beyond the head already, or the head is not that of the rows. Nothing was committed
+    and nothing will be, until whoever runs this has looked (`verify-audit`).
+    """
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(f"the audit log does not take row {seq}: its chain is broken")
+        self.seq = seq
 
 
 def record(
@@ -118,8 +131,12 @@ class _Recording:
             entry = replace(told, seq=seq)
             last = link(last, entry)
             chained.append(replace(entry, hash=last))
-        await _ENTRIES.insert(_row(entry) for entry in chained)
-        await execute("UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1", seq, last)
+        try:
+            await _ENTRIES.insert(_row(entry) for entry in chained)
+            await execute("UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1", seq, last)
+        except IntegrityError as refused:
+            # No race: the head is locked, so whoever else records waits. To try again is in vain.
+            raise AuditChainBroken(row["seq"] + 1) from refused
 
     def after_commit(self) -> None:
         """Nobody waits for it."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from domain.storage import Row, Table, fetch_all
+from domain.storage import Row, Table, Write, fetch_all, write_together
 
 Digests = Mapping[str, str]
 
@@ -79,7 +79,12 @@ async def remember(
     scope: str, entries: Mapping[str, tuple[Digests, Any]], *, now: datetime
 ) -> None:
     """Store the digests and the answer of each key; answers are JSON values."""
-    await _KEYS.insert(
+    await write_together([remembering(scope, entries, now=now)])
+
+
+def remembering(scope: str, entries: Mapping[str, tuple[Digests, Any]], *, now: datetime) -> Write:
+    """What `remember` writes, for whoever writes it together with the effect."""
+    return _KEYS.inserting(
         {
             "scope": scope,
             "key": key,
@@ -97,4 +102,4 @@ def _recalled(row: Row) -> Recalled:
     )
 
 
-__all__ = ["Digests", "Recalled", "digests", "recall", "remember"]
+__all__ = ["Digests", "Recalled", "digests", "recall", "remember", "remembering"]

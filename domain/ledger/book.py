@@ -37,6 +37,9 @@ from domain.ledger.expiry import NEVER
 
 Salt = Callable[[], bytes]
 
+Due = tuple[datetime, int, Any]
+"""Something that falls due: when, what happens, which lot (its number) or hold (its id)."""
+
 BY_TIME = Source(kind="maturity", reference="")
 """The source of what happens by itself."""
 
@@ -87,12 +90,18 @@ class Book:
             for (entry_seq, lot_seq), amount in self._drawn.items()
         ]
 
-    def settle(self, *, now: datetime, salt: Salt) -> None:
-        """Write what fell due until `now`, in the order in which it fell due."""
+    def settle(self, *, now: datetime, salt: Salt, through: Due | None = None) -> None:
+        """Write what fell due until `now`, in the order in which it fell due.
+
+        `through` is the last that is written where not everything is: what follows stays due.
+        """
         if self.next_change_at > now:
             return
         assert self.lots_complete, "what is due cannot be told without the open lots"
-        for moment, kind, what in sorted(due_changes(self, now=now)):
+        for due in sorted(due_changes(self, now=now)):
+            if through is not None and due > through:
+                break
+            moment, kind, what = due
             if kind == MATURES:
                 self.mature(self.lots[what], at=moment, now=now, salt=salt)
             elif kind == RUNS_OUT:
@@ -240,6 +249,17 @@ class Book:
         holds = (hold.expires_at for hold in self.holds.values() if hold.state is HoldState.OPEN)
         self.next_change_at = min((self.beyond, *lots, *holds))
 
+    def move(self, changes: Changes) -> None:
+        """Apply an entry's changes to the balances."""
+        self.available += changes.available
+        self.pending += changes.pending
+        self.held += changes.held
+        self.debt += changes.debt
+        assert min(self.available, self.pending, self.held, self.debt) >= 0, "no negative balance"
+        assert self.available == 0 or self.debt == 0, "debt is netted before points are available"
+        assert self.total <= POINTS_MAX, "decisions refuse what leaves the range"
+        self.version += 1
+
     def write(
         self,
         kind: EntryKind,
@@ -254,14 +274,7 @@ class Book:
         reverses: int | None = None,
     ) -> Entry:
         """Apply the changes to the balances and append the entry to the chain."""
-        self.available += changes.available
-        self.pending += changes.pending
-        self.held += changes.held
-        self.debt += changes.debt
-        assert min(self.available, self.pending, self.held, self.debt) >= 0, "no negative balance"
-        assert self.available == 0 or self.debt == 0, "debt is netted before points are available"
-        assert self.total <= POINTS_MAX, "decisions refuse what leaves the range"
-        self.version += 1
+        self.move(changes)
         # Workers' clocks may differ by microseconds; a journal's recording times never go back.
         self.recorded_at = max(self.recorded_at, now)
         seal = salt()
@@ -326,13 +339,13 @@ def allocate(lots: Iterable[Lot], *, points: int) -> list[tuple[Lot, int]]:
     return allocation
 
 
-def due_changes(book: Book, *, now: datetime) -> list[tuple[datetime, int, Any]]:
-    """What fell due until `now`: (moment, what happens, which lot or hold).
+def due_changes(book: Book, *, now: datetime) -> list[Due]:
+    """What fell due until `now`.
 
     A lot that matures and expires at one moment matures first. A lot that is pinned is listed too:
     a hold that runs out before its expiry frees it.
     """
-    due: list[tuple[datetime, int, Any]] = []
+    due: list[Due] = []
     for lot in book.lots.values():
         if lot.remaining == 0:
             continue

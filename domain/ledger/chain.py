@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 
 import orjson
@@ -21,6 +22,7 @@ GENESIS = bytes(32)
 """What stands in for the previous hash of a member's first entry."""
 
 
+@lru_cache(maxsize=1_024)  # The entries of a batch share their moments.
 def moment_text(moment: datetime) -> str:
     """A moment as the chain writes it: `2026-01-31T16:00:00.000000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -121,6 +121,7 @@ def set_aside(book: Book, command: SetAside, *, now: datetime, salt: Salt) -> En
     hold = Hold(
         hold_id=command.hold_id,
         owner=command.owner,
+        entry_seq=entry.seq,
         amount=points,
         state=HoldState.OPEN,
         captured=0,

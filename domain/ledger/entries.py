@@ -273,13 +273,14 @@ class HoldState(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Hold:
-    """Points set aside by `owner`, an API client's code or `member`.
+    """Points set aside by `owner`, an API client's code or `member`, with the entry `entry_seq`.
 
     `pins` says how much of which lot; empty once it is not open.
     """
 
     hold_id: UUID
     owner: str
+    entry_seq: int
     amount: int
     state: HoldState
     captured: int

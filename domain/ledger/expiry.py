@@ -89,15 +89,32 @@ def policy_to_json(policy: ExpiryPolicy) -> dict[str, Any]:
             return {"kind": "never"}
 
 
-def policy_from_json(value: dict[str, Any]) -> ExpiryPolicy:
-    """The policy that `policy_to_json` wrote; ValueError for anything else."""
+DAYS_MAX = 36_500
+MONTHS_MAX = 1_200
+GRACE_DAYS_MAX = 3_650
+"""A hundred years, and ten of grace."""
+
+
+def policy_from_json(value: object) -> ExpiryPolicy:
+    """The policy that `policy_to_json` wrote; ValueError for anything else.
+
+    What is not part of a policy is refused, so that nobody believes it has an effect.
+    """
     match value:
-        case {"kind": "after_days", "days": int(days)} if 0 < days <= 36_500:
-            return AfterDays(days)
-        case {"kind": "after_months", "months": int(months)} if 0 < months <= 1_200:
-            return AfterMonths(months)
-        case {"kind": "end_of_year", "grace_days": int(grace)} if 0 <= grace <= 3_650:
-            return EndOfYear(grace)
-        case {"kind": "never"}:
+        case {"kind": "after_days", "days": days, **rest}:
+            if not rest and _is_whole(days, 1, DAYS_MAX):
+                return AfterDays(days)
+        case {"kind": "after_months", "months": months, **rest}:
+            if not rest and _is_whole(months, 1, MONTHS_MAX):
+                return AfterMonths(months)
+        case {"kind": "end_of_year", "grace_days": grace, **rest}:
+            if not rest and _is_whole(grace, 0, GRACE_DAYS_MAX):
+                return EndOfYear(grace)
+        case {"kind": "never", **rest} if not rest:
             return Never()
     raise ValueError(f"not an expiry policy: {value!r}")
+
+
+def _is_whole(value: object, at_least: int, at_most: int) -> bool:
+    """Whether it is a whole number within the bounds; JSON's true and false are none."""
+    return type(value) is int and at_least <= value <= at_most

@@ -7,10 +7,10 @@ whatever the size of the batch. A batch of one is the single mutation.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, get_args
 from uuid import UUID
 
 from domain import idempotency
@@ -30,7 +30,7 @@ from domain.ledger.entries import Command, Earn, Entry, EntryKind, Key, Past, Po
 from domain.ledger.loading import hold_ids_of, load_open_lots, load_past
 from domain.ledger.store import open_books, remove_unused, write_books
 from domain.outbox import Event, announce
-from domain.storage import transaction
+from domain.storage import Write, transaction
 
 BATCH_MAX = 1_000
 """Commands that one posting may carry; what is larger is split by its caller."""
@@ -101,10 +101,9 @@ async def _post(commands: Sequence[Command], *, now: datetime) -> list[Outcome]:
 
     # A book in which nothing succeeded is dropped whole, its due changes included: a refusal
     # changes nothing, and readers compute what is due anyway.
-    await write_books(list(moved.values()))
+    await write_books(list(moved.values()), beside=_remembering(answers, now=now))
     await remove_unused([book for book in books.values() if book.member_id not in moved])
-    await _remember(answers, now=now)
-    await announce((_event(e) for book in moved.values() for e in book.entries), now=now)
+    await announce((event_of(e) for book in moved.values() for e in book.entries), now=now)
     return [outcomes[index] for index in range(len(commands))]
 
 
@@ -113,19 +112,19 @@ def _apply(
 ) -> Posted:
     concerned = [books[member_id] for member_id in members_of(command)]
     for book in concerned:
-        book.settle(now=now, salt=_salt)
+        book.settle(now=now, salt=new_salt)
     place = past_of(command)
     undone = None
     if place is not None:
         undone = past.get(place)
         if undone is None:
             raise EntryNotReversible(entry=place[1], kind=None)
-    entry = decide(command, concerned, undone, now=now, salt=_salt)
+    entry = decide(command, concerned, undone, now=now, salt=new_salt)
     if place is not None and undone is not None:
         past[place] = after(undone, concerned[0])
     # A backdated lot may have matured or expired already.
     for book in concerned:
-        book.settle(now=now, salt=_salt)
+        book.settle(now=now, salt=new_salt)
     return Posted(
         member_id=entry.member_id,
         seq=entry.seq,
@@ -135,7 +134,8 @@ def _apply(
     )
 
 
-def _salt() -> bytes:
+def new_salt() -> bytes:
+    """Sixteen random bytes, for the commitment to an entry's texts."""
     return secrets.token_bytes(16)
 
 
@@ -156,9 +156,16 @@ def _books_that_need_lots(
 
 
 def _digests(command: Command) -> dict[str, str]:
-    fields = asdict(command)
-    del fields["key"]
-    return idempotency.digests({"command": type(command).__name__, **fields})
+    kind = type(command)
+    values = {name: getattr(command, name) for name in _INPUT_FIELDS[kind]}
+    return idempotency.digests({"command": kind.__name__, **values})
+
+
+_INPUT_FIELDS: Final = {
+    kind: tuple(field.name for field in fields(kind) if field.name != "key")
+    for kind in get_args(Command)
+}
+"""What a key is compared by: all that a command says but the key itself."""
 
 
 async def _recall(
@@ -195,12 +202,12 @@ def _replay(
     return _posted(facts)
 
 
-async def _remember(answers: dict[Key, tuple[Digests, Posted]], *, now: datetime) -> None:
+def _remembering(answers: dict[Key, tuple[Digests, Posted]], *, now: datetime) -> Iterator[Write]:
     by_scope: dict[str, dict[str, tuple[Digests, Any]]] = {}
     for key, (digests, posted) in answers.items():
         by_scope.setdefault(key.scope, {})[key.key] = (digests, _facts(posted))
     for scope, entries in by_scope.items():
-        await idempotency.remember(scope, entries, now=now)
+        yield idempotency.remembering(scope, entries, now=now)
 
 
 def _facts(posted: Posted) -> dict[str, Any]:
@@ -224,7 +231,8 @@ def _posted(facts: dict[str, Any]) -> Posted:
     )
 
 
-def _event(entry: Entry) -> Event:
+def event_of(entry: Entry) -> Event:
+    """What is announced of an entry."""
     return Event(
         kind="PointsChanged",
         member_id=entry.member_id,

@@ -134,7 +134,9 @@ def _undone(past: Past, points: int, cause: str, *, by: Entry) -> Undone:
 
 def _still_taken(past: Past, *, points: int) -> list[tuple[int, int]]:
     """Which lots the next `points` of a spending come back to, after what came back before."""
-    skip, left = past.reversed, points
+    # A capture's last draws may have paid debt from what it released: those do not come back.
+    netted = sum(amount for _, amount in past.drawn) - abs(past.amount)
+    skip, left = netted + past.reversed, points
     found = []
     for lot_seq, amount in reversed(past.drawn):
         skipped = min(skip, amount)

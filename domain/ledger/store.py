@@ -5,7 +5,7 @@ The number of statements is fixed, whatever the size of the batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from domain.ledger import chain
 from domain.ledger.book import Book
 from domain.ledger.entries import Entry, Hold, Lot
 from domain.ledger.expiry import NEVER
-from domain.storage import Row, Table, execute, fetch_all
+from domain.ledger.snapshots import ends_a_chapter, take_snapshots
+from domain.storage import Row, Table, Write, execute, fetch_all, write_together
 
 _ACCOUNTS = Table(
     "points_account",
@@ -76,6 +77,7 @@ _HOLDS = Table(
     member_id="uuid",
     hold_id="uuid",
     owner="text",
+    entry_seq="bigint",
     reference="text",
     amount="bigint",
     state="text",
@@ -122,6 +124,27 @@ async def open_books(member_ids: Iterable[UUID], *, now: datetime) -> dict[UUID,
     return {row["member_id"]: book_of(row) for row in rows}
 
 
+# Those that wait longest come first. What another worker has locked is in good hands.
+_LOCK_DUE_ACCOUNTS = """
+    SELECT member_id, available, pending, held, debt, version, lots, head_hash, next_change_at,
+           recorded_at, frozen_at
+    FROM points_account
+    WHERE next_change_at <= $1 AND next_change_at >= $3
+      AND next_change_at < '9999-12-31 00:00:00.000000+00:00'
+    ORDER BY next_change_at
+    LIMIT $2
+    FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+
+async def lock_due_books(*, since: datetime, now: datetime, limit: int) -> list[Book]:
+    """Lock accounts whose balance changed by itself from `since` to `now`; no lots are loaded.
+
+    Waits for nobody: accounts that are locked are passed over.
+    """
+    return [book_of(row) for row in await fetch_all(_LOCK_DUE_ACCOUNTS, now, limit, since)]
+
+
 async def _make_accounts(member_ids: set[UUID], *, now: datetime) -> None:
     await _ACCOUNTS.insert(
         [
@@ -161,13 +184,33 @@ def book_of(row: Row) -> Book:
     )
 
 
-async def write_books(books: Sequence[Book]) -> None:
-    """Write all that the books decided."""
+async def write_books(books: Sequence[Book], *, beside: Iterable[Write] = ()) -> None:
+    """Write all that the books decided, and what is to be written `beside` it."""
     entries = [entry for book in books for entry in book.entries]
-    await _ENTRIES.insert(_entry_row(entry) for entry in entries)
-    await _TEXTS.insert(_text_row(entry) for entry in entries)
-    await _LOTS.insert(_lot_row(book, lot) for book in books for lot in book.made_lots)
-    await _LOTS.update(
+    await write_together(
+        [
+            _ENTRIES.inserting(_entry_row(entry) for entry in entries),
+            _TEXTS.inserting(_text_row(entry) for entry in entries),
+            *_lot_writes(books),
+            *_hold_writes(books),
+            *_reversal_writes(books),
+            *beside,
+            _ACCOUNTS.updating([_account_row(book) for book in books], key=("member_id",)),
+        ]
+    )
+    await take_snapshots(
+        [
+            book.member_id
+            for book in books
+            if ends_a_chapter(book.version, entries=len(book.entries))
+        ]
+    )
+
+
+def _lot_writes(books: Sequence[Book]) -> Iterator[Write]:
+    """Lots that are new, what is left of others, and what was drawn from them."""
+    yield _LOTS.inserting(_lot_row(book, lot) for book in books for lot in book.made_lots)
+    yield _LOTS.updating(
         [
             {
                 "member_id": book.member_id,
@@ -181,7 +224,7 @@ async def write_books(books: Sequence[Book]) -> None:
         ],
         key=("member_id", "lot_seq"),
     )
-    await _DRAWS.insert(
+    yield _DRAWS.inserting(
         {
             "member_id": book.member_id,
             "entry_seq": draw.entry_seq,
@@ -191,22 +234,19 @@ async def write_books(books: Sequence[Book]) -> None:
         for book in books
         for draw in book.draws
     )
-    await _write_holds(books)
-    await _write_reversals(books)
-    await _ACCOUNTS.update([_account_row(book) for book in books], key=("member_id",))
 
 
-async def _write_holds(books: Sequence[Book]) -> None:
+def _hold_writes(books: Sequence[Book]) -> Iterator[Write]:
     """Holds that are new, and what became of others. Nothing where no hold was touched."""
     made = [(book.member_id, hold) for book in books for hold in book.made_holds]
     fresh = {hold.hold_id for _, hold in made}
-    await _HOLDS.insert(_hold_row(member_id, hold) for member_id, hold in made)
-    await _PINS.insert(
+    yield _HOLDS.inserting(_hold_row(member_id, hold) for member_id, hold in made)
+    yield _PINS.inserting(
         {"member_id": member_id, "hold_id": hold.hold_id, "lot_seq": lot_seq, "amount": amount}
         for member_id, hold in made
         for lot_seq, amount in sorted(hold.pins.items())
     )
-    await _HOLDS.update(
+    yield _HOLDS.updating(
         [
             {
                 "member_id": book.member_id,
@@ -221,10 +261,10 @@ async def _write_holds(books: Sequence[Book]) -> None:
     )
 
 
-async def _write_reversals(books: Sequence[Book]) -> None:
+def _reversal_writes(books: Sequence[Book]) -> Iterator[Write]:
     """What was undone of which entry. The sums are guarded by a CHECK of their own."""
     undone = [(book.member_id, one) for book in books for one in book.undone]
-    await _REVERSALS.insert(
+    yield _REVERSALS.inserting(
         {"member_id": member_id, "reverses": one.entry_seq, "cause": one.cause, "seq": one.seq}
         for member_id, one in undone
     )
@@ -232,7 +272,7 @@ async def _write_reversals(books: Sequence[Book]) -> None:
     for member_id, one in undone:
         total = sums.setdefault((member_id, one.entry_seq), [one.whole, 0])
         total[1] += one.points
-    await _REVERSED.insert(
+    yield _REVERSED.inserting(
         (
             {"member_id": member_id, "entry_seq": seq, "amount": whole, "reversed": points}
             for (member_id, seq), (whole, points) in sorted(sums.items())
@@ -317,6 +357,7 @@ def _hold_row(member_id: UUID, hold: Hold) -> dict[str, object]:
         "member_id": member_id,
         "hold_id": hold.hold_id,
         "owner": hold.owner,
+        "entry_seq": hold.entry_seq,
         "reference": hold.reference,
         "amount": hold.amount,
         "state": hold.state.value,

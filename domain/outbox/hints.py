@@ -26,6 +26,9 @@ PING_EVERY_S: Final = 1.0
 
 SILENT_S: Final = 2.5
 RETRY_S: Final = 0.5
+FAILURES_TOLD_EVERY_S: Final = 60.0
+"""What fails each time that it is tried does not fill the log."""
+
 BATCH: Final = 500
 """Channels or messages in one command."""
 
@@ -76,6 +79,8 @@ class Hints:
         self._joining: set[UUID] = set()
         self._leaving: set[UUID] = set()
         self._changed = asyncio.Event()
+        self._failures = 0
+        self._told_at = -FAILURES_TOLD_EVERY_S
 
     def join(self, member_id: UUID) -> None:
         """Begin to hear of a stream."""
@@ -101,10 +106,19 @@ class Hints:
                     log.warning("hints_lost", reason=str(fault))
             except Exception as fault:
                 # Nobody else would notice: events would only come later, from now on.
-                log.error("hints_failed", exc_info=fault)
+                self._tell_failure(fault)
             self.arriving = False
             _heed_cancellation()
             await asyncio.sleep(RETRY_S)
+
+    def _tell_failure(self, fault: Exception) -> None:
+        """Log it, with how many there were since the last time, which is a minute ago at least."""
+        self._failures += 1
+        now = asyncio.get_running_loop().time()
+        if now - self._told_at < FAILURES_TOLD_EVERY_S:
+            return
+        log.error("hints_failed", exc_info=fault, failures=self._failures)
+        self._failures, self._told_at = 0, now
 
     async def _listen(self) -> None:
         """Use one connection until it fails, and raise what it failed with.

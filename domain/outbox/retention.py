@@ -27,18 +27,31 @@ _OLD = """
 """
 
 
+_FORGET_MARKS = """
+    DELETE FROM outbox_consumed
+    WHERE member_id = $1 AND seq <= $2
+        AND NOT EXISTS (
+            SELECT 1 FROM outbox_parked AS p
+            WHERE p.member_id = outbox_consumed.member_id AND p.seq = outbox_consumed.seq
+        )
+"""
+_FORGET_EVENTS = "DELETE FROM outbox WHERE member_id = $1 AND seq <= $2"
+
+
 async def forget(*, before: datetime, events_max: int = EVENTS_AT_ONCE) -> int:
     """Delete delivered events that were announced before this moment, some of the oldest.
 
     Returns how many it found, 0 when there are none left. The marks of consumers that consumed
-    them go with them. Who follows a stream from a deleted position gets StreamPositionLost.
+    them go with them, but those of parked events stay: such an event may be handed over again, and
+    must not have its effect twice. Who follows a stream from a deleted position gets
+    StreamPositionLost.
     """
     rows = await fetch_all(_OLD, before, events_max)
     ends = [(row["member_id"], row["upto"]) for row in rows]
 
     async def work() -> None:
-        for table in ("outbox_consumed", "outbox"):
-            await execute_many(f"DELETE FROM {table} WHERE member_id = $1 AND seq <= $2", ends)
+        for forgotten in (_FORGET_MARKS, _FORGET_EVENTS):
+            await execute_many(forgotten, ends)
 
     if ends:
         await transaction(work)

@@ -19,6 +19,8 @@ from domain.purchases.recording import (
     Candidate,
     Recorded,
     conflict,
+    judge,
+    lock_owners,
     record_new,
     recorded_of,
     triage,
@@ -100,19 +102,16 @@ async def _record_once(command: RecordPurchases, *, rule_code: str, now: datetim
     contents = [order_digests(order, currency=programme.currency) for order in command.orders]
     scope = f"purchases.batch:{command.source}"
     digests = idempotency.digests({"orders": [[*content.values()] for content in contents]})
+    sound, refused = judge(
+        command.orders, contents, programme=programme, lines_max=LINES_MAX, now=now
+    )
+    owners = await lock_owners(sound)
     recalled = await idempotency.recall(scope, {command.batch_id: digests})
     if command.batch_id in recalled:
         return _replay(command, recalled[command.batch_id])
 
-    sorted_out = await triage(
-        command.orders,
-        contents,
-        source=command.source,
-        programme=programme,
-        lines_max=LINES_MAX,
-        now=now,
-    )
-    outcomes: dict[int, Recorded | Refusal] = dict(sorted_out.refused)
+    sorted_out = await triage(sound, source=command.source)
+    outcomes: dict[int, Recorded | Refusal] = dict(refused)
     duplicates = {candidate.index for candidate, _ in sorted_out.known}
     outcomes |= {
         candidate.index: conflict(candidate, recalled.differing)
@@ -123,6 +122,7 @@ async def _record_once(command: RecordPurchases, *, rule_code: str, now: datetim
     first, repeats = _first_of_each_id(sorted_out.unknown)
     outcomes |= await record_new(
         first,
+        owners=owners,
         source=command.source,
         rule=await current_rule(rule_code),
         programme=programme,

@@ -12,16 +12,18 @@ from datetime import datetime
 
 from domain import members
 from domain.errors import Refusal
-from domain.ledger import lock_accounts
 from domain.program import Programme, program
 from domain.purchases.amending import Amendable, ImportedOrder, amend
 from domain.purchases.earning import EarningRule
 from domain.purchases.orders import Order, order_digests
 from domain.purchases.recording import (
     Candidate,
+    Owners,
     Recorded,
     Triage,
     conflict,
+    judge,
+    lock_owners,
     record_new,
     recorded_of,
     triage,
@@ -61,50 +63,54 @@ async def _import(
 ) -> list[ImportedOrder]:
     programme = await program()
     contents = [order_digests(order, currency=programme.currency) for order in command.orders]
-    sorted_out = await triage(
-        command.orders,
-        contents,
-        source=command.source,
-        programme=programme,
-        lines_max=FILE_ORDER_LINES_MAX,
-        now=now,
+    sound, refused = judge(
+        command.orders, contents, programme=programme, lines_max=FILE_ORDER_LINES_MAX, now=now
     )
-    outcomes = {
-        index: ImportedOrder(refusal=refusal) for index, refusal in sorted_out.refused.items()
-    }
-    await _lock_members(sorted_out, create=command.create_members, now=now)
+    sorted_out, owners = await _lock_members(sound, command=command, now=now)
+    outcomes = {index: ImportedOrder(refusal=refusal) for index, refusal in refused.items()}
     outcomes |= await _known(sorted_out, source=command.source, programme=programme, now=now)
     if sorted_out.unknown:
         outcomes |= await _unknown(
-            sorted_out.unknown, command=command, rule=rule, programme=programme, now=now
+            sorted_out.unknown,
+            command=command,
+            owners=owners,
+            rule=rule,
+            programme=programme,
+            now=now,
         )
     return [outcomes[index] for index in range(len(command.orders))]
 
 
-async def _lock_members(sorted_out: Triage, *, create: bool, now: datetime) -> None:
-    """Register who is new, then lock every account that this import may post to, at once.
+async def _lock_members(
+    sound: Sequence[Candidate], *, command: ImportOrders, now: datetime
+) -> tuple[Triage, Owners]:
+    """Register who is new, lock every account that this import may post to, and sort the orders.
 
-    Known orders and new ones are posted one after the other. Locked apart, two imports with the
-    same members in opposite roles would deadlock.
+    At once: known orders and new ones are posted one after the other, and locked apart, two imports
+    with the same members in opposite roles would deadlock. What seemed new is looked for once more
+    under the locks, since another import may have recorded it meanwhile.
     """
-    references = [candidate.order.member for candidate in sorted_out.unknown]
-    if create:
+    before = await triage(sound, source=command.source)
+    if command.create_members:
+        references = [candidate.order.member for candidate in before.unknown]
         await members.register_external_members(references, now=now)
-    owners = {recorded_of(recalled).member_id for _, recalled in sorted_out.known}
-    owners.update(one for one in await members.resolve_members(references) if one is not None)
-    await lock_accounts(owners)
+    known_owners = (recorded_of(recalled).member_id for _, recalled in before.known)
+    owners = await lock_owners(before.unknown, others=known_owners)
+    after = await triage(before.unknown, source=command.source)
+    return Triage(known=[*before.known, *after.known], unknown=after.unknown), owners
 
 
 async def _unknown(
     candidates: Sequence[Candidate],
     *,
     command: ImportOrders,
+    owners: Owners,
     rule: EarningRule,
     programme: Programme,
     now: datetime,
 ) -> dict[int, ImportedOrder]:
     recorded = await record_new(
-        candidates, source=command.source, rule=rule, programme=programme, now=now
+        candidates, owners=owners, source=command.source, rule=rule, programme=programme, now=now
     )
     return {
         index: ImportedOrder(refusal=outcome)

@@ -1,16 +1,16 @@
 """Recording orders: the one writer, used by shops' pushes and by imports.
 
-Replay, read, decide (pure), post, write, announce: the caller's transaction, and a fixed number of
-statements whatever the number of orders. Each order stands for itself: one that is refused changes
-nothing and is not remembered, so it may be sent again later and succeed.
+Lock, replay, read, decide (pure), post, write, announce: the caller's transaction, and a fixed
+number of statements whatever the number of orders. Each order stands for itself: one that is
+refused changes nothing and is not remembered, so it may be sent again later and succeed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -77,11 +77,14 @@ class Candidate:
     digests: Mapping[str, str]
 
 
+Owners: TypeAlias = Mapping[int, UUID | None]
+"""Whose each order is, by its index in the batch; None where nobody is named so."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triage:
-    """A batch sorted: refused for what they say, known from before, and new ones."""
+    """Sound orders sorted: known from before, and new ones."""
 
-    refused: dict[int, Refusal]
     known: list[tuple[Candidate, Recalled]]
     unknown: list[Candidate]
 
@@ -97,16 +100,15 @@ class _Placement:
     rates_permille: Sequence[int]
 
 
-async def triage(
+def judge(
     orders: Sequence[Order],
     digests: Sequence[Mapping[str, str]],
     *,
-    source: str,
     programme: Programme,
     lines_max: int,
     now: datetime,
-) -> Triage:
-    """Judge each order by itself, and find those whose id this source used before."""
+) -> tuple[list[Candidate], dict[int, Refusal]]:
+    """Judge each order by itself: those that are sound, and the refusals of others by index."""
     assert len(orders) <= ORDERS_MAX, "the caller splits larger batches"
     refused: dict[int, Refusal] = {}
     sound: list[Candidate] = []
@@ -116,16 +118,32 @@ async def triage(
             refused[index] = refusal
         else:
             sound.append(Candidate(index, order, digests[index]))
-    first = {c.order.external_id: c.digests for c in reversed(sound)}
+    return sound, refused
+
+
+async def lock_owners(candidates: Sequence[Candidate], *, others: Iterable[UUID] = ()) -> Owners:
+    """Find whose the orders are, and lock the accounts that they, or `others`, may post to.
+
+    Before anything is recalled: levels rise and orders are remembered under these locks, so whoever
+    waited for them sees what the one before wrote, and does not write it again in vain.
+    """
+    found = await members.resolve_members([c.order.member for c in candidates])
+    await lock_accounts([*others, *(owner for owner in found if owner is not None)])
+    return {c.index: owner for c, owner in zip(candidates, found, strict=True)}
+
+
+async def triage(candidates: Sequence[Candidate], *, source: str) -> Triage:
+    """Find those whose id this source used before."""
+    first = {c.order.external_id: c.digests for c in reversed(candidates)}
     recalled = await idempotency.recall(order_scope(source), first)
     known, unknown = [], []
-    for candidate in sound:
+    for candidate in candidates:
         earlier = recalled.get(candidate.order.external_id)
         if earlier is None:
             unknown.append(candidate)
         else:
             known.append((candidate, earlier.compared_with(candidate.digests)))
-    return Triage(refused=refused, known=known, unknown=unknown)
+    return Triage(known=known, unknown=unknown)
 
 
 def order_scope(source: str) -> str:
@@ -136,22 +154,24 @@ def order_scope(source: str) -> str:
 async def record_new(
     candidates: Sequence[Candidate],
     *,
+    owners: Owners,
     source: str,
     rule: EarningRule,
     programme: Programme,
     now: datetime,
 ) -> dict[int, Recorded | Refusal]:
-    """Record orders that no one knows yet, each id once; the outcome for each by its index."""
-    owners = await members.resolve_members([c.order.member for c in candidates])
+    """Record orders that no one knows yet, each id once; the outcome for each by its index.
+
+    `owners` are from `lock_owners`, earlier in the same transaction.
+    """
     outcomes: dict[int, Recorded | Refusal] = {}
     owned: list[tuple[Candidate, UUID]] = []
-    for candidate, owner in zip(candidates, owners, strict=True):
+    for candidate in candidates:
+        owner = owners[candidate.index]
         if owner is None:
             outcomes[candidate.index] = MemberNotFound(field=("member",))
         else:
             owned.append((candidate, owner))
-    # Levels rise under this lock alone: who decides by them after it decides by what holds.
-    await lock_accounts(owner for _, owner in owned)
     placements = await _decide(owned, rule=rule, now=now)
     refused = await _earn(placements, rule=rule, programme=programme, now=now)
     outcomes |= refused

@@ -27,7 +27,8 @@ class Revision:
     """Equal revisions of one caller: nothing that they can read has changed.
 
     `member` and `programme` are positions in their streams. `moments` are those last passed at
-    which points mature, expire or come to expire soon, and coupons expire; None where none was.
+    which points mature, expire or come to expire soon, holds run out, and coupons expire; None
+    where none was.
     `today` is the programme's local date, by which levels and quotas are counted.
     """
 
@@ -57,9 +58,7 @@ async def revision(member_id: UUID | None, *, now: datetime) -> Revision:
         member=row["member"],
         programme=row["programme"],
         moments=(
-            row["expired_at"],
-            row["expiring_at"],
-            row["matured_at"],
+            *(row[column] for column in ledger.DUE_COLUMNS),
             row["coupon_expired_at"],
         ),
         today=now.astimezone(ZoneInfo(row["time_zone"])).date(),

@@ -29,7 +29,8 @@ from domain.storage.faults import (
     TransactionContended,
 )
 from domain.storage.migrations import drift, migrate, pending_migrations
-from domain.storage.tables import Table
+from domain.storage.snapshots import snapshot
+from domain.storage.tables import Table, Write, write_together
 from domain.storage.transactions import (
     UntilCommit,
     inside_transaction,
@@ -51,6 +52,7 @@ __all__ = [
     "Table",
     "TransactionContended",
     "UntilCommit",
+    "Write",
     "close",
     "connect",
     "connection_statistics",
@@ -67,7 +69,9 @@ __all__ = [
     "migrate",
     "observed_statements",
     "pending_migrations",
+    "snapshot",
     "synchronise_clock",
     "transaction",
     "until_commit",
+    "write_together",
 ]

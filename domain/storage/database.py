@@ -35,7 +35,7 @@ class PoolSettings:
     lock_timeout_ms: int = 1_000
     idle_in_transaction_timeout_ms: int = 5_000
     retry_within_s: float = 2.0
-    """A transaction that lost a race is begun again no later than this after its first begin."""
+    """A transaction that lost a lock is begun again no later than this after its first begin."""
 
     plan_lifetime_s: int = 300
     """How long a plan is used before it is made anew: a bulk load outgrows its first plans."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -70,6 +71,10 @@ def is_unique_violation(exc: BaseException) -> bool:
     )
 
 
+def _was_second(exc: Exception) -> bool:
+    return isinstance(exc, IntegrityError) and is_unique_violation(exc)
+
+
 def _lost_a_race(exc: Exception) -> bool:
     """Whether running again can succeed: contention, or a row that a competitor wrote first.
 
@@ -78,8 +83,8 @@ def _lost_a_race(exc: Exception) -> bool:
     """
     if isinstance(exc, _CONTENTION) or isinstance(_cause(exc), _CONTENTION):
         return True
-    if isinstance(exc, IntegrityError):
-        return is_unique_violation(exc)
+    if _was_second(exc):
+        return True
     return isinstance(exc, OperationalError) and "database is locked" in str(_cause(exc))
 
 
@@ -106,18 +111,26 @@ async def transaction(work: Callable[[], Awaitable[T]]) -> T:
     """Run `work` in one transaction and return its result once it is committed.
 
     Any exception rolls back. Work that lost a race against another transaction runs again, at most
-    three times with jitter and within `retry_within_s`, so `work` must read all it decides upon
-    inside. Inside another transaction it joins that one, which then owns retry and commit. Raises
-    TransactionContended when the retries are used up.
+    three times with jitter, so `work` must read all it decides upon inside. Where it lost a lock it
+    runs again within `retry_within_s` only, since it may have to wait for as long again; where
+    another one's row was first it always does, however long it waited for that one's commit: it
+    finds the row now. Inside another transaction it joins that one, which then owns retry and
+    commit. Raises TransactionContended when the retries are used up.
     """
     if inside_transaction():
         return await work()
     last: Exception | None = None
+    clock = asyncio.get_running_loop().time
+    again_until = clock() + pool_in_force().retry_within_s
+
+    def runs_again(exc: Exception) -> bool:
+        return _was_second(exc) or (_lost_a_race(exc) and clock() < again_until)
+
     try:
         async for attempt in stamina.retry_context(
-            on=_lost_a_race,
+            on=runs_again,
             attempts=TRIES,
-            timeout=pool_in_force().retry_within_s,
+            timeout=None,
             wait_initial=0.01,
             wait_max=0.2,
             wait_jitter=0.02,

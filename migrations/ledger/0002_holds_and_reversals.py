@@ -19,6 +19,7 @@ class Migration(migration.Migration):
                 member_id UUID NOT NULL,
                 hold_id UUID NOT NULL,
                 owner TEXT NOT NULL,
+                entry_seq BIGINT NOT NULL CHECK (entry_seq > 0),
                 reference TEXT NOT NULL,
                 amount BIGINT NOT NULL CHECK (amount BETWEEN 1 AND 9007199254740991),
                 state TEXT NOT NULL CHECK (state IN ('OPEN', 'CAPTURED', 'RELEASED', 'EXPIRED')),

@@ -8,8 +8,10 @@ import pwd
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 import orjson
 import pytest
@@ -21,6 +23,7 @@ from domain import access, audit, storage
 from domain.access import AccessTokens, KeyRing
 from domain.audit import AuditEntry, Head, Target
 from domain.clock import Clock
+from domain.ledger import Earn, Source, post
 from domain.paging import PageRequest
 from tests.domain.access.fixtures import ISSUER
 
@@ -99,6 +102,16 @@ def test_the_life_of_a_client(command: CommandLine) -> None:
     assert command.run("set-grants", "kiosk", "points:hold", "purchases:write") == (
         "shop kiosk: points:hold purchases:write\n"
     )
+    assert "purchases:writ" in command.run(
+        "add-client", "y", "--name", "y", "--scope", "purchases:writ", status=2
+    )
+    refused = command.run("set-grants", "kiosk", "purchases:writ", status=1)
+    assert refused.startswith("refused: INVALID_INPUT")
+    assert "points:hold" in refused
+    assert "name at least one, or --none" in command.run("set-grants", "kiosk", status=2)
+    assert "name at least one, or --none" in command.run(
+        "set-grants", "kiosk", "points:hold", "--none", status=2
+    )
     token = command.run("issue-token", "kiosk", "--scope", "points:hold").strip()
     assert command.is_good(token)
     assert command.run("set-grants", "kiosk", "purchases:write") == "shop kiosk: purchases:write\n"
@@ -136,7 +149,7 @@ def test_the_life_of_a_person(command: CommandLine) -> None:
     assert command.is_good(new)
     command.run("revoke-tokens", "li.na")
     assert not command.is_good(new)
-    assert command.run("set-grants", "li.na") == "staff li.na: nothing\n"
+    assert command.run("set-grants", "li.na", "--none") == "staff li.na: nothing\n"
     assert "INVALID_INPUT" in command.run("set-grants", "li.na", "boss", status=1)
     assert "ACCOUNT_UNKNOWN" in command.run("disable-account", "nobody", status=1)
 
@@ -179,6 +192,40 @@ def test_no_key_is_touched_when_the_log_cannot_be_told(command: CommandLine) -> 
     assert command.keys.read_bytes() == kept
 
 
+def test_a_log_that_takes_no_row_stops_every_act_in_one_line(command: CommandLine) -> None:
+    command.run("add-client", "kiosk", "--name", "x")
+    command.ask(
+        lambda: storage.execute(
+            "INSERT INTO audit_entry SELECT 2, at, actor, account_id, action, target_kind,"
+            " target_id, before, after, request_id, hash FROM audit_entry"
+        )
+    )
+    assert command.run("disable-account", "kiosk", status=1) == (
+        "nothing was done: the audit log does not take row 2: its chain is broken; "
+        "look with `verify-audit`\n"
+    )
+    assert "enabled" in command.run("list-clients")
+    assert command.run("verify-audit", status=1) == "row 2 of the audit log: inserted\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("create-keys",),
+        ("list-clients",),
+        ("add-client", "kiosk", "--name", "x"),
+        ("verify-audit",),
+    ],
+)
+def test_without_tables_a_command_says_what_to_do_first(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    empty = CommandLine(url=f"sqlite://{tmp_path}/empty.db", keys=tmp_path / "keys.json")
+    said = empty.run(*arguments, status=1)
+    assert re.fullmatch(r"the database is not migrated \(.+\): run `migrate` first\n", said)
+    assert not empty.keys.exists()
+
+
 def test_the_log_is_verified(command: CommandLine) -> None:
     assert command.run("verify-audit").startswith("0 rows are as they were written\nhead 0:")
     command.run("add-client", "kiosk", "--name", "x")
@@ -196,6 +243,7 @@ def test_the_log_is_verified(command: CommandLine) -> None:
     assert command.run("verify-audit", "--head", str(other), status=1) == (
         "row 1 of the audit log: altered\n"
     )
+    command.ask(lambda: storage.execute("DROP TRIGGER audit_head_follows"))
     command.ask(lambda: storage.execute("UPDATE audit_head SET seq = 3"))
     assert command.run("verify-audit", status=1) == "row 3 of the audit log: missing\n"
 
@@ -212,15 +260,33 @@ def test_files_and_events_are_handed_in_under_a_name(command: CommandLine, tmp_p
     ]
 
 
+def test_points_are_swept(command: CommandLine) -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    due = [
+        Earn(
+            member_id=UUID(int=nth),
+            points=5,
+            source=Source(kind="purchase", reference=f"order-{nth}"),
+            effective_at=long_ago,
+            expires_at=long_ago + timedelta(days=30),
+        )
+        for nth in range(1, 4)
+    ]
+    command.ask(lambda: post(due, now=long_ago))
+    assert command.run("sweep-points") == "3 entries written, 3 accounts are up to date\n"
+    assert command.run("sweep-points") == "0 entries written, 0 accounts are up to date\n"
+
+
 ACTS = {
     *("add-client", "add-staff", "set-grants", "issue-token", "revoke-tokens"),
     *("disable-account", "enable-account", "create-keys", "rotate-keys"),
-    *("import-products", "import-purchases", "outbox replay"),
+    *("import-products", "import-purchases", "outbox replay", "unfreeze-account"),
 }
 """Commands by which somebody decides something: each is told to the log."""
 
 NO_ACTS = {
     *("run", "serve", "work", "fake-wechat", "migrate", "refresh-recommendations"),
+    *("sweep-points", "audit-ledger"),
     *("list-clients", "list-staff", "verify-audit", "outbox status", "outbox parked"),
     *("print-schema", "print-errors", "print-access"),
 }

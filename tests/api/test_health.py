@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -67,8 +68,40 @@ async def test_readiness_names_what_fails_and_not_why(
     assert response.status_code == status
     assert response.json() == {"status": said, "checks": outcomes}
     assert response.headers["cache-control"] == "no-store"
-    # The probes run side by side, 200 ms each.
-    assert seconds < 0.39
+    # The probes run side by side, twice 200 ms each.
+    assert seconds < 0.75
+
+
+class Unsteady:
+    """Misses so many times, in this way, and then works."""
+
+    def __init__(self, miss: Callable[[], Awaitable[None]], *, times: int) -> None:
+        self.miss, self.times = miss, times
+
+    async def __call__(self) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            await self.miss()
+
+
+@pytest.mark.parametrize(
+    ("miss", "times", "said", "outcome"),
+    [
+        (hangs, 1, "ready", "ok"),
+        (fails, 1, "ready", "ok"),
+        (hangs, 2, "unavailable", "timeout"),
+        (fails, 2, "unavailable", "failed"),
+    ],
+)
+async def test_only_the_second_miss_of_a_check_counts(
+    tmp_path: Path, miss: Callable[[], Awaitable[None]], times: int, said: str, outcome: str
+) -> None:
+    parts = Parts(checks=(Check("database", Unsteady(miss, times=times)),))
+    async with open_gateway(development_settings(), tmp_path, parts) as gateway:
+        with capture_logs():
+            response = await gateway.http.get("/readyz")
+    assert response.status_code == (200 if outcome == "ok" else 503)
+    assert response.json() == {"status": said, "checks": {"database": outcome}}
 
 
 async def test_without_checks_the_gateway_is_ready(gateway: Gateway) -> None:

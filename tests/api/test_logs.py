@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import logging.config
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
+from uvicorn.config import LOGGING_CONFIG
 
 from api.logs import configure_logs
 from tests.api.gateway import Gateway, Parts, development_settings, open_gateway
@@ -170,8 +172,13 @@ async def test_a_client_that_goes_away_is_no_fault(tmp_path: Path) -> None:
 @pytest.fixture
 def _restored_logs() -> Any:
     before = structlog.get_config()
+    loggers = [logging.getLogger(name) for name in (None, "uvicorn", "uvicorn.access")]
+    kept = [(one, list(one.handlers), one.propagate, one.level) for one in loggers]
     yield
     structlog.configure(**before)
+    for one, handlers, propagate, level in kept:
+        one.handlers, one.propagate = handlers, propagate
+        one.setLevel(level)
 
 
 def logged(*, production: bool, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -212,6 +219,37 @@ def test_development_logs_text_without_the_values_of_variables(
     assert SECRET not in text
 
 
+@pytest.mark.usefixtures("_restored_logs")
+@pytest.mark.parametrize("plain_uvicorn", [False, True])
+def test_what_libraries_log_is_json_too(
+    monkeypatch: pytest.MonkeyPatch, *, plain_uvicorn: bool
+) -> None:
+    if plain_uvicorn:
+        logging.config.dictConfig(LOGGING_CONFIG)
+    written = io.StringIO()
+    configure_logs(production=True, level="info")
+    configure_logs(production=True, level="info")
+    monkeypatch.setattr(sys, "stderr", written)
+    secret = SECRET
+    logging.getLogger("uvicorn.error").warning("the limit of %d was reached", 512)
+    try:
+        raise RuntimeError(f"length {len(secret)}")
+    except RuntimeError:
+        logging.getLogger("asyncpg.pool").exception("a connection was lost")
+    logging.getLogger("asyncpg.pool").info("not shown")
+
+    warning, error = map(json.loads, written.getvalue().splitlines())
+    assert (warning["event"], warning["level"]) == ("uvicorn", "warning")
+    assert (warning["logger"], warning["message"]) == (
+        "uvicorn.error",
+        "the limit of 512 was reached",
+    )
+    assert (error["event"], error["level"], error["logger"]) == ("asyncpg", "error", "asyncpg.pool")
+    assert error["exception"][0]["exc_value"] == "length 7"
+    assert SECRET not in written.getvalue()
+
+
+@pytest.mark.usefixtures("_restored_logs")
 def test_text_of_a_peer_that_is_no_utf8_is_told_in_one_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -10,15 +10,18 @@ from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
 from api.demo import demo_file
+from api.pages.hosts import require_known_host
 from api.pages.presets import TABS, presets, served
 from api.pages.serving import DOCS, GUIDES, pages
 from api.pages.words import WORDS
+from api.transport import TransportFault
 from domain.errors import ErrorCode
 from schema.building import JifenSchema
 from schema.faults import FaultCode
@@ -35,6 +38,9 @@ DEMO: Final = {
     "partnerToken": "the-partner",
     "staffToken": "the-staff",
 }
+
+
+HOME: Final = "http://127.0.0.1:8123"
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +67,7 @@ def site() -> Starlette:
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(site())
-    async with httpx.AsyncClient(transport=transport, base_url="http://pages.test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url=HOME) as client:
         yield client
 
 
@@ -269,5 +275,64 @@ async def test_production_has_none_of_it(path: str, production: Gateway) -> None
 
 
 async def test_a_developers_gateway_has_all_of_it(gateway: Gateway) -> None:
+    home = {"host": "localhost:8123"}
     for path in ("/", "/graphiql/presets.json", "/docs/shops.md", "/static/pages/start.css"):
-        assert (await gateway.http.get(path)).status_code == 200
+        assert (await gateway.http.get(path, headers=home)).status_code == 200
+
+
+async def test_whatever_the_start_page_and_the_guides_link_to_is_there(gateway: Gateway) -> None:
+    page = Read((await gateway.http.get("/", headers={"host": "localhost:8123"})).text)
+    links = {one.partition("#")[0].partition("?")[0] for one in page.named if one.startswith("/")}
+    for guide in (f"/docs/{name}.md" for name in GUIDES):
+        text = (await gateway.http.get(guide)).text
+        links |= {urljoin(guide, one) for one in re.findall(r"\]\(([\w./-]+\.md)[)#]", text)}
+    assert {"/metrics", "/docs/access.md", "/docs/decisions/README.md"} <= links
+    asked = {"host": "localhost:8123", "accept": "text/html"}
+    statuses = {one: (await gateway.http.get(one, headers=asked)).status_code for one in links}
+    assert {one for one, status in statuses.items() if status != 200} == set()
+
+
+async def test_several_workers_show_no_metrics_here() -> None:
+    settings = development_settings(workers=2, redis_url="redis://127.0.0.1/0")
+    app = Starlette(routes=pages(real_schema(), settings))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url=HOME) as http:
+        assert "/metrics" not in (await read(http)).named
+
+
+@pytest.mark.parametrize("path", ["/", "/graphiql/presets.json"])
+async def test_a_name_that_was_made_to_lead_here_reads_nothing_of_the_demo(
+    path: str, gateway: Gateway
+) -> None:
+    for host in ("evil.example:8123", "localhost.evil.example", "10.0.0.1:8123", "[", "", "::1"):
+        response = await gateway.http.get(path, headers={"host": host})
+        assert response.status_code == 403, host
+        assert response.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+        assert "the-member" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("host", "changes"),
+    [
+        ("localhost", {}),
+        ("LOCALHOST:8123", {}),
+        ("jifen.localhost", {}),
+        ("127.0.0.2:8123", {}),
+        ("[::1]:8123", {}),
+        ("shop.example", {"issuer": "https://shop.example"}),
+        ("app.example:8443", {"cors_origins": ("https://app.example",)}),
+        ("devbox", {"host": "devbox"}),
+        ("192.168.1.5:8123", {"host": "0.0.0.0"}),
+    ],
+)
+def test_this_machine_and_what_is_configured_are_answered(
+    host: str, changes: dict[str, Any]
+) -> None:
+    require_known_host(host, development_settings(**changes))
+    with pytest.raises(TransportFault):
+        require_known_host("evil.example", development_settings(**changes))
+
+
+def test_every_origin_may_call_and_still_no_name_may_be_this_machine() -> None:
+    with pytest.raises(TransportFault):
+        require_known_host("evil.example", development_settings(cors_origins=("*",)))

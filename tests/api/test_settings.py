@@ -178,6 +178,21 @@ def test_a_bucket_that_cannot_be_reckoned_is_refused(
         read_settings()
 
 
+def test_connections_are_as_many_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = read_settings().database
+    assert (database.gateway_pool.size_min, database.gateway_pool.size_max) == (1, 10)
+    assert (database.work_pool.size_min, database.work_pool.size_max) == (1, 6)
+    monkeypatch.setenv("JIFEN_DATABASE__CONNECTIONS_MIN", "3")
+    monkeypatch.setenv("JIFEN_DATABASE__CONNECTIONS_MAX", "20")
+    monkeypatch.setenv("JIFEN_DATABASE__WORK_CONNECTIONS_MAX", "4")
+    database = read_settings().database
+    assert (database.gateway_pool.size_min, database.gateway_pool.size_max) == (3, 20)
+    assert (database.work_pool.size_min, database.work_pool.size_max) == (3, 4)
+    monkeypatch.setenv("JIFEN_DATABASE__CONNECTIONS_MIN", "5")
+    with pytest.raises(SystemExit, match="exceeds the 4 connections"):
+        read_settings()
+
+
 def test_a_misspelt_name_is_told_with_the_one_it_looks_like() -> None:
     environment = [
         "JIFEN_LIMITS__DEPHT_MAX",

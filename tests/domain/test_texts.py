@@ -18,6 +18,9 @@ KEPT = {
     "a rare Chinese character": "𠮷野家",
     "spaces around": "  a  ",
     "nothing": "",
+    "marks that hint at a direction": "\u05e9\u200e!\u061c",
+    "an emoji with its presentation": "\u2764\ufe0f",
+    "an emoji of tomorrow": "\U0001fadf",
     "a private use character": "\ue000",
     "markup": "<b>'; DROP TABLE member; --",
 }
@@ -49,6 +52,38 @@ def test_what_never_gets_in(text: str) -> None:
     assert refusal.value.field == ("profile", "nickname")
     assert refusal.value.rule == "no control characters"
     assert not is_storable(text, characters_max=64)
+
+
+SHOWS_NOTHING = {
+    "a space": " ",
+    "wide spaces": "\u3000\u2003 ",
+    "no-break and zero-width": "\u00a0\u200b\ufeff",
+    "a joiner": "\u200d",
+    "a soft hyphen": "\u00ad",
+    "separators": "\u2028\u2029",
+    "Hangul fillers": "\u115f\u3164\uffa0",
+    "an empty pattern of Braille": "\u2800",
+    "accents on nothing": "\u0301\u0302",
+    "a variation of nothing": "\ufe0f",
+    "a tag": "\U000e0041",
+}
+
+
+@pytest.mark.parametrize("text", SHOWS_NOTHING.values(), ids=SHOWS_NOTHING.keys())
+def test_a_text_that_shows_nothing_is_refused(text: str) -> None:
+    for lines in (False, True):
+        with pytest.raises(InvalidInput) as refusal:
+            clean_text(text, field=("nickname",), characters_max=64, lines=lines)
+        assert (refusal.value.field, refusal.value.rule) == (("nickname",), "more than blanks")
+    assert clean_text(f"{text}a", field=("nickname",), characters_max=64) == f"{text}a"
+
+
+@pytest.mark.parametrize("turn", [*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"])
+def test_what_turns_the_direction_of_text_is_refused(turn: str) -> None:
+    for text in (f"abc{turn}gpj.exe", turn):
+        with pytest.raises(InvalidInput) as refusal:
+            clean_text(text, field=("nickname",), characters_max=64)
+        assert refusal.value.rule == "no characters that turn the direction of text"
 
 
 def test_texts_of_several_lines_may_have_tabs_and_line_feeds_only() -> None:

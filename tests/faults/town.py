@@ -59,7 +59,7 @@ class Town:
             )
 
 
-async def settle(database_url: str, folder: Path) -> Town:
+async def settle(database_url: str, folder: Path, *, orders_each: int = ORDERS_EACH) -> Town:
     """Build a town in an empty database; signing keys come into the folder."""
     now = datetime.now(UTC)
     keys = folder / "keys.json"
@@ -71,7 +71,7 @@ async def settle(database_url: str, folder: Path) -> Town:
         await members.register_external_members(references, now=now)
         found = await members.resolve_members(references)
         ids = [member for member in found if member is not None]
-        for batch in range(ORDERS_EACH):
+        for batch in range(orders_each):
             await record_purchases(_past_orders(ids, batch, now=now), now=now)
         shop_token, _ = await access.issue_token(
             SHOP, by=OPERATOR, tokens=tokens, now=now, ttl=A_DAY

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from domain import catalogue, ledger, members, program, purchases, recommendations, tiers
 from domain.errors import InsufficientPoints
 from domain.ledger import NEVER, Earn, Key, Redeem, Source
+from domain.ledger.entries import Release, SetAside
 from domain.purchases import ImportOrders, Order, OrderLine
 from domain.storage import fetch_all
 from domain.tiers import LevelDefinition
@@ -32,7 +33,7 @@ class History(Looks):
 
     async def random_step(self) -> None:
         """Any step."""
-        name = self.chance.choice([*STEPS, "pass_a_moment", "pass_a_moment", "pass_time"])
+        name = self.chance.choice([*STEPS, *["pass_a_moment"] * 5, "pass_time"])
         await getattr(self, name)()
 
     def _someone(self) -> UUID:
@@ -116,6 +117,24 @@ class History(Looks):
 
         await self.step("spend", work)
 
+    async def hold(self) -> None:
+        """Points that are set aside for a moment or for days, and now and then given back."""
+        now = self.gateway.clock.now()
+        lasts = self.chance.choice([MICROSECOND, timedelta(hours=7), timedelta(days=5)])
+        aside = SetAside(
+            member_id=self._someone(),
+            hold_id=uuid7(),
+            owner="test",
+            points=self.chance.choice([1, 80, 300]),
+            expires_at=now + lasts,
+            source=Source(kind="checkout", reference=uuid7().hex),
+        )
+        released = Release(member_id=aside.member_id, hold_id=aside.hold_id, source=aside.source)
+        commands: list[ledger.Command] = (
+            [aside, released] if self.chance.random() < 0.2 else [aside]
+        )
+        await self.step("hold", lambda: ledger.post(commands, now=now))
+
     async def say(self) -> None:
         """A member says something of themselves."""
         member = self.chance.choice(self.members)
@@ -195,6 +214,9 @@ class History(Looks):
         lots = await fetch_all(
             "SELECT matures_at, expires_at FROM points_lot WHERE member_id = ANY($1::uuid[])", ids
         )
+        holds = await fetch_all(
+            "SELECT expires_at FROM points_hold WHERE member_id = ANY($1::uuid[])", ids
+        )
         coupons = await fetch_all(
             "SELECT expires_at FROM coupon WHERE member_id = ANY($1::uuid[])", ids
         )
@@ -206,7 +228,7 @@ class History(Looks):
             *(row["matures_at"] for row in lots),
             *(row["expires_at"] for row in lots if row["expires_at"] < NEVER),
             *(row["expires_at"] - timedelta(days=30) for row in lots if row["expires_at"] < NEVER),
-            *(row["expires_at"] for row in coupons),
+            *(row["expires_at"] for row in [*coupons, *holds]),
             *midnights,
         }
         return sorted(moment for moment in found if moment > now + MICROSECOND)
@@ -225,6 +247,7 @@ STEPS: Final = (
     "earn",
     "earn",
     "spend",
+    "hold",
     "say",
     "stock",
     "count_popularity",

@@ -19,6 +19,7 @@ from api.conditional import Revise
 from api.runtime import Runtime
 from domain import ledger, storage
 from domain.ledger import Earn, Key, Source
+from domain.ledger.entries import SetAside
 from domain.revisions import Revision, revision
 from schema.building import JifenSchema
 from schema.requirements import is_versioned
@@ -82,12 +83,32 @@ async def a_tour(gateway: Gateway, seen: Seen) -> None:
         key=Key(scope=f"tour{gateway.tag}", key="1"),
     )
     await history.step("earn", lambda: ledger.post([earning], now=NOW))
+    # Points of another lot, all of which a hold pins: nothing is written when it runs out.
+    pinned = replace(
+        earning,
+        points=50,
+        matures_at=None,
+        expires_at=NOW + timedelta(days=38),
+        key=Key(scope=f"tour{gateway.tag}", key="2"),
+    )
+    aside = SetAside(
+        member_id=earning.member_id,
+        hold_id=UUID(int=earning.member_id.int ^ 1),
+        owner="shop",
+        points=50,
+        expires_at=NOW + timedelta(days=5),
+        source=Source(kind="checkout", reference="tour"),
+    )
+    await history.step("hold", lambda: ledger.post([pinned, aside], now=NOW))
     for moment in (
         NOW + timedelta(days=2, microseconds=2),  # A coupon expires.
         NOW + timedelta(days=3),  # The points mature,
-        NOW + timedelta(days=10),  # have thirty days left,
+        NOW + timedelta(days=5),  # the hold runs out,
+        NOW + timedelta(days=8),  # what it pinned has thirty days left,
+        NOW + timedelta(days=10),  # and so has the rest,
         ledger.local_midnight(date(2026, 4, 1), SHANGHAI),  # a month's quota begins anew,
-        NOW + timedelta(days=40),  # and they expire.
+        NOW + timedelta(days=38),  # what was pinned expires,
+        NOW + timedelta(days=40),  # and so does the rest.
     ):
         await history.stand_around(moment)
     alice = history.token_of(history.members[0])
@@ -118,7 +139,7 @@ async def test_a_forgotten_moment_is_found(gateway: Gateway) -> None:
     with revised(gateway, forget):
         await a_tour(gateway, seen)
     assert len(seen.violations) >= 4
-    assert len(seen.answers) == 19
+    assert len(seen.answers) == 29
 
 
 async def test_every_piece_of_a_revision_is_needed(gateway: Gateway) -> None:
@@ -152,7 +173,7 @@ async def test_every_piece_of_a_revision_is_needed(gateway: Gateway) -> None:
     for name in pieces[0]:
         told = {(str(one[name]), body) for one, body in zip(pieces, seen.answers, strict=True)}
         assert len(told) > len({tag for tag, _ in told}), f"nobody misses it that it {name}"
-    assert len(pieces[0]) == 9
+    assert len(pieces[0]) == 12
 
 
 def test_every_other_field_of_a_member_is_covered() -> None:

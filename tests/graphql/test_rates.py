@@ -381,7 +381,7 @@ async def test_every_sensitive_field_has_a_bucket(open_alone: Open) -> None:
         for extension in field.extensions:
             if isinstance(extension, SensitiveCharged):
                 names |= {extension.sensitive.limit, extension.sensitive.subject_limit} - {""}
-    assert names == {"sign_in", "refresh", "refresh_token"}
+    assert names == {"sign_in", "refresh", "refresh_token", "transfer"}
     settings = RateSettings()
     for name in (*names, *CallerKind, "address"):
         assert settings.bucket(name).capacity > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ import jwt
 import pytest
 
 from api.fake_wechat import DEMO_APP_ID, RunningFake
+from api.settings import DatabaseSettings
 from domain import storage
 from tests.closing import ClosingReport
 from tests.conftest import part_is_missing
@@ -32,6 +34,18 @@ async def test_the_schema_is_served_as_it_is_kept(gateway: Gateway) -> None:
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
     assert response.content == (ROOT / "schema" / "schema.graphql").read_bytes()
+
+
+async def test_no_more_connections_are_opened_than_the_settings_say(
+    postgres_url: str, tmp_path: Path, fake: RunningFake
+) -> None:
+    settings = settings_for(postgres_url, tmp_path, fake).model_copy(
+        update={"database": DatabaseSettings(connections_min=2, connections_max=3)}
+    )
+    async with open_gateway(settings, fake):
+        assert storage.connection_statistics() == {"open": 2, "idle": 2}
+        await asyncio.gather(*(storage.fetch_one("SELECT pg_sleep(0.01)") for _ in range(6)))
+        assert storage.connection_statistics() == {"open": 3, "idle": 3}
 
 
 async def test_tokens_verify_against_the_served_keys(gateway: Gateway) -> None:

@@ -18,7 +18,7 @@ from domain.purchases import (
     import_orders,
     publish_rule,
 )
-from domain.storage import fetch_all
+from domain.storage import fetch_all, observed_statements
 from tests.domain.purchases.shop import NOW, RULE, Shop, line, lines_of, open_shop, order
 from tests.races.contention import Gate
 from tests.races.pushing import push, told
@@ -89,6 +89,23 @@ async def test_orders_that_two_processes_push_in_other_batches_are_applied_once(
     assert statuses.count("DUPLICATE") == 6 * (len(fresh) - 1)
     assert len({purchase for receipts in fresh for _, purchase, _ in receipts}) == 6
     assert await shop.available("alice") == await shop.available("bob") == 4 * 88
+    await shop.verify()
+
+
+async def test_who_waited_for_the_winner_sees_it_and_writes_nothing_in_vain(
+    shop: Shop, gate: Gate
+) -> None:
+    """Keys are recalled under the accounts' locks: no loser runs into a key that is taken."""
+    with observed_statements() as statements:
+        await gate.hold(ACCOUNTS)
+        pushes = asyncio.gather(*(push("batch", ["order-1"]) for _ in range(CROWD // 2)))
+        imports = asyncio.gather(*(bring("A", "1", "2") for _ in range(CROWD // 2)))
+        await gate.open(waiting=CROWD)
+        await pushes
+        await imports
+    remembered = [sql for sql in statements if sql.lstrip().startswith("INSERT INTO idempotency")]
+    # The batch and its order, and the order of the file: each in one run of one winner.
+    assert len(remembered) == 3
     await shop.verify()
 
 

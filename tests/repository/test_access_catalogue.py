@@ -41,7 +41,7 @@ def test_what_is_most_dangerous_to_get_wrong_is_told() -> None:
         "| `Query` | `me` | members |",
         "| `Query` | `partner` | shops and partners |",
         "| `Query` | `staff` | staff |",
-        "| `Staff` | `auditLog` | staff: `auditor` |",
+        "| `Staff` | `auditLog`, `ledgerAudit` | staff: `auditor` |",
         "| `AuditEntry` | all | staff: `auditor` |",
         f"| `StaffMember` | `points`, `ledger` | staff: {readers} |",
         f"| `PointsBalance` | all | members; staff: {readers} |",

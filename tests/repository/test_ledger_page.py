@@ -1,24 +1,21 @@
-"""The examples of docs/ledger.md are what the ledger does."""
+"""The rules of docs/ledger.md that need no journal: expiry, earning, refunds, the test vector."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain.errors import InsufficientPoints
 from domain.ledger import (
-    NEVER,
     AfterMonths,
     Earn,
     Redeem,
     Source,
+    decisions,
     expires_at,
     policy_from_json,
 )
@@ -26,10 +23,9 @@ from domain.ledger.book import Book
 from domain.ledger.chain import GENESIS, moment_text
 from domain.ledger.entries import Entry
 from domain.purchases.rules import EarningLine, points_earned
+from tests.repository.ledger_notation import PAGE, SHANGHAI, table
 from tests.repository.tree import ROOT
 
-PAGE = (ROOT / "docs" / "ledger.md").read_text()
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 MEMBER = UUID("01a20561-c68e-7607-9dc0-72a415743b10")
 PURCHASE = Source(kind="purchase", reference="A-1001")
 REWARD = Source(kind="reward", reference="coupon-10")
@@ -39,70 +35,9 @@ def shown(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def no_salt() -> bytes:
-    return bytes(16)
-
-
-def march(day: int) -> datetime:
-    return datetime(2026, 3, day, 2, tzinfo=UTC)
-
-
-def earned(book: Book, day: int, points: int, *, expires: datetime, waits: int = 0) -> None:
-    command = Earn(
-        member_id=MEMBER,
-        points=points,
-        source=PURCHASE,
-        effective_at=march(day),
-        matures_at=march(day) + timedelta(days=waits),
-        expires_at=expires,
-    )
-    decisions.earn(book, command, now=march(day), salt=no_salt)
-
-
-def redeemed(book: Book, points: int, *, now: datetime) -> None:
-    book.settle(now=now, salt=no_salt)
-    command = Redeem(member_id=MEMBER, points=points, source=REWARD)
-    decisions.redeem(book, command, now=now, salt=no_salt)
-
-
-def worked_through() -> Book:
-    book = Book(member_id=MEMBER, recorded_at=march(1))
-    earned(book, 1, 100, expires=datetime(2026, 12, 31, 16, tzinfo=UTC))
-    earned(book, 2, 50, expires=datetime(2026, 11, 30, 16, tzinfo=UTC))
-    earned(book, 3, 30, expires=NEVER, waits=7)
-    redeemed(book, 120, now=march(5))
-    return book
-
-
-def journal(book: Book) -> Iterator[str]:
-    available = pending = 0
-    for entry in book.entries:
-        available += entry.changes.available
-        pending += entry.changes.pending
-        assert entry.balance_after == available
-        draws = [draw for draw in book.draws if draw.entry_seq == entry.seq]
-        taken = ", ".join(f"lot {draw.lot_seq}: {draw.amount}" for draw in draws)
-        moments = f"{shown(entry.effective_at)} | {shown(entry.recorded_at)}"
-        cells = f"| {entry.seq} | {entry.kind} | {entry.amount} | {available} | {pending} "
-        yield f"{cells}| {moments} | {taken}".rstrip() + " |"
-
-
-def test_the_account_worked_through() -> None:
-    book = worked_through()
-    redeemed(book, 30, now=datetime(2027, 1, 2, 2, tzinfo=UTC))
-    told = re.findall(r"^\| \d+ \| [A-Z]+ \| .+\|$", PAGE, flags=re.MULTILINE)
-    assert told == list(journal(book))
-
-
-def test_the_redemption_that_would_have_been_refused() -> None:
-    with pytest.raises(InsufficientPoints) as refused:
-        redeemed(worked_through(), 31, now=datetime(2027, 1, 2, 2, tzinfo=UTC))
-    assert (refused.value.available, refused.value.shortfall) == (30, 1)
-
-
 def test_the_table_of_expiry_policies() -> None:
     rows = re.findall(r"^\| `(\{.+\})` \| (\S+Z) \| (\S+) \| (\S+Z) \|$", PAGE, flags=re.MULTILINE)
-    assert len(rows) == 7
+    assert len(rows) == 9
     for policy, earned_at, last_day, ends in rows:
         expected = expires_at(
             policy_from_json(json.loads(policy)),
@@ -120,6 +55,46 @@ def test_the_example_of_earning(paid_fen: int, points: int) -> None:
     assert f"**{points}**" in PAGE
 
 
+def test_the_example_of_refunds() -> None:
+    def earned(left_fen: int) -> int:
+        line = EarningLine(999, 1_000)
+        return points_earned([line], paid_fen=left_fen, multiplier_permille=1_000)
+
+    refunded = taken = 0
+    rows = table("| refund | left of the payment |")
+    for refund, left, points, take, in_all in rows:
+        refunded += _fen(refund)
+        assert _fen(left) == 999 - refunded
+        assert int(points) == earned(999 - refunded)
+        assert int(take) == earned(999) - earned(999 - refunded) - taken
+        taken += int(take)
+        assert int(in_all) == taken
+    assert (len(rows), refunded, taken) == (3, 999, earned(999))
+    # What the page says of rounding each refund by itself.
+    alone = [_fen(row[0]) for row in rows]
+    assert [earned(fen) for fen in alone] == [0, 0, 8]
+    assert [-(-fen // 100) for fen in alone] == [1, 1, 9]
+
+
+def _fen(yuan: str) -> int:
+    return int(yuan.replace(".", ""))
+
+
+def test_the_rules_of_the_audit_are_all_told() -> None:
+    """Each by its name, as the modules that check them spell it."""
+    told = {
+        name.strip("`")
+        for row in table("| rule | what must be so |")
+        for name in row[0].split(", ")
+    }
+    checked = "".join(
+        (ROOT / "domain" / "ledger" / f"{module}.py").read_text()
+        for module in ("following", "verification", "violations")
+    )
+    named = re.compile(r"""(?:StoredRule\(\s*|\.tell\(\s*|rule=)"([a-z_ ]+)\"""")
+    assert told == set(named.findall(checked))
+
+
 def vector() -> list[Entry]:
     """The two entries of the page, made by the ledger itself."""
     book = Book(member_id=MEMBER, recorded_at=datetime(2026, 11, 22, 2, 30, 0, 250_000, tzinfo=UTC))
@@ -134,7 +109,8 @@ def vector() -> list[Entry]:
     spending = Redeem(member_id=MEMBER, points=300, source=REWARD, reason="兑换：10 元优惠券")
     return [
         decisions.earn(book, earning, now=book.recorded_at, salt=lambda: bytes(range(16))),
-        book.redeem(
+        decisions.redeem(
+            book,
             spending,
             now=datetime(2026, 11, 22, 4, tzinfo=UTC),
             salt=lambda: bytes(range(16, 32)),

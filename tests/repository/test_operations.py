@@ -24,8 +24,7 @@ WAITING = {
     "profile, personal data, timeline": "Profile Timeline TierHistory Purchases SetConsent "
     "TrackBehavior ExportMyData MyDataExport RequestAccountDeletion CancelAccountDeletion",
     "sign-in by phone": "RequestSignInCode SignInWithPhone BindPhone",
-    "the whole ledger": "LedgerPage PointsAt Proof TransferPoints HoldPoints "
-    "CapturePoints ReleasePoints StaffMember AdjustPoints ApproveAdjustment LedgerAudit",
+    "the whole ledger": "Proof StaffMember",
     "rewards, coupons, perks, refunds": "Rewards RedeemReward CancelRedemption UsePerk "
     "Redemptions Coupons TierForecast RefundPreview ReserveCoupon ConfirmCoupon ReleaseCoupon "
     "RecordRefunds",

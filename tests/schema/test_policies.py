@@ -74,14 +74,14 @@ def test_a_policy_admits_exactly(policy: Policy, admitted: set[str]) -> None:
 
 def test_policies_with_the_same_grants_are_one() -> None:
     assert staff(StaffRole.ADMIN, StaffRole.SUPPORT) == staff(StaffRole.SUPPORT, StaffRole.ADMIN)
-    assert hash(scope("x")) == hash(scope("x"))
-    assert scope("x") != scope("y")
+    assert hash(scope("points:hold")) == hash(scope("points:hold"))
+    assert scope("points:hold") != scope("coupons:use")
 
 
 def test_a_policy_names_kinds_of_callers() -> None:
     assert PUBLIC.kinds == NOBODY.kinds == frozenset()
     assert (OWNER | staff(StaffRole.ADMIN)).kinds == {CallerKind.MEMBER, CallerKind.STAFF}
-    assert CLIENT.kinds == scope("x").kinds == {CallerKind.SHOP, CallerKind.PARTNER}
+    assert CLIENT.kinds == scope("points:hold").kinds == {CallerKind.SHOP, CallerKind.PARTNER}
 
 
 def test_a_policy_says_what_it_needs() -> None:
@@ -91,3 +91,8 @@ def test_a_policy_says_what_it_needs() -> None:
         "a token of kind member or the scope purchases:write"
         " or the staff role admin or support or a token of kind staff"
     )
+
+
+def test_a_scope_that_nobody_can_hold_is_no_policy() -> None:
+    with pytest.raises(ValueError, match="purchases:writ"):
+        scope("purchases:writ")

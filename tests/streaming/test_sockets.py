@@ -7,6 +7,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from uuid_utils.compat import uuid7
 from websockets.typing import Subprotocol
@@ -223,6 +224,21 @@ async def test_no_connection_begins_with_a_token_that_is_over(shared: Served) ->
         async with shared.peer() as peer:
             await peer.say(type="connection_init", payload={"token": alice.access_token})
             assert await peer.ending() == (4401, "The access token is expired.")
+        async with httpx.AsyncClient(trust_env=False) as http:
+            stream = await http.post(
+                f"http://{shared.address}/graphql",
+                json={"query": NAMES},
+                headers={
+                    "accept": "text/event-stream",
+                    "authorization": f"Bearer {alice.access_token}",
+                },
+            )
+        assert stream.status_code == 401
+        [error] = stream.json()["errors"]
+        assert (error["message"], error["extensions"]["reason"]) == (
+            "The access token is expired.",
+            "expired",
+        )
     finally:
         shared.gateway.clock.moment = NOW
 

@@ -13,9 +13,10 @@ from api.workers import schedules as schedules_module
 from api.workers.jobs import Job, recurring_jobs
 from api.workers.schedules import Schedules
 from api.workers.settings import WorkSettings
+from domain.ledger import post
 from domain.outbox import Event, announce, deliver, stream
 from domain.storage import ConnectionLost, fetch_all
-from tests.domain.ledger.commands import ALICE
+from tests.domain.ledger.commands import ALICE, earn
 from tests.graphql.gateway import NOW, StandingClock
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -122,9 +123,10 @@ async def test_a_job_whose_message_was_lost_is_begun_by_another() -> None:
 
 async def test_the_jobs_of_the_programme() -> None:
     clock = StandingClock(NOW)
-    refresh, forget = recurring_jobs(WorkSettings(keep_events_days=3), clock=clock)
+    refresh, forget, sweep, *_audits = recurring_jobs(WorkSettings(keep_events_days=3), clock=clock)
     assert (refresh.name, refresh.every) == ("refresh-recommendations", HOUR)
     assert (forget.name, forget.every) == ("forget-events", HOUR)
+    assert (sweep.name, sweep.every) == ("sweep-points", HOUR / 60)
     assert await refresh.run() == 0
 
     def events(count: int) -> list[Event]:
@@ -138,6 +140,18 @@ async def test_the_jobs_of_the_programme() -> None:
     assert await forget.run() == 5
     assert [one.seq for one in await stream(ALICE, after=5, limit=9)] == [6, 7]
     assert await forget.run() == 0
+
+
+async def test_points_are_swept_each_minute() -> None:
+    clock = StandingClock(NOW)
+    jobs = {job.name: job for job in recurring_jobs(WorkSettings(), clock=clock)}
+    sweep = jobs["sweep-points"]
+    assert await sweep.run() == 0
+    await post([earn(5, at=NOW, expires=NOW + HOUR), earn(7, at=NOW)], now=NOW)
+    assert await sweep.run() == 0
+    clock.advance(hours=1)
+    assert await sweep.run() == 1
+    assert await sweep.run() == 0
 
 
 async def test_a_database_that_fails_ends_no_watching(monkeypatch: pytest.MonkeyPatch) -> None:

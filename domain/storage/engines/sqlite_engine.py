@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -267,6 +267,28 @@ class EmbeddedClient(_Statements, SqliteClient):
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(_EmbeddedTransaction(self), self._lock)
 
+    async def as_of_one_moment(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run `work`, which only reads, on one reader, which sees one commit until the end.
+
+        A database in memory has no readers: there the writer is kept for as long.
+        """
+        if not self._readers:
+            async with self._in_transaction():
+                return await work()
+        free = self._free_readers
+        reader = await _within(self.wait_s, free.get())
+        moment = _Moment(self, reader)
+        token = get_connections().set(self.connection_name, moment)
+        try:
+            await finish(moment.begin())
+            return await work()
+        finally:
+            get_connections().reset(token)
+            try:
+                await finish(moment.end())
+            finally:
+                free.put_nowait(reader)
+
     def connection_statistics(self) -> dict[str, int]:
         """Connections open, and how many of them are idle (the writer counts while unlocked)."""
         writer_open = int(self._connection is not None)
@@ -297,6 +319,22 @@ class _EmbeddedTransaction(_Statements, SqliteTransactionWrapper):
 
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_EmbeddedTransaction(self))
+
+
+class _Moment(_EmbeddedTransaction):
+    """The client of one reader that sees one commit; it can write nothing (`query_only`)."""
+
+    def __init__(self, parent: SqliteClient, reader: aiosqlite.Connection) -> None:
+        super().__init__(parent)
+        self._connection = reader
+
+    async def begin(self) -> None:
+        # Deferred: what is seen is the newest commit when the first statement reads.
+        await self._connection.execute_fetchall("BEGIN")
+
+    async def end(self) -> None:
+        if self._connection.in_transaction:
+            await self._connection.rollback()
 
 
 class _Transaction(SqliteTransactionContext):

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import orjson
 import pytest
+from tortoise.exceptions import IntegrityError
 
 from domain import audit
-from domain.audit import Actor, AuditEntry, NotAudited, Target
+from domain.audit import Actor, AuditChainBroken, AuditEntry, NotAudited, Target
 from domain.outbox import Event, announce
 from domain.paging import PageRequest
 from domain.storage import execute, fetch_one, observed_statements, transaction
@@ -134,6 +135,59 @@ async def test_rows_of_many_at_once_make_one_chain() -> None:
     cups = {orjson.loads(entry.after or "")["cups"] for entry in entries}
     assert cups == set(range(8))
     assert (await audit.verify()).broken is None
+
+
+FIRST = "hash = (SELECT hash FROM audit_entry WHERE seq = 1)"
+BREAKING = {
+    "goes back": f"UPDATE audit_head SET seq = 1, {FIRST}",
+    "goes nowhere": "UPDATE audit_head SET hash = hash",
+    "goes beyond the rows": "UPDATE audit_head SET seq = 3",
+    "names another hash": f"UPDATE audit_head SET {FIRST}",
+    "is another": "UPDATE audit_head SET id = 2",
+    "is removed": "DELETE FROM audit_head",
+    "is added": "INSERT INTO audit_head SELECT 2, seq, hash FROM audit_head",
+}
+
+
+@pytest.mark.parametrize("how", BREAKING)
+async def test_the_head_only_follows_the_rows(how: str) -> None:
+    await act()
+    await act()
+    head = await audit.head()
+    with pytest.raises(IntegrityError):
+        await execute(BREAKING[how])
+    assert await audit.head() == head
+
+
+async def test_the_head_skips_no_row() -> None:
+    """A row that somebody put beyond the head does not carry it over a gap."""
+    await act()
+    await execute(INSERTED.format(seq=3))
+    with pytest.raises(IntegrityError):
+        await execute(
+            "UPDATE audit_head SET seq = 3, hash = (SELECT hash FROM audit_entry WHERE seq = 3)"
+        )
+
+
+INSERTED = """INSERT INTO audit_entry SELECT {seq}, at, actor, account_id, action, target_kind,
+    target_id, before, after, request_id, hash FROM audit_entry WHERE seq = 1"""
+
+
+async def test_where_a_row_stands_in_the_way_nothing_is_done_and_that_is_said_at_once() -> None:
+    await act()
+    await execute(INSERTED.format(seq=2))
+    attempts: list[int] = []
+
+    async def work() -> None:
+        attempts.append(1)
+        await execute("INSERT INTO level VALUES ('x', 0, 'x', 'x', 0)")
+        audit.record(LI, "level.make", now=NOW)
+
+    with pytest.raises(AuditChainBroken, match="row 2") as broken:
+        await transaction(work)
+    assert (broken.value.seq, len(attempts)) == (2, 1)
+    assert await fetch_one("SELECT code FROM level") is None
+    assert (await audit.head()).seq == 1
 
 
 async def test_pages_are_newest_first() -> None:

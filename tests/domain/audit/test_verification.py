@@ -99,10 +99,11 @@ async def six_rows() -> Head:
 async def open_the_table() -> None:
     """What only whoever owns the database can do."""
     if dialect() == "postgres":
-        await execute("ALTER TABLE audit_entry DISABLE TRIGGER ALL")
+        for table in ("audit_entry", "audit_head"):
+            await execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
     else:
-        for verb in ("update", "delete"):
-            await execute(f"DROP TRIGGER audit_entry_no_{verb}")
+        for trigger in ("entry_no_update", "entry_no_delete", "head_follows"):
+            await execute(f"DROP TRIGGER audit_{trigger}")
 
 
 @pytest.mark.parametrize("what", TAMPERINGS)

@@ -97,6 +97,19 @@ def test_months_are_added_by_the_calendar(day: date, months: int, expected: date
     assert add_months(day, months) == expected
 
 
+def test_a_midnight_that_clocks_skip_is_the_first_moment_of_its_day() -> None:
+    """On 26 April 2024 clocks in Cairo went from 00:00 to 01:00."""
+    day = local_midnight(date(2024, 4, 26), ZoneInfo("Africa/Cairo"))
+    assert day == utc("2024-04-25T22:00")
+    assert day.astimezone(ZoneInfo("Africa/Cairo")).date() == date(2024, 4, 26)
+
+
+def test_the_longest_policy_ends_before_never() -> None:
+    for policy in (AfterDays(36_500), AfterMonths(1_200), EndOfYear(3_650)):
+        assert policy_from_json(policy_to_json(policy)) == policy
+        assert expires_at(policy, earned_at=utc("9000-01-01T00:00"), zone=SHANGHAI) < NEVER
+
+
 def test_a_local_midnight_is_told_in_utc() -> None:
     assert local_midnight(date(2026, 3, 1), SHANGHAI) == utc("2026-02-28T16:00")
 
@@ -115,6 +128,13 @@ def test_a_policy_survives_json(policy: ExpiryPolicy) -> None:
         {"kind": "after_days", "days": 36_501},
         {"kind": "after_days", "days": "30"},
         {"kind": "after_days", "days": 1.5},
+        {"kind": "after_days", "days": True},
+        {"kind": "after_days", "days": 1, "grace_days": 30},
+        {"kind": "end_of_year", "grace_days": False},
+        {"kind": "end_of_year"},
+        {"kind": "never", "days": 1},
+        [],
+        None,
         {"kind": "after_months", "months": 1_201},
         {"kind": "after_months", "days": 1},
         {"kind": "end_of_year", "grace_days": -1},
@@ -122,6 +142,6 @@ def test_a_policy_survives_json(policy: ExpiryPolicy) -> None:
         {"kind": "sometime"},
     ],
 )
-def test_what_is_no_policy_is_refused(value: dict[str, Any]) -> None:
+def test_what_is_no_policy_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="not an expiry policy"):
         policy_from_json(value)

@@ -11,11 +11,15 @@ import pytest
 from domain.outbox import (
     Announced,
     Consumer,
+    DeliveryLimits,
     StreamPositionLost,
     consume_once,
     deliver,
+    drain,
     first_kept,
     forget,
+    parked,
+    replay,
     stream,
 )
 from domain.storage import execute, fetch_all
@@ -108,6 +112,34 @@ async def test_what_is_old_and_delivered_is_forgotten_with_its_marks() -> None:
     assert await forget(before=later) == 2
     assert await stream(ALICE, after=4, limit=9) == []
     assert await fetch_all("SELECT 1 FROM outbox") == []
+
+
+async def test_the_marks_of_parked_events_outlive_their_events() -> None:
+    """A consumer that did its work and then failed is handed the event again by a replay."""
+    fails = True
+
+    async def take(events: Sequence[Announced]) -> None:
+        await consume_once("one", events, count_up)
+        if fails and "bad" in {event.kind for event in events}:
+            raise ValueError("after the effect")
+
+    consumers = [Consumer("one", None, take)]
+    await tell("a", "bad", "c")
+    await drain(consumers, clock=lambda: NOW, limits=DeliveryLimits(tries_max=1))
+    assert await marks() == [("one", 1), ("one", 2), ("one", 3)]
+    assert await forget(before=NOW + timedelta(days=1)) == 3
+    assert await marks() == [("one", 2)]
+
+    fails = False
+    assert await replay(now=NOW) == 1
+    await drain(consumers, clock=lambda: NOW)
+    assert await parked(first=1) == []
+    assert await effects() == {"a": 1, "bad": 1, "c": 1}
+    # What is parked no longer goes with the next events that are forgotten.
+    await tell("d")
+    await drain(consumers, clock=lambda: NOW)
+    assert await forget(before=NOW + timedelta(days=1)) == 1
+    assert await marks() == []
 
 
 async def test_only_beginnings_of_streams_are_forgotten() -> None:

@@ -167,6 +167,35 @@ async def test_a_listener_that_fails_is_logged_and_tried_again(
     assert logs[0]["exc_info"] is fault
 
 
+async def test_a_listener_that_fails_again_and_again_does_not_fill_the_log(
+    own_redis: OwnRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.outbox.hints.RETRY_S", 0.001)
+    monkeypatch.setattr("domain.outbox.hints.FAILURES_TOLD_EVERY_S", 3600.0)
+    tries = 0
+    enough = asyncio.Event()
+
+    async def listen(_: Hints) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 30:
+            monkeypatch.setattr("domain.outbox.hints.FAILURES_TOLD_EVERY_S", 0.0)
+        if tries == 31:
+            enough.set()
+            await asyncio.Event().wait()
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(Hints, "_listen", listen)
+    with capture_logs() as logs:
+        async with client(own_redis.url) as redis, Live(redis=redis).running():
+            async with asyncio.timeout(SOON_S):
+                await enough.wait()
+    assert [(one["event"], one["failures"]) for one in logs] == [
+        ("hints_failed", 1),
+        ("hints_failed", 29),
+    ]
+
+
 async def test_a_listener_that_ended_does_not_keep_a_process_from_leaving(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -176,6 +176,44 @@ async def test_work_that_a_competitor_overtook_runs_again_and_sees_its_row(
         assert seen == [False, True]
 
 
+async def test_who_waited_long_for_a_row_that_was_first_runs_again_all_the_same(
+    postgres_url: str,
+) -> None:
+    """A crowd that waits for one winner's commit waits for as long as that takes."""
+    no_time = PoolSettings(retry_within_s=0.0)
+    async with connected(postgres_url, no_time), competitor(postgres_url) as beside:
+        seen: list[bool] = []
+
+        async def work() -> str:
+            found = await fetch_one("SELECT name_en FROM theme WHERE code = 'a'")
+            seen.append(found is not None)
+            if found is None:
+                await beside.write("INSERT INTO theme VALUES ('a', 'x', 'the winner''s')")
+                await beside.commit()
+                await add_theme("a")
+            return "replayed"
+
+        assert await transaction(work) == "replayed"
+        assert seen == [False, True]
+
+
+async def test_who_lost_a_lock_does_not_run_again_once_its_time_is_over(postgres_url: str) -> None:
+    no_time = PoolSettings(retry_within_s=0.0, lock_timeout_ms=25)
+    async with connected(postgres_url, no_time), competitor(postgres_url) as beside:
+        await add_theme("a")
+        attempts: list[int] = []
+
+        async def work() -> None:
+            attempts.append(1)
+            await execute("UPDATE theme SET name_en = 'mine'")
+
+        await beside.write("UPDATE theme SET name_en = 'held'")
+        with pytest.raises(TransactionContended):
+            await transaction(work)
+        assert len(attempts) == 1
+        await beside.commit()
+
+
 async def test_of_two_that_deadlock_one_runs_again(postgres_url: str) -> None:
     """A real deadlock: each holds what the other wants, and the server ends one of them."""
     patient = PoolSettings(lock_timeout_ms=20_000, statement_timeout_ms=20_000)

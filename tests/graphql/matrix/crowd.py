@@ -12,8 +12,10 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from domain import members, recommendations, storage
+from domain import ledger, members, recommendations, storage
 from domain.access import Caller, CallerKind, StaffRole
+from domain.ledger import Source
+from domain.ledger.entries import TakeBack
 from tests.graphql.gateway import NOW, Gateway, Session
 from tests.graphql.orders import line, order, record
 from tests.graphql.programme import CLERK, open_account
@@ -93,6 +95,7 @@ async def gather(gateway: Gateway) -> Crowd:
     """Make everybody."""
     a = await _live(gateway, "alice", marked=True)
     b = await _live(gateway, "bob", marked=False)
+    await _move_points(gateway, a, b)
     await recommendations.refresh_popularity(now=NOW)
     tokens = {
         "anonymous": None,
@@ -146,6 +149,20 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
     )
     await _give_coupon(session.member, mark)
     return Member(session=session, openid=gateway.named(openid))
+
+
+async def _move_points(gateway: Gateway, a: Member, b: Member) -> None:
+    """A gives some away with a note, and loses some of what the first order earned."""
+    given = {
+        "toMember": {"id": b.session.member_id},
+        "points": 5,
+        "note": "plain note",
+        "idempotencyKey": "gift",
+    }
+    await gateway.send("TransferPoints", a.session.access_token, input=given)
+    refund = Source(kind="refund", reference=f"{MARK}-refund")
+    taken = TakeBack(member_id=a.id, entry_seq=1, points=1, source=refund, reason=f"{MARK} reason")
+    await ledger.post_one(taken, now=NOW)
 
 
 async def _give_coupon(member_id: UUID, mark: str) -> None:

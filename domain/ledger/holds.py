@@ -1,0 +1,339 @@
+"""Holds at a checkout: a shop sets a member's points aside, then captures or releases them.
+
+A hold belongs to the shop that made it; to any other it is one that does not exist. A reference of
+a shop, its order number, has at most one hold that is open or captured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from domain import idempotency
+from domain.errors import HoldExists, HoldNotOpen, InvalidInput, MemberNotFound
+from domain.ledger.decisions import checked_points
+from domain.ledger.entries import Capture, HoldState, Key, Release, SetAside, Source
+from domain.ledger.posting import post_one
+from domain.ledger.requests import (
+    REFERENCE_CHARACTERS_MAX,
+    checked_key,
+    child_id,
+    named,
+    recall,
+    remember,
+)
+from domain.ledger.store import lock_accounts
+from domain.members import MemberRef, resolve_members
+from domain.storage import Row, Table, execute, fetch_all, fetch_one, transaction
+from domain.texts import clean_text
+
+HOLD_MINUTES: Final = 30
+"""How long a hold lasts when its shop says nothing."""
+HOLD_MINUTES_MAX: Final = 7 * 24 * 60
+SOURCE_KIND: Final = "checkout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldPoints:
+    """Set `points` of a member aside for the order `reference` of the shop `owner`, a code."""
+
+    owner: str
+    member: MemberRef
+    points: int
+    reference: str
+    idempotency_key: str
+    expires_in_minutes: int = HOLD_MINUTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapturePoints:
+    """Spend `points` of the shop's own hold, all of it when None; the rest is released."""
+
+    owner: str
+    member_id: UUID
+    hold_id: UUID
+    idempotency_key: str
+    points: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePoints:
+    """Give the shop's own hold back."""
+
+    owner: str
+    member_id: UUID
+    hold_id: UUID
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsHold:
+    """A hold as its shop is told of it: `state` and `captured` as of the answer."""
+
+    member_id: UUID
+    hold_id: UUID
+    points: int
+    state: HoldState
+    captured: int
+    expires_at: datetime
+    reference: str
+
+    @property
+    def key(self) -> str:
+        """What names the hold in the whole programme."""
+        return f"{self.member_id}:{self.hold_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """A hold that was captured, and the entry (number and amount) that spent its points."""
+
+    hold: PointsHold
+    seq: int
+    amount: int
+
+
+async def hold_points(command: HoldPoints, *, now: datetime) -> PointsHold:
+    """Set points aside until they are captured or released, or the time is over.
+
+    An order that has a hold in force, of the same member and points, is answered with that hold,
+    whatever the key. Refused: InvalidInput, PointsOutOfRange, MemberNotFound, InsufficientPoints,
+    AccountFrozen, HoldExists (another hold for this order), IdempotencyConflict.
+    """
+    _check(command)
+    key = Key(scope=f"points.hold:{command.owner}", key=command.idempotency_key)
+    digests = idempotency.digests(
+        {
+            "member": named(command.member),
+            "points": command.points,
+            "reference": command.reference,
+            "expires_in_minutes": command.expires_in_minutes,
+        }
+    )
+
+    async def work() -> PointsHold:
+        [member_id] = await resolve_members([command.member])
+        await lock_accounts([] if member_id is None else [member_id])
+        answer = await recall(key, digests)
+        if answer is not None:
+            return _hold_of_answer(answer)
+        if member_id is None:
+            raise MemberNotFound(field=("member",))
+        hold = await _hold_for(command, member_id, now=now)
+        await remember(key, digests, _answer_of(hold), now=now)
+        return hold
+
+    return await transaction(work)
+
+
+async def capture_points(command: CapturePoints, *, now: datetime) -> Captured:
+    """Spend what is set aside, or a part of it; the rest is released in the same posting.
+
+    Refused: InvalidInput, PointsOutOfRange, HoldNotOpen (another shop's is none), AccountFrozen,
+    InsufficientPoints (more than is held), IdempotencyConflict.
+    """
+    checked_key(command.idempotency_key)
+    if command.points is not None:
+        checked_points(command.points)
+    key = Key(scope=f"points.capture:{command.owner}", key=command.idempotency_key)
+    digests = idempotency.digests({"hold_id": str(command.hold_id), "points": command.points})
+
+    async def work() -> Captured:
+        await lock_accounts([command.member_id])
+        answer = await recall(key, digests)
+        if answer is not None:
+            hold = _hold_of_answer(answer)
+            return Captured(hold=hold, seq=answer["seq"], amount=answer["amount"])
+        hold = await _own(command, now=now)
+        if await _in_force(command.owner, hold.reference) != hold.hold_id:
+            # The shop's order has a newer hold, so this one was given back or ran out.
+            closed = HoldState.EXPIRED if hold.state is HoldState.OPEN else hold.state
+            raise HoldNotOpen(state=closed.value)
+        posted = await post_one(
+            Capture(
+                member_id=command.member_id,
+                hold_id=command.hold_id,
+                points=command.points,
+                source=Source(kind=SOURCE_KIND, reference=hold.reference),
+            ),
+            now=now,
+        )
+        hold = replace(hold, state=HoldState.CAPTURED, captured=-posted.amount)
+        answer = _answer_of(hold) | {"seq": posted.seq, "amount": posted.amount}
+        await remember(key, digests, answer, now=now)
+        return Captured(hold=hold, seq=posted.seq, amount=posted.amount)
+
+    return await transaction(work)
+
+
+async def release_points(command: ReleasePoints, *, now: datetime) -> PointsHold:
+    """Give a hold back. Refused: InvalidInput, HoldNotOpen, IdempotencyConflict."""
+    checked_key(command.idempotency_key)
+    key = Key(scope=f"points.release:{command.owner}", key=command.idempotency_key)
+    digests = idempotency.digests({"hold_id": str(command.hold_id)})
+
+    async def work() -> PointsHold:
+        await lock_accounts([command.member_id])
+        answer = await recall(key, digests)
+        if answer is not None:
+            return _hold_of_answer(answer)
+        hold = await _own(command, now=now)
+        await post_one(
+            Release(
+                member_id=command.member_id,
+                hold_id=command.hold_id,
+                source=Source(kind=SOURCE_KIND, reference=hold.reference),
+            ),
+            now=now,
+        )
+        hold = replace(hold, state=HoldState.RELEASED)
+        await remember(key, digests, _answer_of(hold), now=now)
+        return hold
+
+    return await transaction(work)
+
+
+_REFERENCES = Table(
+    "points_hold_reference", owner="text", reference="text", member_id="uuid", hold_id="uuid"
+)
+
+_LOCK_REFERENCE = """
+    SELECT member_id, hold_id FROM points_hold_reference
+    WHERE owner = $1 AND reference = $2
+    FOR NO KEY UPDATE
+"""
+
+_HOLD = """
+    SELECT member_id, hold_id, amount, state, captured, expires_at, reference FROM points_hold
+    WHERE member_id = $1 AND hold_id = $2 AND owner = $3
+"""
+
+
+def _check(command: HoldPoints) -> None:
+    clean_text(
+        command.reference,
+        field=("reference",),
+        characters_min=1,
+        characters_max=REFERENCE_CHARACTERS_MAX,
+    )
+    checked_key(command.idempotency_key)
+    if not 1 <= command.expires_in_minutes <= HOLD_MINUTES_MAX:
+        raise InvalidInput(field=("expires_in_minutes",), rule=f"1 to {HOLD_MINUTES_MAX} minutes")
+    checked_points(command.points)
+
+
+async def _hold_for(command: HoldPoints, member_id: UUID, *, now: datetime) -> PointsHold:
+    """The hold that the order has, or a new one. The order's row is locked, or made, meanwhile."""
+    newest = await fetch_one(_LOCK_REFERENCE, command.owner, command.reference)
+    if newest is not None:
+        # Read after the lock: a competitor may just have closed it.
+        row = await fetch_one(_HOLD, newest["member_id"], newest["hold_id"], command.owner)
+        assert row is not None, "a reference names a hold of its owner"
+        hold = _hold_of(row, now=now)
+        if hold.state in {HoldState.OPEN, HoldState.CAPTURED}:
+            if (hold.member_id, hold.points) == (member_id, command.points):
+                return hold
+            raise HoldExists(
+                field=("reference",),
+                hold=hold.key,
+                reference=hold.reference,
+                points=hold.points,
+                state=hold.state.value,
+            )
+    made = PointsHold(
+        member_id=member_id,
+        hold_id=child_id("hold", command.owner, command.idempotency_key),
+        points=command.points,
+        state=HoldState.OPEN,
+        captured=0,
+        expires_at=now + timedelta(minutes=command.expires_in_minutes),
+        reference=command.reference,
+    )
+    await _set_aside(made, owner=command.owner, now=now)
+    return made
+
+
+async def _set_aside(hold: PointsHold, *, owner: str, now: datetime) -> None:
+    """Post the hold, and let its order stand for it."""
+    await post_one(
+        SetAside(
+            member_id=hold.member_id,
+            hold_id=hold.hold_id,
+            owner=owner,
+            points=hold.points,
+            expires_at=hold.expires_at,
+            source=Source(kind=SOURCE_KIND, reference=hold.reference),
+        ),
+        now=now,
+    )
+    row = {
+        "owner": owner,
+        "reference": hold.reference,
+        "member_id": hold.member_id,
+        "hold_id": hold.hold_id,
+    }
+    replaced = await execute(
+        "UPDATE points_hold_reference SET member_id = $3, hold_id = $4"
+        " WHERE owner = $1 AND reference = $2",
+        *row.values(),
+    )
+    if not replaced:
+        # Of two that race for an order's first hold, the second runs again and finds the row.
+        await _REFERENCES.insert([row])
+
+
+async def _own(command: CapturePoints | ReleasePoints, *, now: datetime) -> PointsHold:
+    """The hold of the shop that asks; anybody else's is like one that does not exist."""
+    row = await fetch_one(_HOLD, command.member_id, command.hold_id, command.owner)
+    if row is None:
+        raise HoldNotOpen(state=None)
+    return _hold_of(row, now=now)
+
+
+async def _in_force(owner: str, reference: str) -> UUID:
+    """The newest hold of the order, which no other takes the place of until the commit."""
+    [row] = await fetch_all(_LOCK_REFERENCE, owner, reference)
+    hold_id: UUID = row["hold_id"]
+    return hold_id
+
+
+def _hold_of(row: Row, *, now: datetime) -> PointsHold:
+    """A hold as of now: one whose time is over is EXPIRED, though nothing is written yet."""
+    state = HoldState(row["state"])
+    if state is HoldState.OPEN and row["expires_at"] <= now:
+        state = HoldState.EXPIRED
+    return PointsHold(
+        member_id=row["member_id"],
+        hold_id=row["hold_id"],
+        points=row["amount"],
+        state=state,
+        captured=row["captured"],
+        expires_at=row["expires_at"],
+        reference=row["reference"],
+    )
+
+
+def _answer_of(hold: PointsHold) -> dict[str, Any]:
+    return {
+        "member_id": str(hold.member_id),
+        "hold_id": str(hold.hold_id),
+        "points": hold.points,
+        "state": hold.state.value,
+        "captured": hold.captured,
+        "expires_at": hold.expires_at.isoformat(),
+        "reference": hold.reference,
+    }
+
+
+def _hold_of_answer(answer: dict[str, Any]) -> PointsHold:
+    return PointsHold(
+        member_id=UUID(answer["member_id"]),
+        hold_id=UUID(answer["hold_id"]),
+        points=answer["points"],
+        state=HoldState(answer["state"]),
+        captured=answer["captured"],
+        expires_at=datetime.fromisoformat(answer["expires_at"]),
+        reference=answer["reference"],
+    )
