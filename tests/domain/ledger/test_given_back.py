@@ -14,9 +14,7 @@ from tests.domain.ledger.commands import ALICE, NOW, days, earn
 pytestmark = pytest.mark.usefixtures("database")
 
 
-async def test_points_come_back_to_the_lots_that_were_captured_not_that_paid_debt() -> (
-    None
-):
+async def test_points_come_back_to_the_lots_that_were_captured_not_that_paid_debt() -> None:
     """66 that expire soon and 13 of the others are held; of these 79, 64 are captured.
 
     171 were taken back meanwhile, for which 158 were there: the 13 that are missing are paid by
