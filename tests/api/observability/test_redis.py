@@ -8,7 +8,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from api.observability import tracing
-from api.observability.metrics import REGISTRY
+from api.observability.metrics import REDIS_BREAKER_OPEN, REGISTRY
 from api.observability.settings import TraceSettings
 from api.observability.spans import Spans
 from api.redis_breaker import FAILURES_MAX, Breaker, guarded_redis
@@ -30,6 +30,7 @@ async def answering() -> str:
 
 
 async def test_a_breaker_tells_when_it_opens_and_when_it_closes() -> None:
+    REDIS_BREAKER_OPEN.set(0)  # As in a process of its own: other tests leave breakers open.
     breaker = Breaker(open_s=0.0)
     failures = value("jifen_redis_failures_total")
     for _ in range(FAILURES_MAX):
