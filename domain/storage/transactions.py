@@ -115,7 +115,8 @@ async def transaction(work: Callable[[], Awaitable[T]]) -> T:
     runs again within `retry_within_s` only, since it may have to wait for as long again; where
     another one's row was first it always does, however long it waited for that one's commit: it
     finds the row now. Inside another transaction it joins that one, which then owns retry and
-    commit. Raises TransactionContended when the retries are used up.
+    commit. Raises TransactionContended when the retries for locks are used up; a unique violation
+    that stays is no race but a fault, and raised as it is.
     """
     if inside_transaction():
         return await work()
