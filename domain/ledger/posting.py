@@ -13,8 +13,10 @@ from datetime import datetime
 from typing import Any, Final, get_args
 from uuid import UUID
 
+import structlog
+
 from domain import idempotency
-from domain.errors import EntryNotReversible, IdempotencyConflict, Refusal
+from domain.errors import AccountFrozen, EntryNotReversible, IdempotencyConflict, Refusal
 from domain.idempotency import Digests
 from domain.ledger.book import Book
 from domain.ledger.commands import (
@@ -32,6 +34,8 @@ from domain.ledger.store import open_books, remove_unused, write_books
 from domain.outbox import Event, announce
 from domain.storage import Write, transaction
 
+log = structlog.get_logger("jifen.ledger")
+
 BATCH_MAX = 1_000
 """Commands that one posting may carry; what is larger is split by its caller."""
 
@@ -42,8 +46,9 @@ async def post(commands: Sequence[Command], *, now: datetime) -> list[Outcome]:
     """Post the commands; returns an outcome for each, in order.
 
     A refused command is a Refusal in its place and changes nothing; the others take effect. Keys
-    that were used before, also earlier in this very batch, give their first result. Joins the
-    caller's transaction where there is one.
+    that were used before, also earlier in this very batch, give their first result. Of an account
+    whose rows contradict each other every command is refused with AccountFrozen, and an alert is
+    raised. Joins the caller's transaction where there is one.
     """
     assert len(commands) <= BATCH_MAX, "the caller splits larger batches"
     if not commands:
@@ -59,12 +64,35 @@ async def post_one(command: Command, *, now: datetime) -> Posted:
     return outcome
 
 
+class _Unsound(Exception):
+    """What is stored of these members contradicts itself: nothing can be decided by it."""
+
+    def __init__(self, *member_ids: UUID) -> None:
+        self.member_ids = member_ids
+
+
 async def _post(commands: Sequence[Command], *, now: datetime) -> list[Outcome]:
+    unsound: frozenset[UUID] = frozenset()
+    while True:
+        try:
+            return await _post_but(unsound, commands, now=now)
+        except _Unsound as found:
+            # Nothing is written yet. The others of the batch shall not suffer for one account.
+            log.error("ledger_unsound", members=found.member_ids, exc_info=found.__cause__)
+            unsound |= frozenset(found.member_ids)
+
+
+async def _post_but(
+    unsound: frozenset[UUID], commands: Sequence[Command], *, now: datetime
+) -> list[Outcome]:
+    """Post the commands; those that concern an unsound account are refused as if it was frozen."""
     outcomes: dict[int, Outcome] = {}
     sound: dict[int, Command] = {}
     for index, command in enumerate(commands):
         try:
             check(command)
+            if not unsound.isdisjoint(members_of(command)):
+                raise AccountFrozen
             sound[index] = command
         except Refusal as refusal:
             outcomes[index] = refusal
@@ -112,19 +140,22 @@ def _apply(
 ) -> Posted:
     concerned = [books[member_id] for member_id in members_of(command)]
     for book in concerned:
-        book.settle(now=now, salt=new_salt)
+        _settle(book, now=now)
     place = past_of(command)
     undone = None
     if place is not None:
         undone = past.get(place)
         if undone is None:
             raise EntryNotReversible(entry=place[1], kind=None)
-    entry = decide(command, concerned, undone, now=now, salt=new_salt)
+    try:
+        entry = decide(command, concerned, undone, now=now, salt=new_salt)
+    except AssertionError as fault:
+        raise _Unsound(*members_of(command)) from fault
     if place is not None and undone is not None:
         past[place] = after(undone, concerned[0])
     # A backdated lot may have matured or expired already.
     for book in concerned:
-        book.settle(now=now, salt=new_salt)
+        _settle(book, now=now)
     return Posted(
         member_id=entry.member_id,
         seq=entry.seq,
@@ -132,6 +163,13 @@ def _apply(
         amount=entry.amount,
         balance_after=entry.balance_after,
     )
+
+
+def _settle(book: Book, *, now: datetime) -> None:
+    try:
+        book.settle(now=now, salt=new_salt)
+    except AssertionError as fault:
+        raise _Unsound(book.member_id) from fault
 
 
 def new_salt() -> bytes:

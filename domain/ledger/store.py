@@ -5,7 +5,7 @@ The number of statements is fixed, whatever the size of the batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -121,7 +121,34 @@ async def open_books(member_ids: Iterable[UUID], *, now: datetime) -> dict[UUID,
     if len(rows) < len(wanted):
         await _make_accounts(set(wanted) - {row["member_id"] for row in rows}, now=now)
         rows = await fetch_all(_LOCK_ACCOUNTS, wanted)
-    return {row["member_id"]: book_of(row) for row in rows}
+    books = {row["member_id"]: book_of(row) for row in rows}
+    await _believe_the_journal([book for book in books.values() if book.frozen])
+    return books
+
+
+_AS_THE_JOURNAL_SAYS = """
+    SELECT s.member_id, s.seq, s.available, s.pending, s.held, s.debt, e.hash
+    FROM (
+        SELECT member_id, MAX(seq) AS seq,
+               SUM(available_change)::bigint AS available, SUM(pending_change)::bigint AS pending,
+               SUM(held_change)::bigint AS held, SUM(debt_change)::bigint AS debt
+        FROM points_entry WHERE member_id = ANY($1::uuid[]) GROUP BY member_id
+    ) AS s
+    JOIN points_entry AS e ON e.member_id = s.member_id AND e.seq = s.seq
+"""
+
+
+async def _believe_the_journal(books: Sequence[Book]) -> None:
+    """Take the balances of frozen accounts from their entries, which cannot be changed.
+
+    Their rows may be what is wrong. An entry that went on from there would be wrong for ever.
+    """
+    by_member = {book.member_id: book for book in books}
+    for row in await fetch_all(_AS_THE_JOURNAL_SAYS, list(by_member)) if books else ():
+        book = by_member[row["member_id"]]
+        book.available, book.pending = row["available"], row["pending"]
+        book.held, book.debt = row["held"], row["debt"]
+        book.version, book.head_hash = row["seq"], bytes(row["hash"])
 
 
 # Those that wait longest come first. What another worker has locked is in good hands.
@@ -131,18 +158,22 @@ _LOCK_DUE_ACCOUNTS = """
     FROM points_account
     WHERE next_change_at <= $1 AND next_change_at >= $3
       AND next_change_at < '9999-12-31 00:00:00.000000+00:00'
+      AND frozen_at IS NULL AND NOT (member_id = ANY($4::uuid[]))
     ORDER BY next_change_at
     LIMIT $2
     FOR NO KEY UPDATE SKIP LOCKED
 """
 
 
-async def lock_due_books(*, since: datetime, now: datetime, limit: int) -> list[Book]:
+async def lock_due_books(
+    *, since: datetime, now: datetime, limit: int, but: Collection[UUID]
+) -> list[Book]:
     """Lock accounts whose balance changed by itself from `since` to `now`; no lots are loaded.
 
-    Waits for nobody: accounts that are locked are passed over.
+    Waits for nobody: accounts that are locked are passed over, and so are frozen ones and `but`.
     """
-    return [book_of(row) for row in await fetch_all(_LOCK_DUE_ACCOUNTS, now, limit, since)]
+    rows = await fetch_all(_LOCK_DUE_ACCOUNTS, now, limit, since, list(but))
+    return [book_of(row) for row in rows]
 
 
 async def _make_accounts(member_ids: set[UUID], *, now: datetime) -> None:

@@ -11,18 +11,24 @@ the oldest changes are written, in their order, and the rest in batches that fol
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
 from typing import Final
+from uuid import UUID
 
+import structlog
+
+from domain.ledger.book import Book, Due
 from domain.ledger.due import load_due
 from domain.ledger.posting import event_of, new_salt
 from domain.ledger.store import lock_due_books, write_books
 from domain.outbox import announce
 from domain.storage import fetch_one, transaction
+
+log = structlog.get_logger("jifen.ledger")
 
 BATCH_S: Final = 0.05
 """How long a batch should keep its locks; it may take longer where lots are unlike the last."""
@@ -42,6 +48,7 @@ class Swept:
 
     `batches` of at most `slowest_s` seconds each. An account that more than one batch was for is
     counted once. What another worker has locked counts as done: it will be up to date then.
+    `unsound` are accounts whose rows contradict each other, which were left for the audit.
     """
 
     accounts: int = 0
@@ -49,6 +56,7 @@ class Swept:
     batches: int = 0
     slowest_s: float = 0.0
     done: bool = False
+    unsound: frozenset[UUID] = frozenset()
 
 
 async def sweep(
@@ -60,8 +68,9 @@ async def sweep(
 ) -> Swept:
     """Write what is due as of `now`, for at most about `accounts_max` accounts and `within_s`.
 
-    `progress` is told after each batch how far it came. A frozen account is swept like any other:
-    time goes on for it, and nothing is spent. Must not be called inside a transaction.
+    `progress` is told after each batch how far it came. Frozen accounts are passed over: readers
+    reckon what is due of them, and it is written once they are mended. So is whatever turns out to
+    be unsound, with an alert. Must not be called inside a transaction.
     """
     began = perf_counter()
     swept = Swept()
@@ -69,7 +78,9 @@ async def sweep(
     since = BEGINNING
     while swept.accounts < accounts_max and perf_counter() - began < within_s:
         batch_began = perf_counter()
-        batch = await transaction(partial(_sweep_batch, pace, since=since, now=now))
+        batch = await transaction(
+            partial(_sweep_batch, pace, since=since, now=now, but=swept.unsound)
+        )
         took_s = perf_counter() - batch_began
         if batch.locked == 0:
             if since == BEGINNING:
@@ -95,12 +106,13 @@ async def accounts_due(*, now: datetime) -> int:
 _DUE_ACCOUNTS = """
     SELECT COUNT(*) AS due FROM points_account
     WHERE next_change_at <= $1 AND next_change_at < '9999-12-31 00:00:00.000000+00:00'
+      AND frozen_at IS NULL
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Accounts locked, treated, and brought up to date; lots read; entries written.
+    """Accounts locked, treated, and brought up to date; lots read; entries written; the unsound.
 
     `since` is the moment from which the next batch looks for accounts. Beginning anew each time
     would pass over all that were swept before, which the index holds until it is vacuumed.
@@ -111,6 +123,7 @@ class _Batch:
     finished: int
     lots: int
     entries: int
+    unsound: frozenset[UUID]
     since: datetime
 
 
@@ -133,27 +146,41 @@ class _Pace:
         return _Pace(lots=lots, accounts=max(round(lots / each), 1))
 
 
-async def _sweep_batch(pace: _Pace, *, since: datetime, now: datetime) -> _Batch:
-    books = await lock_due_books(since=since, now=now, limit=pace.accounts)
+async def _sweep_batch(
+    pace: _Pace, *, since: datetime, now: datetime, but: Collection[UUID]
+) -> _Batch:
+    books = await lock_due_books(since=since, now=now, limit=pace.accounts, but=but)
     reached = max((book.next_change_at for book in books), default=since)
     loaded = await load_due(books, now=now, lots_max=pace.lots) if books else []
     lots = sum(len(book.lots) for book, _ in loaded)
-    for book, through in loaded:
-        book.settle(now=now, salt=new_salt, through=through)
-    treated = [book for book, _ in loaded]
+    treated = [book for book, through in loaded if _settled(book, now=now, through=through)]
+    unsound = {book.member_id for book, _ in loaded} - {book.member_id for book in treated}
     await write_books(treated)
     entries = [entry for book in treated for entry in book.entries]
     await announce(map(event_of, entries), now=now)
+    left = [b for b in books if b.next_change_at <= now and b.member_id not in unsound]
     return _Batch(
         locked=len(books),
         treated=len(treated),
         finished=sum(book.next_change_at > now for book in treated),
         lots=lots,
         entries=len(entries),
-        since=min((book.next_change_at for book in books), default=since)
-        if any(book.next_change_at <= now for book in books)
-        else reached,
+        unsound=frozenset(unsound),
+        since=min(book.next_change_at for book in books) if left else reached,
     )
+
+
+def _settled(book: Book, *, now: datetime, through: Due | None) -> bool:
+    """Decide what is due of the book; False, with an alert, where its rows contradict each other.
+
+    One such account must not keep all the others from being swept.
+    """
+    try:
+        book.settle(now=now, salt=new_salt, through=through)
+    except AssertionError:
+        log.exception("ledger_unsound", members=(book.member_id,))
+        return False
+    return True
 
 
 def _after(swept: Swept, batch: _Batch, *, took_s: float, done: bool) -> Swept:
@@ -163,4 +190,5 @@ def _after(swept: Swept, batch: _Batch, *, took_s: float, done: bool) -> Swept:
         batches=swept.batches + (batch.locked > 0),
         slowest_s=max(swept.slowest_s, took_s),
         done=done,
+        unsound=swept.unsound | batch.unsound,
     )

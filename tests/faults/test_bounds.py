@@ -180,7 +180,7 @@ async def test_a_database_that_hangs_is_given_up_before_the_deadline(scene: Scen
         assert seconds < 4.0
     ready, ready_s = answers[2]
     assert (ready.status_code, ready.json()["status"]) == (503, "unavailable")
-    assert ready_s < 0.5
+    assert ready_s < 1.0  # Two probes of 200 ms each, on a machine that may be busy.
     scene.relay.thaw()
     async with asyncio.timeout(5):
         for _ in count():

@@ -129,11 +129,11 @@ async def test_an_account_that_fails_is_frozen_for_debits_and_earns_on() -> None
     ]
     assert [isinstance(one, Posted) for one in await post(credits, now=NOW)] == [True, True]
 
-    # It is told once, and stays as it is.
+    # They believed the journal, not the row, which is right again by that. It stays frozen.
     with capture_logs() as logs:
         again = await audited(now=NOW + days(1))
-    # (What was earned since says the balance that it had: wrong too.)
-    assert (again.frozen, again.violations_found, logs) == ((), 4, [])
+    assert (again.frozen, again.violations_found, logs) == ((), 0, [])
+    assert await frozen_accounts() == 1
 
 
 async def test_the_audit_log_tells_of_freezing_and_releasing() -> None:

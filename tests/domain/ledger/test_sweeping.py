@@ -8,6 +8,7 @@ from itertools import chain
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from domain import storage
 from domain.ledger import EntryKind, Swept, accounts_due, balance, post, sweep, verify_accounts
@@ -105,11 +106,29 @@ async def test_debt_is_paid_by_what_matures() -> None:
     assert await unsound() == []
 
 
-async def test_a_frozen_account_is_swept_too() -> None:
+async def test_a_frozen_account_is_left_until_it_is_mended() -> None:
     await post([earn(100, expires=NOW + days(1))], now=NOW)
     await execute("UPDATE points_account SET frozen_at = $1", NOW)
-    assert (await swept(at=1)).entries == 1
+    assert await accounts_due(now=NOW + days(1)) == 0
+    assert (await swept(at=1)).entries == 0
     assert (await balance(ALICE, now=NOW + days(1))).available == 0
+    await execute("UPDATE points_account SET frozen_at = NULL")
+    assert (await swept(at=1)).entries == 1
+
+
+async def test_one_unsound_account_keeps_no_other_from_being_swept() -> None:
+    due = await many_lots()
+    broken = MEMBERS[0]
+    await execute("UPDATE points_account SET available = 1 WHERE member_id = $1", broken)
+    before = await fetch_all("SELECT * FROM points_entry WHERE member_id = $1", broken)
+    with capture_logs() as logs:
+        found = await sweep(now=NOW + days(5), accounts_max=1_000, within_s=60)
+    assert (found.done, found.unsound) == (True, frozenset({broken}))
+    assert found.accounts == len(MEMBERS) - 1
+    assert 0 < found.entries < due
+    assert [(one["event"], one["log_level"]) for one in logs] == [("ledger_unsound", "error")]
+    assert await fetch_all("SELECT * FROM points_entry WHERE member_id = $1", broken) == before
+    assert await accounts_due(now=NOW + days(5)) == 1
 
 
 async def test_an_account_with_nothing_due_is_only_planned_anew() -> None:
@@ -193,6 +212,7 @@ async def test_a_batch_takes_a_fixed_number_of_statements() -> None:
                 lambda: sweeper._sweep_batch(
                     sweeper._Pace(lots=500, accounts=500),
                     since=sweeper.BEGINNING,
+                    but=(),
                     now=NOW + days(len(counts) + 1),
                 )
             )
