@@ -129,7 +129,7 @@ class PointsBalance:
         cost=Cost(own=STATEMENTS_OF_THE_PAST * STATEMENT_COST, items="first"),
         versioned=True,
     )
-    async def reasons(self, first: First = 20) -> list[PointsReason] | None:
+    async def reasons(self, first: First = 100) -> list[PointsReason] | None:
         """The newest entries that count, newest first: why the balance is what it is."""
         points: PointsRecord = view(self)
         reasons: list[PointsReason] = view(await points.reasons(checked_first(first)))

@@ -44,8 +44,8 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
         en="{refusal.points} points are set aside for {refusal.reference} already",
     ),
     ErrorCode.TRANSFER_LIMIT_EXCEEDED: Text(
-        zh="超过每日转赠上限 {refusal.limit}，今日已用 {refusal.used}",
-        en="No more than {refusal.limit} may be given a day, {refusal.used} were given today",
+        zh="超过每日转赠上限：今日已用 {refusal.used}，上限 {refusal.limit}（{refusal.unit}）",
+        en="Today's limit is {refusal.limit}, used are {refusal.used} ({refusal.unit})",
     ),
     ErrorCode.ENTRY_NOT_REVERSIBLE: Text(
         zh="该积分记录不存在或不能撤销", en="There is no such entry, or it cannot be undone"

@@ -17,6 +17,8 @@ from api.settings import Settings
 from domain import ledger
 from domain.clock import Clock
 from domain.ledger import LedgerAudit, StillViolated, Violation
+from schema.faults import CodedError
+from schema.node import decode_uuid
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,12 +60,12 @@ def audit_ledger(
 
 
 def unfreeze_account(
-    member: Annotated[str, typer.Argument(help="The member's id, as `audit-ledger` names it.")],
+    member: Annotated[str, typer.Argument(help="The member's id, as an audit names it.")],
 ) -> None:
     """Let a frozen account spend again, once it passes the audit."""
     try:
-        member_id = UUID(member)
-    except ValueError:
+        member_id = _id_of_member(member)
+    except (ValueError, CodedError):
         raise typer.BadParameter("no id of a member", param_hint="MEMBER") from None
 
     async def work(settings: Settings, clock: Clock) -> bool | list[Violation]:
@@ -106,3 +108,11 @@ def _progress(total: int | None) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("auditing entries", total=total)
         yield lambda entries: progress.advance(task, entries)
+
+
+def _id_of_member(text: str) -> UUID:
+    """The member of a UUID, as commands print it, or of a global id, as the API gives it."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return decode_uuid(text, "Member")
