@@ -60,6 +60,9 @@ _OPEN_HOLDS = """
 LOTS_AT_ONCE: Final = 64
 """Of one member's lots as many are loaded first; nearly every spending is covered by them."""
 
+FEW_BOOKS: Final = 2
+"""So many are asked for their first lots one by one; a batch loads all with one statement."""
+
 # The lots that are spent first, those that mature first, and those that a hold pins.
 _FIRST_LOTS = f"""
     SELECT * FROM (
@@ -88,18 +91,22 @@ async def load_open_lots(
 ) -> None:
     """Load the lots that have something left to spend, to expire or to unpin, and the open holds.
 
-    `needed` says how much of each member may be spent. One member's lots are loaded only as far as
-    they are due or needed, for some members have tens of thousands. Of the holds in `hold_ids`
-    those that are not open any more come too, to be refused by state.
+    `needed` says how much of each member may be spent. Of one member, or of the two sides of a
+    transfer, lots are loaded only as far as they are due or needed: some have tens of thousands. Of
+    the holds in `hold_ids` those that are not open any more come too, to be refused by state.
     """
     if not books:
         return
-    if len(books) > 1 or not await _load_first_lots(
-        books[0], needed=needed.get(books[0].member_id, 0), now=now
-    ):
-        by_member = {book.member_id: book for book in books}
-        for row in await fetch_all(_OPEN_LOTS, list(by_member)):
-            by_member[row["member_id"]].lots[row["lot_seq"]] = lot_of(row)
+    rest = list(books)
+    if len(books) <= FEW_BOOKS:
+        rest = [
+            book
+            for book in books
+            if not await _load_first_lots(book, needed=needed.get(book.member_id, 0), now=now)
+        ]
+    by_member = {book.member_id: book for book in rest}
+    for row in await fetch_all(_OPEN_LOTS, list(by_member)) if rest else ():
+        by_member[row["member_id"]].lots[row["lot_seq"]] = lot_of(row)
     await _load_holds(books, hold_ids)
     for book in books:
         book.lots_complete = True
