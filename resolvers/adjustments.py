@@ -1,11 +1,11 @@
-"""Adjustments of points by staff, and the audit of the ledger."""
+"""Adjustments of points by staff."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from domain import ledger
-from domain.ledger import Adjustment, LedgerAudit
+from domain.ledger import Adjustment
 from domain.members import MemberRef
 from domain.paging import Page, PageRequest
 from resolvers.context import RequestContext
@@ -50,10 +50,3 @@ async def entry_of(adjustment: Adjustment) -> EntryRecord | None:
         return None
     entry = await ledger.entry(adjustment.member_id, seq=adjustment.entry_seq)
     return None if entry is None else record_of(entry)
-
-
-async def ledger_audit(context: RequestContext) -> LedgerAudit:
-    """Audit now, as far as the time of the request goes; that somebody did is recorded."""
-    return await ledger.audit_by_hand(
-        by=context.actor(), now=context.now, within_s=context.services.audit_within_s
-    )
