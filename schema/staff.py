@@ -179,10 +179,10 @@ class Staff:
             await adjusting.pending_adjustments(info.context, request), request
         )
 
-    # Not `audited`, which would run it in one transaction: an audit sees each batch in a snapshot of
-    # its own, and inside a transaction that reads what is committed meanwhile it would take postings
-    # under way for violations, and freeze sound accounts. It records by itself that it was asked
-    # for, before it answers; `audit_ledger` asserts that no transaction is open.
+    # Not `audited`, which would run it in one transaction: an audit sees each batch in a snapshot
+    # of its own, and inside a transaction that sees what is committed meanwhile it would take
+    # postings under way for violations, and freeze sound accounts. It records by itself, before
+    # it answers, that it was asked for; `audit_ledger` asserts that no transaction is open.
     @computed(READS_AUDITS, cost=AUDITS)
     async def ledger_audit(self, info: Info) -> LedgerAudit | None:
         """Audit the ledger now: every account, or as many as a request's time allows."""

@@ -1,7 +1,7 @@
 """The audit of the ledger as recurring work: what changed each minute, everything each night.
 
-The nightly one is a walk that many short runs take on: each goes on where the one before ended,
-also where that one was killed, until the night's walk is over.
+Both are walks that many short runs take on: each goes on where the one before ended, also where
+that one was killed; the nightly one until the night's walk is over, the other around and around.
 """
 
 from __future__ import annotations
@@ -21,9 +21,19 @@ NIGHT: Final = timedelta(days=1)
 
 
 async def audit_changes(clock: Clock, *, within_s: float) -> int:
-    """Audit the accounts that changed since they were found sound; returns the entries read."""
+    """Audit the accounts that changed since they were found sound; returns the entries read.
+
+    Each goes on where time ran out for the one before. Frozen accounts are left to the night, so
+    that they are not read again each minute until somebody mends them.
+    """
+    now = clock.now()
     found = await ledger.audit_ledger(
-        by=_job("audit-changes"), now=clock.now(), complete=False, within_s=within_s
+        by=_job("audit-changes"),
+        now=now,
+        complete=False,
+        frozen=False,
+        within_s=within_s,
+        walk=Walk(name="changes", slot_at=now, around=True),
     )
     return await _told(found)
 

@@ -263,18 +263,25 @@ async def _applied(asked: Adjustment, *, rules: AdjustmentRules, now: datetime) 
     return replace(asked, status=AdjustmentStatus.APPLIED, applied_at=now, entry_seq=posted.seq)
 
 
+_COLUMNS: Final = (
+    "id, member_id, points, reason, status, requested_by, requester, requested_at, approved_by, "
+    "approver, applied_at, entry_seq"
+)
+_BY_ID: Final = f"SELECT {_COLUMNS} FROM points_adjustment WHERE id = $1"
+
+
 async def _locked(adjustment_id: UUID) -> Adjustment | None:
-    row = await fetch_one(
-        f"SELECT {_COLUMNS} FROM points_adjustment WHERE id = $1 FOR NO KEY UPDATE", adjustment_id
-    )
+    row = await fetch_one(f"{_BY_ID} FOR NO KEY UPDATE", adjustment_id)
     return None if row is None else _adjustment_of(row)
 
 
 async def _told_again(answer: Any, action: str, *, by: Actor, now: datetime) -> Adjustment:
     """The adjustment as it was first answered, whatever became of it since."""
-    found = await _locked(UUID(answer["id"]))
-    assert found is not None, "what was answered was written"
-    first = replace(found, status=AdjustmentStatus(answer["status"]), entry_seq=answer["entry_seq"])
+    # Not locked: who asks has the account's lock, and an approval takes the row's before that one.
+    row = await fetch_one(_BY_ID, UUID(answer["id"]))
+    assert row is not None, "what was answered was written"
+    first = _adjustment_of(row)
+    first = replace(first, status=AdjustmentStatus(answer["status"]), entry_seq=answer["entry_seq"])
     if first.status is AdjustmentStatus.PENDING:
         first = replace(first, applied_at=None, approved_by=None, approver=None)
     audit.record(
@@ -333,10 +340,6 @@ _ADJUSTMENTS = Table(
     approver="text",
     applied_at="timestamptz",
     entry_seq="bigint",
-)
-_COLUMNS: Final = (
-    "id, member_id, points, reason, status, requested_by, requester, requested_at, approved_by, "
-    "approver, applied_at, entry_seq"
 )
 
 

@@ -22,7 +22,7 @@ from domain.audit import Actor
 from domain.ledger.freezing import freeze
 from domain.ledger.verification import Checked, Mark, verify_accounts
 from domain.ledger.violations import Violation
-from domain.storage import Row, Table, fetch_all, fetch_one, transaction
+from domain.storage import Row, Table, fetch_all, fetch_one, inside_transaction, transaction
 
 ACCOUNTS_AT_ONCE: Final = 500
 ENTRIES_AT_ONCE: Final = 20_000
@@ -36,9 +36,10 @@ _LAST: Final = UUID(int=2**128 - 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """A complete audit with a name: one that is cut off is gone on with by the next of its slot.
+    """An audit with a name: one that is cut off is gone on with by the next of its slot.
 
-    `around` lets it begin anew after the last account, until it comes to where it began.
+    `around` lets it begin anew after the last account, until it comes to where it began; slots do
+    not matter then.
     """
 
     name: str
@@ -68,6 +69,7 @@ async def audit_ledger(
     by: Actor,
     now: datetime,
     complete: bool = True,
+    frozen: bool = True,
     within_s: float | None = None,
     walk: Walk | None = None,
     longest: int | None = None,
@@ -75,14 +77,22 @@ async def audit_ledger(
 ) -> LedgerAudit:
     """Verify all accounts, or with `complete=False` those that changed; freeze those that fail.
 
-    After `within_s` no further batch is begun, and histories of more than `longest` entries are
-    left out: either is told by `complete`. `told` hears of the entries of each batch. The audit log
-    tells of what was frozen only; see `audit_by_hand`.
+    What is frozen counts as changed until it is mended; `frozen=False` leaves it to others. After
+    `within_s` no further batch is begun, and histories of more than `longest` entries are left out:
+    either is told by `complete`. `told` hears of the entries of each batch. The audit log tells of
+    what was frozen only; see `audit_by_hand`.
+
+    Not inside a transaction: each batch has to be seen as of one moment, which READ COMMITTED does
+    not give, and sound accounts would be frozen.
     """
+    assert not inside_transaction(), "an audit needs snapshots of its own"
     ends_at = None if within_s is None else monotonic() + within_s
     tally = _Tally()
     ended = True
-    async with aclosing(_batches(complete=complete, walk=walk)) as batches:
+    following = (_NEXT if complete else _NEXT_CHANGED).format(
+        "" if frozen else " AND a.frozen_at IS NULL"
+    )
+    async with aclosing(_batches(following, strays=complete, walk=walk)) as batches:
         async for batch in batches:
             if ends_at is not None and monotonic() >= ends_at:
                 ended = False
@@ -182,7 +192,9 @@ class _Batch:
         return [*known, *self.strays]
 
 
-async def _batches(*, complete: bool, walk: Walk | None) -> AsyncGenerator[_Batch, None]:
+async def _batches(
+    following: str, *, strays: bool, walk: Walk | None
+) -> AsyncGenerator[_Batch, None]:
     """The accounts in the order of their ids, from where the walk stands."""
     begin = _FIRST if walk is None else await _place(walk)
     if begin is None:
@@ -191,19 +203,21 @@ async def _batches(*, complete: bool, walk: Walk | None) -> AsyncGenerator[_Batc
     if walk is not None and walk.around and begin != _FIRST:
         ranges.append((_FIRST, begin))
     for after, until in ranges:
-        async for batch in _range(after, until, complete=complete):
+        async for batch in _range(after, until, following=following, strays=strays):
             yield batch
 
 
-async def _range(after: UUID, until: UUID, *, complete: bool) -> AsyncGenerator[_Batch, None]:
+async def _range(
+    after: UUID, until: UUID, *, following: str, strays: bool
+) -> AsyncGenerator[_Batch, None]:
     while True:
-        rows = await fetch_all(_NEXT if complete else _NEXT_CHANGED, after, until, ACCOUNTS_AT_ONCE)
+        rows = await fetch_all(following, after, until, ACCOUNTS_AT_ONCE)
         accounts = _bounded(rows)
         ends = len(rows) < ACCOUNTS_AT_ONCE and len(accounts) == len(rows)
         place = until if ends else max(accounts)
-        strays = await _strays(after, place) if complete else []
-        if accounts or strays:
-            yield _Batch(accounts, strays, place)
+        found = await _strays(after, place) if strays else []
+        if accounts or found:
+            yield _Batch(accounts, found, place)
         if ends:
             return
         after = place
@@ -222,13 +236,14 @@ def _bounded(rows: Sequence[Row]) -> dict[UUID, int]:
 
 
 _NEXT = """
-    SELECT member_id, version FROM points_account
-    WHERE member_id > $1 AND member_id <= $2 ORDER BY member_id LIMIT $3
+    SELECT a.member_id, a.version FROM points_account AS a
+    WHERE a.member_id > $1 AND a.member_id <= $2{}
+    ORDER BY a.member_id LIMIT $3
 """
 _NEXT_CHANGED = """
     SELECT a.member_id, a.version FROM points_account AS a
     LEFT JOIN points_audited AS c ON c.member_id = a.member_id
-    WHERE a.member_id > $1 AND a.member_id <= $2 AND (c.seq IS NULL OR c.seq <> a.version)
+    WHERE a.member_id > $1 AND a.member_id <= $2 AND (c.seq IS NULL OR c.seq <> a.version){}
     ORDER BY a.member_id LIMIT $3
 """
 

@@ -67,7 +67,7 @@ def check(command: Command) -> None:
         case Adjust():
             decisions.checked_points(abs(command.points))
         case Transfer() if command.member_id == command.to_member_id:
-            raise InvalidInput(field=("toMember",), rule="another member")
+            raise InvalidInput(field=("to_member",), rule="another member")
         case _:
             assert command.points is not None
             decisions.checked_points(command.points)

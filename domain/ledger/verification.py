@@ -228,6 +228,19 @@ _ENTRIES = """
     FROM points_entry AS e
     LEFT JOIN points_entry_text AS t ON t.member_id = e.member_id AND t.seq = e.seq
 """
+# The page first, then its texts, both by a short range of their primary keys: whatever the planner
+# knows of the tables, nothing else of a long history is read.
+_PAGE = """
+    SELECT e.*, t.reason, t.note, t.reference, t.salt
+    FROM (
+        SELECT * FROM points_entry
+        WHERE member_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4
+    ) AS e
+    LEFT JOIN points_entry_text AS t
+        ON t.member_id = $1 AND t.seq = e.seq AND t.seq > $2 AND t.seq <= $3
+    ORDER BY e.seq
+"""
+_NO_END: Final = 2**62
 
 
 async def _follow(accounts: dict[UUID, Account]) -> int:
@@ -268,18 +281,21 @@ async def _follow_short(accounts: dict[UUID, Account], member_ids: list[UUID]) -
 
 
 async def _follow_long(account: Account) -> int:
+    """Page by page; the last one is open, for there may be more entries than the account says."""
     count, after = 0, account.since
+    upto = after + ENTRIES_AT_ONCE
     while True:
-        rows = await fetch_all(
-            f"{_ENTRIES} WHERE e.member_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3",
-            *(account.member_id, after, ENTRIES_AT_ONCE),
-        )
+        if upto >= account.row["version"]:
+            upto = _NO_END
+        rows = await fetch_all(_PAGE, account.member_id, after, upto, ENTRIES_AT_ONCE)
         for row in rows:
             account.follow(row)
         count += len(rows)
-        if len(rows) < ENTRIES_AT_ONCE:
+        if upto == _NO_END and len(rows) < ENTRIES_AT_ONCE:
             return count
-        after = rows[-1]["seq"]
+        after = rows[-1]["seq"] if upto == _NO_END else upto
+        # Where nothing is left of what should be there, whatever comes after it is looked for.
+        upto = after + ENTRIES_AT_ONCE if rows else _NO_END
         await asyncio.sleep(0)
 
 

@@ -47,16 +47,18 @@ CREDITED_ONCE: Final = ("adjustment", "transfer")
 """Sources whose references name one credit each. An order's number does not: two shops may use the
 same one, and an order that grew earns again."""
 
-_SINCE: Final = (
-    " AND {seq} > COALESCE((SELECT c.seq FROM points_audited AS c"
-    " WHERE c.member_id = {alias}.member_id), 0)"
-)
 
+def _rows(table: str, *, tail: bool, seq: str = "seq", since: str = "c.seq") -> str:
+    """The rows `e` of a table that count: all of the members, or those after the audited place.
 
-def _of(alias: str, seq: str, *, tail: bool) -> str:
-    """Which rows of a table count: those of the members, all or those after the audited place."""
-    since = _SINCE.format(seq=f"{alias}.{seq}", alias=alias) if tail else ""
-    return f"{alias}.member_id = ANY($1::uuid[]){since}"
+    The place is joined, not compared with: so only the rows after it are read.
+    """
+    if not tail:
+        return f"{table} AS e WHERE e.member_id = ANY($1::uuid[])"
+    return (
+        f"points_audited AS c JOIN {table} AS e ON e.member_id = c.member_id"
+        f" AND e.{seq} > {since} WHERE c.member_id = ANY($1::uuid[])"
+    )
 
 
 def _moves(*, tail: bool) -> StoredRule:
@@ -68,13 +70,13 @@ def _moves(*, tail: bool) -> StoredRule:
         SELECT member_id, seq, SUM(points) AS off FROM (
             SELECT e.member_id, e.seq,
                    -(e.available_change + e.pending_change + e.held_change) AS points
-            FROM points_entry AS e WHERE {_of("e", "seq", tail=tail)}
+            FROM {_rows("points_entry", tail=tail)}
             UNION ALL
-            SELECT l.member_id, l.entry_seq, l.earned
-            FROM points_lot AS l WHERE {_of("l", "entry_seq", tail=tail)}
+            SELECT e.member_id, e.entry_seq, e.earned
+            FROM {_rows("points_lot", tail=tail, seq="entry_seq")}
             UNION ALL
-            SELECT d.member_id, d.entry_seq, -d.amount
-            FROM points_draw AS d WHERE {_of("d", "entry_seq", tail=tail)}
+            SELECT e.member_id, e.entry_seq, -e.amount
+            FROM {_rows("points_draw", tail=tail, seq="entry_seq")}
         ) AS moved
         GROUP BY member_id, seq HAVING SUM(points) <> 0
         """,
@@ -230,6 +232,58 @@ _ADJUSTMENTS = StoredRule(
     """,
 )
 
+_CHAPTER: Final = 100
+"""Entries between two snapshots, as the table's constraint says it."""
+
+_EFFECTIVE: Final = (
+    "CASE WHEN e.effective_at < e.recorded_at THEN e.effective_at ELSE e.recorded_at END"
+)
+
+
+def _snapshots(*, tail: bool) -> StoredRule:
+    """Each complete chapter has a snapshot, which is the one before and what the chapter changed.
+
+    The chapter's own moments are those of its entries; the latest so far, and whether it reaches
+    back behind that, follow from the snapshot before.
+    """
+    begins = f"c.seq - c.seq % {_CHAPTER}"
+    entries = _rows("points_entry", tail=tail, since=begins)
+    snapshots = _rows("points_snapshot", tail=tail, since=begins)
+    return StoredRule(
+        "snapshots",
+        "the snapshot at entry {seq} is missing, or not what its entries and the one before make",
+        f"""
+        SELECT member_id, seq FROM (
+            SELECT e.member_id, MAX(e.seq) AS seq, 0 AS off,
+                   SUM(e.available_change) AS available, SUM(e.pending_change) AS pending,
+                   SUM(e.held_change) AS held, SUM(e.debt_change) AS debt,
+                   MIN({_EFFECTIVE}) AS effective_from, MAX({_EFFECTIVE}) AS effective_to,
+                   MAX(e.recorded_at) AS recorded_at
+            FROM {entries}
+            GROUP BY e.member_id, (e.seq - 1) / {_CHAPTER} HAVING COUNT(*) = {_CHAPTER}
+            UNION ALL
+            SELECT s.member_id, s.seq,
+                   CASE WHEN s.effective_upto = CASE
+                            WHEN p.effective_upto > s.effective_to THEN p.effective_upto
+                            ELSE s.effective_to END
+                        AND s.reaches_back = COALESCE(s.effective_from < p.effective_upto, FALSE)
+                   THEN 0 ELSE 1 END,
+                   COALESCE(p.available, 0) - s.available, COALESCE(p.pending, 0) - s.pending,
+                   COALESCE(p.held, 0) - s.held, COALESCE(p.debt, 0) - s.debt,
+                   s.effective_from, s.effective_to, s.recorded_at
+            FROM (SELECT e.* FROM {snapshots}) AS s
+            LEFT JOIN points_snapshot AS p
+                ON p.member_id = s.member_id AND p.seq = s.seq - {_CHAPTER}
+        ) AS chapters
+        GROUP BY member_id, seq
+        HAVING COUNT(*) <> 2 OR SUM(off) <> 0
+            OR SUM(available) <> 0 OR SUM(pending) <> 0 OR SUM(held) <> 0 OR SUM(debt) <> 0
+            OR MIN(effective_from) <> MAX(effective_from)
+            OR MIN(effective_to) <> MAX(effective_to) OR MIN(recorded_at) <> MAX(recorded_at)
+        """,
+    )
+
+
 WHOLE: Final = (
     _moves(tail=False),
     _DRAWS,
@@ -242,8 +296,9 @@ WHOLE: Final = (
     _PARENTS,
     _REFERENCES,
     _ADJUSTMENTS,
+    _snapshots(tail=False),
 )
-TAIL: Final = (_moves(tail=True), _PINS, _HOLD_PINS)
+TAIL: Final = (_moves(tail=True), _PINS, _HOLD_PINS, _snapshots(tail=True))
 
 
 async def stored_violations(

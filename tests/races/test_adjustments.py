@@ -6,6 +6,7 @@ import asyncio
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from domain import members, program
 from domain.audit import Actor
@@ -100,3 +101,25 @@ async def test_one_key_ten_times_at_once_is_one_adjustment(member_id: UUID, gate
     assert {one.id for one in made} == {made[0].id}
     assert {(one.status, one.entry_seq) for one in made} == {("APPLIED", 1)}
     assert (await balance(member_id, now=NOW)).available == 30
+
+
+async def test_approvals_and_requests_sent_again_do_not_deadlock(
+    member_id: UUID, gate: Gate
+) -> None:
+    """An approval has the adjustment's row and wants the account, which a request waits for."""
+    asked = await adjust(member_id, 500)
+    await adjust(member_id, 30, key="it makes the account")
+    await gate.hold("SELECT 1 FROM points_account FOR UPDATE")
+    with capture_logs() as logs:
+        again = [asyncio.create_task(adjust(member_id, 500)) for _ in range(4)]
+        await gate.gather(4)
+        approvals = [asyncio.create_task(approve(asked.id, by=2, key="a")) for _ in range(2)]
+        await gate.gather(6)
+        again += [asyncio.create_task(adjust(member_id, 500)) for _ in range(4)]
+        await gate.open(waiting=10)
+        told, approved = await asyncio.gather(*again), await asyncio.gather(*approvals)
+    assert {one.id for one in told} == {asked.id}
+    assert {(one.status, one.entry_seq) for one in told} == {("PENDING", None)}
+    assert {(one.status, one.entry_seq) for one in approved} == {("APPLIED", 2)}
+    # Nothing ran a second time, as the victim of a deadlock does.
+    assert [log for log in logs if log["event"] == "stamina.retry_scheduled"] == []

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from api.observability.metrics import REGISTRY
 from api.workers.jobs import Job, recurring_jobs
-from api.workers.ledger_audits import night_of
+from api.workers.ledger_audits import audit_changes, night_of
 from api.workers.settings import WorkSettings
-from domain.ledger import post
+from domain.ledger import auditing, post
 from domain.storage import execute
 from tests.domain.ledger.commands import ALICE, BOB, earn
 from tests.graphql.gateway import NOW, StandingClock
@@ -50,6 +51,32 @@ async def test_changes_each_minute_and_everything_once_a_night() -> None:
     assert await everything.run() == 0
     clock.advance(minutes=1)
     assert (await everything.run(), await everything.run()) == (2, 0)
+
+
+async def test_changes_are_audited_from_where_time_ran_out_and_around(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first account, which changes all the time, does not keep the others from their turn."""
+    monkeypatch.setattr(auditing, "ACCOUNTS_AT_ONCE", 1)
+    clock = iter(range(100))
+    monkeypatch.setattr(auditing, "monotonic", lambda: next(clock))
+    for number in (1, 2, 3):
+        await post([earn(10, member_id=UUID(int=number))] * 10**number, now=NOW)
+    read = []
+    for _ in range(5):
+        # Time for one batch.
+        read.append(await audit_changes(StandingClock(NOW), within_s=2))
+        await post([earn(1, member_id=UUID(int=1))], now=NOW)
+    assert read == [10, 100, 1000, 13, 14]
+
+
+async def test_a_frozen_account_is_left_to_the_night() -> None:
+    changes, everything = audits(StandingClock(NOW))
+    await post([earn(10), earn(20, member_id=BOB)], now=NOW)
+    await execute("UPDATE points_account SET available = 11 WHERE member_id = $1", ALICE)
+    assert (await changes.run(), await changes.run()) == (2, 0)
+    assert metric("jifen_ledger_frozen_accounts") == 1
+    assert await everything.run() == 2
 
 
 async def test_what_is_found_is_counted() -> None:

@@ -178,6 +178,24 @@ async def test_only_what_changed_is_audited_each_minute() -> None:
     assert found(await audited(complete=False)) == (0, 0, 0, True)
 
 
+async def test_what_is_frozen_is_left_out_where_that_is_asked_for() -> None:
+    await histories()
+    await steal_from(BOB)
+    assert found(await audited(complete=False, frozen=False)) == (3, 9, 2, True)
+    assert found(await audited(complete=False, frozen=False)) == (0, 0, 0, True)
+    assert found(await audited(complete=False)) == (1, 3, 2, True)
+    await mend(BOB)
+    assert await unfreeze_account(BOB, by=OPERATOR, now=NOW)
+    assert found(await audited(complete=False, frozen=False)) == (1, 3, 0, True)
+
+
+async def test_an_audit_inside_a_transaction_is_a_fault() -> None:
+    """It would see one batch at several moments, and freeze accounts that are sound."""
+    await histories()
+    with pytest.raises(AssertionError, match="snapshots of its own"):
+        await transaction(audited)
+
+
 async def test_of_a_long_history_only_the_new_entries_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.errors import Refusal
+from domain.errors import InvalidInput, Refusal
 from domain.ledger import POINTS_MAX, Posted, post, verify_account
 from domain.ledger.entries import (
     Adjust,
@@ -201,6 +201,13 @@ async def test_each_is_refused_by_its_code_and_nothing_changes() -> None:
         assert outcome.code.value == code, (what, outcome)
         assert await accounts_kept() == before, what
     assert await everything_kept() == whole
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_transfer_to_oneself_names_its_field() -> None:
+    [outcome] = await post([transfer(1, to=ALICE)], now=NOW)
+    assert isinstance(outcome, InvalidInput)
+    assert outcome.field == ("to_member",)
 
 
 @pytest.mark.usefixtures("database")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.ledger import NEVER, Source, adjustments, post, verify_account
+from domain.ledger import NEVER, Source, adjustments, post, verification, verify_account
 from domain.ledger.entries import Adjust, Capture, GiveBack, SetAside
 from domain.storage import dialect, execute, fetch_one, transaction
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, redeem
@@ -40,6 +40,11 @@ TAMPERINGS: dict[str, tuple[str, list[str]]] = {
         ["lots", "sum", "sum"],
     ),
     "the version is raised": ("UPDATE points_account SET version = version + 1", ["version"]),
+    "the version is far too high": (
+        "UPDATE points_account SET version = 9007199254740991",
+        ["version"],
+    ),
+    "the version is lowered": ("UPDATE points_account SET version = 1", ["version"]),
     "the count of lots is raised": ("UPDATE points_account SET lots = lots + 1", ["lot count"]),
     "the head is replaced": (f"UPDATE points_account SET head_hash = {CONTENT_HASH}", ["head"]),
     "the account is removed": ("DELETE FROM points_account", ["account"]),
@@ -283,7 +288,12 @@ async def _short_history() -> None:
     await post([redeem(30, reason="a coupon")], now=NOW)
 
 
-async def test_each_kind_of_tampering_breaks_its_rules() -> None:
+@pytest.mark.parametrize("entries_at_once", [verification.ENTRIES_AT_ONCE, 3])
+async def test_each_kind_of_tampering_breaks_its_rules(
+    monkeypatch: pytest.MonkeyPatch, entries_at_once: int
+) -> None:
+    """Whether the history is read at once or page by page."""
+    monkeypatch.setattr(verification, "ENTRIES_AT_ONCE", entries_at_once)
     await _history()
     for guard in _UNGUARDED[dialect()]:
         await execute(guard)
