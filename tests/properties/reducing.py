@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 from tests.properties.doings import Step, batches_of
-from tests.properties.town import Difference, Tick, Town
+from tests.properties.town import SWEPT_FROM, Difference, Tick, Town
 
 Round: TypeAlias = tuple[Tick, tuple[Step | None, ...]]
 """How the clock moves, then what each member does."""
@@ -29,6 +29,8 @@ async def live(rounds: Sequence[Round]) -> Town:
     for number, (tick, steps) in enumerate(rounds, 1):
         town.tick(tick)
         try:
+            if tick[1] >= SWEPT_FROM:
+                await town.sweep()
             if any(steps):
                 await town.step(batches_of(town, steps))
         except Difference as difference:

@@ -23,6 +23,7 @@ from domain.ledger import (
     Source,
     balance,
     post,
+    sweep,
 )
 from domain.ledger.entries import (
     Adjust,
@@ -50,6 +51,8 @@ NEW_YEARS_EVE: Final = datetime(2027, 12, 30, 14, tzinfo=UTC)
 HOUR, DAY, INSTANT = timedelta(hours=1), timedelta(days=1), timedelta(microseconds=1)
 _WAYS = (HOUR, HOUR, DAY, DAY, 7 * DAY, 45 * DAY)
 TICKS: Final = 12
+SWEPT_FROM: Final = 208
+"""The sweeper comes by after a tick towards whom this number or a higher one names."""
 
 
 class Difference(AssertionError):
@@ -110,6 +113,27 @@ class Town:
                 if isinstance(answer, Posted) and not answer.replayed:
                     moved.update(concerned(command))
         await self.compare(moved)
+
+    async def sweep(self) -> None:
+        """Let the sweeper write what is due. Readers, who reckon it, are shown the same of it."""
+        for member in self.members:
+            self.models[member].until(self.now)
+        # Of the others nothing is due, and they are compared after every step.
+        due = {member for member in self.members if self._has_unwritten(member)}
+        if not due:
+            return
+        self.story.append((tuple(self.members), "the sweeper comes by"))
+        for member in due:
+            self._compare_shown(member, await balance(member, now=self.now))
+        swept = await sweep(now=self.now, accounts_max=1_000_000, within_s=60.0)
+        if not swept.done or swept.unsound:
+            raise self.difference(tuple(self.members), f"swept {swept}")
+        await self.compare(due)
+        self.effects["a sweep"] = self.effects.get("a sweep", 0) + 1
+
+    def _has_unwritten(self, member: UUID) -> bool:
+        """Whether the journal of the model is ahead of what was read of the stored one."""
+        return len(self.models[member].journal) > self.known[member]
 
     async def _answers(self, batch: Sequence[Command]) -> list[Outcome]:
         try:

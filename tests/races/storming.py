@@ -2,7 +2,8 @@
 
 Arguments: database URL, how many keys, how many times each, the seed of the order. Part of the
 sends is in batches that name one key twice. The last line of standard output is a JSON object: by
-key the answers as [number, kind, amount, balance after, replayed], and the faults that were met.
+key the answers as [number, kind, amount, balance after, replayed] and how many sends overlapped,
+and the faults that were met.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -68,31 +70,46 @@ def command_of(number: int) -> Command:
 
 
 def sends(keys: int, times: int, *, seed: int) -> list[list[Command]]:
-    """Every key so many times, in some order: four of five alone, the rest in batches."""
+    """Every key so many times: four of five alone, the rest in batches of neighbours.
+
+    The keys come in their order, those of a batch together and in the order that `seed` makes, so
+    that the sends of a key are in flight at one time, here and in another process.
+    """
     chance = random.Random(seed)
-    together = [number for number in range(keys) for _ in range(times // 5)]
-    alone = [number for number in range(keys) for _ in range(times - times // 5)]
-    chance.shuffle(alone)
-    # Sorted, so that a batch has the same key more than once.
-    together.sort()
-    batches = [together[start : start + BATCH] for start in range(0, len(together), BATCH)]
-    mixed = [*([number] for number in alone), *batches]
-    chance.shuffle(mixed)
+    twice = times // 5
+    of_a_batch = max(BATCH // max(twice, 1), 1)
+    mixed: list[list[int]] = []
+    for first in range(0, keys, of_a_batch):
+        several = range(first, min(first + of_a_batch, keys))
+        batch = [number for number in several for _ in range(twice)]
+        some = [[number] for number in several for _ in range(times - twice)]
+        some += [batch] if batch else []
+        chance.shuffle(some)
+        mixed += some
     return [[command_of(number) for number in batch] for batch in mixed]
 
 
 async def storm(keys: int, times: int, *, seed: int) -> dict[str, Any]:
     """Send them all, `AT_ONCE` at a time."""
-    told: dict[str, Any] = {"answers": {}, "faults": []}
+    told: dict[str, Any] = {"answers": {}, "faults": [], "overlaps": {}}
     turns = asyncio.Semaphore(AT_ONCE)
+    in_flight: Counter[str] = Counter()
 
     async def send(batch: Sequence[Command]) -> None:
+        keys = {command.key.key for command in batch if command.key}
         async with turns:
+            for key in keys:
+                # Sends that begin while another of the key has no answer yet.
+                overlaps = told["overlaps"]
+                overlaps[key] = overlaps.get(key, 0) + (in_flight[key] > 0)
+            in_flight.update(keys)
             try:
                 outcomes = await post(batch, now=NOW)
             except Exception as fault:
                 told["faults"].append(f"{type(fault).__name__}: {fault}")
                 return
+            finally:
+                in_flight.subtract(keys)
         keep(batch, outcomes, told)
 
     await asyncio.gather(*(send(batch) for batch in sends(keys, times, seed=seed)))

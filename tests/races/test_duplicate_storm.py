@@ -76,7 +76,12 @@ async def test_a_storm_of_duplicates_from_two_processes(
         *(kind.value for kind in (EntryKind.EARN, EntryKind.REDEEM, EntryKind.HOLD)),
         *(kind.value for kind in (EntryKind.TRANSFER_OUT, EntryKind.ADJUST)),
     }
-    tally("keys of the duplicate storm", keys, 500 if full_form else 25)
+    answered = {key for one in told for key in one["answers"]}
+    tally("keys of the duplicate storm", len(answered), 500 if full_form else 25)
+    overlapping = {key for one in told for key, number in one["overlaps"].items() if number}
+    assert overlapping == answered, "each key was in flight more than once at a time"
+    overlaps = sum(number for one in told for number in one["overlaps"].values())
+    tally("sends while another of their key was in flight", overlaps, 5_000 if full_form else 250)
     sent = sum(len(each) for one in told for each in one["answers"].values())
     tally("sends of the duplicate storm", sent, 10_000 if full_form else 500)
     repeats = sum(
