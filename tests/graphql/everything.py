@@ -19,6 +19,7 @@ from schema.requirements import is_versioned
 ARGUMENTS = {
     "Member.coupons": "(first: 4)",
     "Member.ledger": "(first: 6)",
+    "PointsBalance.reasons": "(first: 20)",
     "Member.purchases": "(first: 4)",
     "Member.recommendations": "(surface: HOME, first: 4)",
     "Query.node": "(id: $id)",
