@@ -114,11 +114,10 @@ class Book:
         self, lot: Lot, *, at: datetime, now: datetime, salt: Salt, source: Source = BY_TIME
     ) -> Entry:
         """Make a pending lot spendable; debt takes its share."""
-        netted = min(lot.remaining, self.debt)
         entry = self.write(
             EntryKind.MATURE,
             amount=lot.remaining,
-            changes=Changes(available=lot.remaining - netted, pending=-lot.remaining, debt=-netted),
+            changes=self.made_available(lot.remaining, pending=-lot.remaining),
             effective_at=at,
             now=now,
             source_kind=source.kind,
@@ -127,7 +126,7 @@ class Book:
         )
         lot.pending = False
         self.touched_lots.add(lot.lot_seq)
-        self.draw(lot, entry=entry, amount=netted)
+        self.net([lot], entry=entry)
         return entry
 
     def expire(self, lot: Lot, *, at: datetime, now: datetime, salt: Salt) -> None:
@@ -164,11 +163,10 @@ class Book:
         source: Source,
     ) -> Entry:
         """Give an open hold back. Debt takes its share; what expired while held expires now."""
-        netted = min(hold.amount, self.debt)
         entry = self.write(
             EntryKind.RELEASE,
             amount=hold.amount,
-            changes=Changes(available=hold.amount - netted, held=-hold.amount, debt=-netted),
+            changes=self.made_available(hold.amount, held=-hold.amount),
             effective_at=at,
             now=now,
             source_kind=source.kind,
@@ -176,7 +174,7 @@ class Book:
             salt=salt,
         )
         freed = self.close_hold(hold, state, captured=0)
-        self.net(freed, entry=entry, amount=netted)
+        self.net(freed, entry=entry)
         self.expire_late(freed, at=at, now=now, salt=salt)
         return entry
 
@@ -196,13 +194,22 @@ class Book:
             if lot.expires_at <= at:
                 self.expire(lot, at=at, now=now, salt=salt)
 
-    def net(self, lots: Iterable[Lot], *, entry: Entry, amount: int) -> None:
-        """Let the lots pay `amount` of debt, in their order."""
+    def made_available(self, points: int, *, pending: int = 0, held: int = 0) -> Changes:
+        """What changes when points become available: debt takes its share first (see `net`).
+
+        `pending` and `held` are what these balances change by, where the points come from there.
+        """
+        netted = min(points, self.debt)
+        return Changes(available=points - netted, pending=pending, held=held, debt=-netted)
+
+    def net(self, lots: Iterable[Lot], *, entry: Entry) -> None:
+        """Let the lots that the entry made available pay the debt it took off, in their order."""
+        owed = -entry.changes.debt
         for lot in lots:
-            paid = min(lot.free, amount)
+            paid = min(lot.free, owed)
             self.draw(lot, entry=entry, amount=paid)
-            amount -= paid
-        assert amount == 0, "what became available covers the debt that was netted"
+            owed -= paid
+        assert owed == 0, "what became available covers the debt that was netted"
 
     def make_lot(
         self,

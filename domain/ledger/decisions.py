@@ -49,13 +49,10 @@ def earn(book: Book, command: Earn, *, now: datetime, salt: Salt) -> Entry:
     check_room(book, points)
     matures_at = command.matures_at or command.effective_at
     pending = matures_at > command.effective_at
-    netted = 0 if pending else min(points, book.debt)
     entry = book.write(
         EntryKind.EARN,
         amount=points,
-        changes=Changes(pending=points)
-        if pending
-        else Changes(available=points - netted, debt=-netted),
+        changes=Changes(pending=points) if pending else book.made_available(points),
         effective_at=command.effective_at,
         now=now,
         source_kind=command.source.kind,
@@ -70,7 +67,7 @@ def earn(book: Book, command: Earn, *, now: datetime, salt: Salt) -> Entry:
         expires_at=command.expires_at,
         pending=pending,
     )
-    book.draw(lot, entry=entry, amount=netted)
+    book.net([lot], entry=entry)
     # The other lots need not be known for this.
     book.next_change_at = min(book.next_change_at, next_change_of(lot))
     return entry
@@ -150,12 +147,10 @@ def capture(book: Book, command: Capture, *, now: datetime, salt: Salt) -> Entry
     points = hold.amount if command.points is None else checked_points(command.points)
     if points > hold.amount:
         raise InsufficientPoints(available=hold.amount, requested=points, field=("points",))
-    rest = hold.amount - points
-    netted = min(rest, book.debt)
     entry = book.write(
         EntryKind.CAPTURE,
         amount=-points,
-        changes=Changes(available=rest - netted, held=-hold.amount, debt=-netted),
+        changes=book.made_available(hold.amount - points, held=-hold.amount),
         effective_at=now,
         now=now,
         source_kind=command.source.kind,
@@ -171,7 +166,7 @@ def capture(book: Book, command: Capture, *, now: datetime, salt: Salt) -> Entry
         pins[lot.lot_seq] -= taken
         left -= taken
     assert left == 0, "the pins cover the hold"
-    book.net(freed, entry=entry, amount=netted)
+    book.net(freed, entry=entry)
     book.expire_late(freed, at=now, now=now, salt=salt)
     book.plan_next_change()
     return entry
@@ -207,11 +202,10 @@ def transfer(
         now=now,
         salt=salt,
     )
-    netted = min(points, taker.debt)
     into = taker.write(
         EntryKind.TRANSFER_IN,
         amount=points,
-        changes=Changes(available=points - netted, debt=-netted),
+        changes=taker.made_available(points),
         effective_at=now,
         now=now,
         source_kind=command.source.kind,
@@ -224,7 +218,7 @@ def transfer(
         )
         for expires_at, earned_at, amount in paying
     ]
-    taker.net(spend_order(made), entry=into, amount=netted)
+    taker.net(spend_order(made), entry=into)
     taker.plan_next_change()
     return out, into
 
@@ -245,11 +239,10 @@ def adjust(book: Book, command: Adjust, *, now: datetime, salt: Salt) -> Entry:
         )
     points = checked_points(command.points)
     check_room(book, points)
-    netted = min(points, book.debt)
     entry = book.write(
         EntryKind.ADJUST,
         amount=points,
-        changes=Changes(available=points - netted, debt=-netted),
+        changes=book.made_available(points),
         effective_at=now,
         now=now,
         source_kind=command.source.kind,
@@ -263,7 +256,7 @@ def adjust(book: Book, command: Adjust, *, now: datetime, salt: Salt) -> Entry:
         matures_at=now,
         expires_at=command.expires_at,
     )
-    book.draw(lot, entry=entry, amount=netted)
+    book.net([lot], entry=entry)
     book.plan_next_change()
     return entry
 

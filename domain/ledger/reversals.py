@@ -77,11 +77,10 @@ def give_back(book: Book, command: GiveBack, past: Past, *, now: datetime, salt:
         past, EntryKind.REDEEM, points, cause=command.source.reference, or_kind=EntryKind.CAPTURE
     )
     check_room(book, points)
-    netted = min(points, book.debt)
     entry = book.write(
         EntryKind.REVERSAL,
         amount=points,
-        changes=Changes(available=points - netted, debt=-netted),
+        changes=book.made_available(points),
         effective_at=now,
         now=now,
         source_kind=command.source.kind,
@@ -103,7 +102,7 @@ def give_back(book: Book, command: GiveBack, past: Past, *, now: datetime, salt:
                 parent_lot=lot_seq,
             )
         )
-    book.net(spend_order(made), entry=entry, amount=netted)
+    book.net(spend_order(made), entry=entry)
     book.undone.append(_undone(past, points, command.source.reference, by=entry))
     book.plan_next_change()
     return entry
