@@ -1,0 +1,129 @@
+"""The refusals of the domain: facts that a caller can act on, one tree.
+
+Refusal
+├── InvalidInput                    a value breaks a documented rule of its field
+├── MemberNotFound                  no member answers to the reference
+├── IdempotencyConflict             the same key was used with another input
+├── InsufficientPoints              the balance does not cover the request
+├── PointsOutOfRange                an amount outside the range of points
+├── PointsRefusal                   the journal cannot take what is asked
+│   ├── AccountFrozen               an audit found a fault: nothing may be spent until it is mended
+│   ├── HoldNotOpen                 no such hold, or it was captured, released or has run out
+│   ├── HoldExists                  the order has another hold, open or captured
+│   ├── TransferLimitExceeded       more than a member may give on one day
+│   ├── EntryNotReversible          no such entry, or one of a kind that cannot be undone so
+│   ├── ReversalExceeds             more than is left of the entry
+│   └── ReversedBefore              the same cause undid a part of this entry already
+├── AdjustmentRefusal               an adjustment cannot be approved
+│   ├── AdjustmentUnknown           there is none with this id
+│   ├── ApprovalByRequester         whoever asked for it cannot approve it
+│   └── AdjustmentNotPending        it took effect before
+├── AccessRefusal                   an API client or staff account cannot be given what is asked
+│   ├── AccountUnknown              no enabled account has this code
+│   ├── CodeTaken                   another account has this code
+│   └── ScopeNotGranted             the account does not hold the scope
+├── OrderRefusal                    an order cannot be recorded as it was sent
+│   ├── AmountInvalid               an amount is negative or above 2^53−1 fen
+│   ├── QuantityInvalid             a quantity is negative or above 2^31−1
+│   ├── FutureDated                 the order was placed in the future
+│   ├── CurrencyMismatch            the order is in another currency than the programme's
+│   ├── TextInvalid                 a code or a name is empty, too long or not plain text
+│   └── LinesInvalid                no line, too many lines, or one line id twice
+├── WeChatRefusal                   WeChat did not vouch for the user
+│   ├── UnknownApp                  the app id is not one of this programme
+│   ├── WeChatCodeInvalid           the login code is unknown or has expired
+│   ├── WeChatCodeUsed              the login code was exchanged before
+│   ├── WeChatRateLimited           WeChat limits how often this user may sign in
+│   ├── WeChatUserBlocked           WeChat classes the user as high-risk
+│   └── WeChatUnavailable           WeChat is busy, slow or not reachable
+└── SessionRefusal                  a refresh token cannot be exchanged
+    ├── RefreshTokenInvalid         unknown, expired or signed out
+    └── RefreshTokenReused          presented twice: its whole family is revoked
+
+A refusal is raised inside the use case's transaction, which rolls back: a refusal changes nothing.
+Everything that is not a Refusal is a fault of ours: masked, logged and counted at the edge.
+"""
+
+from domain.errors.access import AccessRefusal, AccountUnknown, CodeTaken, ScopeNotGranted
+from domain.errors.codes import ErrorCode
+from domain.errors.orders import (
+    AmountInvalid,
+    CurrencyMismatch,
+    FutureDated,
+    LinesInvalid,
+    OrderRefusal,
+    QuantityInvalid,
+    TextInvalid,
+)
+from domain.errors.points import (
+    AccountFrozen,
+    AdjustmentNotPending,
+    AdjustmentRefusal,
+    AdjustmentUnknown,
+    ApprovalByRequester,
+    EntryNotReversible,
+    HoldExists,
+    HoldNotOpen,
+    InsufficientPoints,
+    PointsOutOfRange,
+    PointsRefusal,
+    ReversalExceeds,
+    ReversedBefore,
+    TransferLimitExceeded,
+)
+from domain.errors.refusal import IdempotencyConflict, InvalidInput, MemberNotFound, Refusal
+from domain.errors.signing_in import (
+    RefreshTokenInvalid,
+    RefreshTokenReused,
+    SessionRefusal,
+    UnknownApp,
+    WeChatCodeInvalid,
+    WeChatCodeUsed,
+    WeChatRateLimited,
+    WeChatRefusal,
+    WeChatUnavailable,
+    WeChatUserBlocked,
+)
+
+__all__ = [
+    "AccessRefusal",
+    "AccountFrozen",
+    "AccountUnknown",
+    "AdjustmentNotPending",
+    "AdjustmentRefusal",
+    "AdjustmentUnknown",
+    "AmountInvalid",
+    "ApprovalByRequester",
+    "CodeTaken",
+    "CurrencyMismatch",
+    "EntryNotReversible",
+    "ErrorCode",
+    "FutureDated",
+    "HoldExists",
+    "HoldNotOpen",
+    "IdempotencyConflict",
+    "InsufficientPoints",
+    "InvalidInput",
+    "LinesInvalid",
+    "MemberNotFound",
+    "OrderRefusal",
+    "PointsOutOfRange",
+    "PointsRefusal",
+    "QuantityInvalid",
+    "RefreshTokenInvalid",
+    "RefreshTokenReused",
+    "Refusal",
+    "ReversalExceeds",
+    "ReversedBefore",
+    "ScopeNotGranted",
+    "SessionRefusal",
+    "TextInvalid",
+    "TransferLimitExceeded",
+    "UnknownApp",
+    "WeChatCodeInvalid",
+    "WeChatCodeUsed",
+    "WeChatRateLimited",
+    "WeChatRefusal",
+    "WeChatUnavailable",
+    "WeChatUserBlocked",
+]
