@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -280,14 +280,12 @@ class Book:
         salt: Salt,
         reverses: int | None = None,
     ) -> Entry:
-        """Apply the changes to the balances and append the entry to the chain."""
+        """Apply the changes to the balances and append the entry to the journal, sealed."""
         self.move(changes)
         # Workers' clocks may differ by microseconds; a journal's recording times never go back.
         self.recorded_at = max(self.recorded_at, now)
-        seal = salt()
-        commitment = chain.text_commitment(texts, salt=seal)
-        content_hash = hashlib.sha256(
-            chain.canonical_content(
+        entry = self.sealed(
+            Entry(
                 member_id=self.member_id,
                 seq=self.version,
                 kind=kind,
@@ -297,30 +295,41 @@ class Book:
                 effective_at=effective_at,
                 recorded_at=self.recorded_at,
                 source_kind=source_kind,
+                texts=texts,
                 reverses=reverses,
+            ),
+            salt=salt,
+        )
+        self.entries.append(entry)
+        return entry
+
+    def sealed(self, entry: Entry, *, salt: Salt) -> Entry:
+        """The entry with its place in the hash chain, as the chain's new head."""
+        seal = salt()
+        commitment = chain.text_commitment(entry.texts, salt=seal)
+        content_hash = hashlib.sha256(
+            chain.canonical_content(
+                member_id=entry.member_id,
+                seq=entry.seq,
+                kind=entry.kind,
+                amount=entry.amount,
+                changes=entry.changes,
+                balance_after=entry.balance_after,
+                effective_at=entry.effective_at,
+                recorded_at=entry.recorded_at,
+                source_kind=entry.source_kind,
+                reverses=entry.reverses,
                 commitment=commitment,
             )
         ).digest()
         self.head_hash = chain.link(self.head_hash, content_hash=content_hash)
-        entry = Entry(
-            member_id=self.member_id,
-            seq=self.version,
-            kind=kind,
-            amount=amount,
-            changes=changes,
-            balance_after=self.available,
-            effective_at=effective_at,
-            recorded_at=self.recorded_at,
-            source_kind=source_kind,
-            texts=texts,
+        return replace(
+            entry,
             salt=seal,
             text_commitment=commitment,
-            reverses=reverses,
             content_hash=content_hash,
             hash=self.head_hash,
         )
-        self.entries.append(entry)
-        return entry
 
 
 MATURES, RUNS_OUT, EXPIRES = 0, 1, 2

@@ -222,7 +222,7 @@ class Texts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of a member's journal, sealed by its place in the hash chain."""
+    """One line of a member's journal. Salt, commitment and hashes are empty until it is sealed."""
 
     member_id: UUID
     seq: int
@@ -234,11 +234,11 @@ class Entry:
     recorded_at: datetime
     source_kind: str
     texts: Texts
-    salt: bytes
-    text_commitment: bytes
     reverses: int | None
-    content_hash: bytes
-    hash: bytes
+    salt: bytes = b""
+    text_commitment: bytes = b""
+    content_hash: bytes = b""
+    hash: bytes = b""
 
 
 @dataclass(slots=True, kw_only=True)
