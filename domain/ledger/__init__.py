@@ -58,6 +58,7 @@ from domain.ledger.holds import (
     hold_points,
     release_points,
 )
+from domain.ledger.member_tables import MEMBER_TABLES
 from domain.ledger.pages import EntryLot, JournalEntry, entries_of, entry, journal, lots_of
 from domain.ledger.posting import BATCH_MAX, Outcome, post, post_one
 from domain.ledger.reading import (
@@ -89,6 +90,7 @@ __all__ = [
     "EXPIRING_SOON",
     "HOLD_MINUTES",
     "HOLD_MINUTES_MAX",
+    "MEMBER_TABLES",
     "NEVER",
     "POINTS_MAX",
     "REASONS_MAX",

@@ -15,6 +15,7 @@ from domain.members.interest import (
 )
 from domain.members.joining import identities
 from domain.members.looking_up import look_up
+from domain.members.member_tables import MEMBER_TABLES
 from domain.members.profile import UNCHANGED, Change, Unchanged, UpdateProfile, update_profile
 from domain.members.references import (
     ByBindToken,
@@ -46,6 +47,7 @@ from domain.members.values import (
 )
 
 __all__ = [
+    "MEMBER_TABLES",
     "THEMES_MAX",
     "UNCHANGED",
     "WEIGHT_PERMILLE_MAX",

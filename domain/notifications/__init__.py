@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from uuid_utils.compat import uuid7
 
+from domain.notifications.member_tables import MEMBER_TABLES
 from domain.outbox import POSITION
 from domain.storage import Table, fetch_one
 
@@ -73,4 +74,4 @@ async def freshness(member_id: UUID) -> Freshness:
     return Freshness(version=row["version"], unread=row["unread"])
 
 
-__all__ = ["Freshness", "Notification", "freshness", "notify"]
+__all__ = ["MEMBER_TABLES", "Freshness", "Notification", "freshness", "notify"]

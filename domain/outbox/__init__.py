@@ -18,6 +18,7 @@ from domain.outbox.delivery import (
 )
 from domain.outbox.hints import publish_hints
 from domain.outbox.live import Live
+from domain.outbox.member_tables import MEMBER_TABLES
 from domain.outbox.parking import Parked, parked, replay
 from domain.outbox.retention import forget
 from domain.outbox.rules import DeliveryLimits
@@ -34,6 +35,7 @@ from domain.outbox.streams import (
 )
 
 __all__ = [
+    "MEMBER_TABLES",
     "POSITION",
     "PROGRAMME",
     "Announced",

@@ -18,6 +18,7 @@ from domain.purchases.earning import (
     rule_to_json,
 )
 from domain.purchases.importing import FILE_ORDER_LINES_MAX, ImportOrders, import_orders
+from domain.purchases.member_tables import MEMBER_TABLES
 from domain.purchases.orders import (
     AMOUNT_FEN_MAX,
     CHANNEL_LENGTH_MAX,
@@ -43,6 +44,7 @@ __all__ = [
     "FUTURE_TOLERANCE",
     "LINES_MAX",
     "LINE_ID_LENGTH_MAX",
+    "MEMBER_TABLES",
     "ORDERS_MAX",
     "PRODUCT_CODE_LENGTH_MAX",
     "QUANTITY_MAX",

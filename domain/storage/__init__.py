@@ -28,6 +28,7 @@ from domain.storage.faults import (
     StorageFault,
     TransactionContended,
 )
+from domain.storage.member_tables import Blank, Erasing, MemberTable, MemberTables, Merging
 from domain.storage.migrations import drift, migrate, pending_migrations
 from domain.storage.snapshots import snapshot
 from domain.storage.tables import Table, Write, write_together
@@ -41,8 +42,13 @@ from domain.storage.transactions import (
 
 __all__ = [
     "UNHURRIED",
+    "Blank",
     "ConnectionLost",
     "ConnectionsBusy",
+    "Erasing",
+    "MemberTable",
+    "MemberTables",
+    "Merging",
     "PoolSettings",
     "Row",
     "Statement",

@@ -3,10 +3,12 @@
 from domain.tiers.definitions import PerkDefinition, define_levels
 from domain.tiers.history import LevelChange, level_history
 from domain.tiers.ladder import LevelDefinition, Progress
+from domain.tiers.member_tables import MEMBER_TABLES
 from domain.tiers.qualifying import LevelChanged, Qualifying, qualify
 from domain.tiers.standing import PerkStanding, Standing, level_codes, read_levels, standing
 
 __all__ = [
+    "MEMBER_TABLES",
     "LevelChange",
     "LevelChanged",
     "LevelDefinition",

@@ -1,0 +1,31 @@
+"""The tables of this context that are keyed by a member: told, erased and joined how."""
+
+from typing import Final
+
+from domain.storage import Erasing, MemberTable, MemberTables, Merging
+
+MEMBER_TABLES: Final[MemberTables] = (
+    MemberTable(
+        name="purchase",
+        key=("id",),
+        erasing=Erasing.KEEP,
+        merging=Merging.MOVE,
+        told=(
+            "source",
+            "external_id",
+            "placed_at",
+            "paid_fen",
+            "currency",
+            "channel",
+            "shop",
+            "points",
+        ),
+    ),
+    MemberTable(
+        name="purchase_line",
+        key=("purchase_id", "line_id"),
+        erasing=Erasing.KEEP,
+        merging=Merging.MOVE,
+        told=("product_code", "quantity", "amount_fen"),
+    ),
+)

@@ -1,0 +1,29 @@
+"""The tables of this context that are keyed by a member: told, erased and joined how."""
+
+from typing import Final
+
+from domain.storage import Erasing, MemberTable, MemberTables, Merging
+
+MEMBER_TABLES: Final[MemberTables] = (
+    MemberTable(
+        name="member_level",
+        key=(),
+        erasing=Erasing.KEEP,
+        merging=Merging.OWN,
+        told=("level_code", "since", "keep_until"),
+    ),
+    MemberTable(
+        name="level_change",
+        key=("seq",),
+        erasing=Erasing.KEEP,
+        merging=Merging.STAY,
+        told=("from_code", "to_code", "reason", "qualifying_points", "occurred_at"),
+    ),
+    MemberTable(
+        name="qualifying_day",
+        key=("day",),
+        erasing=Erasing.KEEP,
+        merging=Merging.OWN,
+        told=("day", "points", "purchases"),
+    ),
+)
