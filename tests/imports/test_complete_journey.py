@@ -88,6 +88,7 @@ async def points_by_reference() -> dict[str, int]:
     return {row["subject"]: row["available"] for row in rows}
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(240)
 async def test_the_real_transactions(
     database_url: str, real_data: Path, tmp_path: Path, fake: RunningFake, report: ClosingReport
