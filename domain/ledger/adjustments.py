@@ -22,6 +22,7 @@ from domain.errors import (
     MemberNotFound,
     PointsOutOfRange,
 )
+from domain.ledger.book import Books
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import Adjust, Key, Source
 from domain.ledger.expiry import AfterMonths, expires_at
@@ -138,7 +139,7 @@ async def adjust_points(
         )
         alone = await _adjusted_alone(member_id, requester, since=now - TOGETHER)
         if alone + abs(command.points) <= rules.alone_max:
-            made = await _applied(asked, rules=rules, now=now)
+            made = await _applied(asked, rules=rules, now=now, books=books)
         else:
             made = asked
             await remove_unused(books.values())
@@ -247,7 +248,13 @@ async def _adjusted_alone(member_id: UUID, requester: UUID, *, since: datetime) 
     return int(row["points"])
 
 
-async def _applied(asked: Adjustment, *, rules: AdjustmentRules, now: datetime) -> Adjustment:
+async def _applied(
+    asked: Adjustment,
+    *,
+    rules: AdjustmentRules,
+    now: datetime,
+    books: Books | None = None,
+) -> Adjustment:
     posted = await post_one(
         Adjust(
             member_id=asked.member_id,
@@ -259,6 +266,7 @@ async def _applied(asked: Adjustment, *, rules: AdjustmentRules, now: datetime) 
             ),
         ),
         now=now,
+        books=books,
     )
     return replace(asked, status=AdjustmentStatus.APPLIED, applied_at=now, entry_seq=posted.seq)
 

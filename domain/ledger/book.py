@@ -13,10 +13,10 @@ decided.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from domain.ledger import chain
@@ -331,6 +331,9 @@ class Book:
             hash=self.head_hash,
         )
 
+
+Books: TypeAlias = Mapping[UUID, Book]
+"""The books of some members."""
 
 MATURES, RUNS_OUT, EXPIRES = 0, 1, 2
 """What falls due, in the order in which it happens at one moment."""

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from domain import idempotency
 from domain.errors import HoldExists, HoldNotOpen, InvalidInput, MemberNotFound
+from domain.ledger.book import Books
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import Capture, HoldState, Key, Release, SetAside, Source
 from domain.ledger.posting import post_one
@@ -115,13 +116,13 @@ async def hold_points(command: HoldPoints, *, now: datetime) -> PointsHold:
 
     async def work() -> PointsHold:
         [member_id] = await resolve_members([command.member])
-        await lock_accounts([] if member_id is None else [member_id])
+        books = await lock_accounts([] if member_id is None else [member_id])
         answer = await recall(key, digests)
         if answer is not None:
             return _hold_of_answer(answer)
         if member_id is None:
             raise MemberNotFound(field=("member",))
-        hold = await _hold_for(command, member_id, now=now)
+        hold = await _hold_for(command, member_id, books=books, now=now)
         await remember(key, digests, _answer_of(hold), now=now)
         return hold
 
@@ -141,7 +142,7 @@ async def capture_points(command: CapturePoints, *, now: datetime) -> Captured:
     digests = idempotency.digests({"hold_id": str(command.hold_id), "points": command.points})
 
     async def work() -> Captured:
-        await lock_accounts([command.member_id])
+        books = await lock_accounts([command.member_id])
         answer = await recall(key, digests)
         if answer is not None:
             hold = _hold_of_answer(answer)
@@ -159,6 +160,7 @@ async def capture_points(command: CapturePoints, *, now: datetime) -> Captured:
                 source=Source(kind=SOURCE_KIND, reference=hold.reference),
             ),
             now=now,
+            books=books,
         )
         hold = replace(hold, state=HoldState.CAPTURED, captured=-posted.amount)
         answer = _answer_of(hold) | {"seq": posted.seq, "amount": posted.amount}
@@ -175,7 +177,7 @@ async def release_points(command: ReleasePoints, *, now: datetime) -> PointsHold
     digests = idempotency.digests({"hold_id": str(command.hold_id)})
 
     async def work() -> PointsHold:
-        await lock_accounts([command.member_id])
+        books = await lock_accounts([command.member_id])
         answer = await recall(key, digests)
         if answer is not None:
             return _hold_of_answer(answer)
@@ -187,6 +189,7 @@ async def release_points(command: ReleasePoints, *, now: datetime) -> PointsHold
                 source=Source(kind=SOURCE_KIND, reference=hold.reference),
             ),
             now=now,
+            books=books,
         )
         hold = replace(hold, state=HoldState.RELEASED)
         await remember(key, digests, _answer_of(hold), now=now)
@@ -224,7 +227,9 @@ def _check(command: HoldPoints) -> None:
     checked_points(command.points)
 
 
-async def _hold_for(command: HoldPoints, member_id: UUID, *, now: datetime) -> PointsHold:
+async def _hold_for(
+    command: HoldPoints, member_id: UUID, *, books: Books, now: datetime
+) -> PointsHold:
     """The hold that the order has, or a new one. The order's row is locked, or made, meanwhile."""
     newest = await fetch_one(_LOCK_REFERENCE, command.owner, command.reference)
     if newest is not None:
@@ -251,11 +256,11 @@ async def _hold_for(command: HoldPoints, member_id: UUID, *, now: datetime) -> P
         expires_at=now + timedelta(minutes=command.expires_in_minutes),
         reference=command.reference,
     )
-    await _set_aside(made, owner=command.owner, now=now)
+    await _set_aside(made, owner=command.owner, books=books, now=now)
     return made
 
 
-async def _set_aside(hold: PointsHold, *, owner: str, now: datetime) -> None:
+async def _set_aside(hold: PointsHold, *, owner: str, books: Books, now: datetime) -> None:
     """Post the hold, and let its order stand for it."""
     await post_one(
         SetAside(
@@ -267,6 +272,7 @@ async def _set_aside(hold: PointsHold, *, owner: str, now: datetime) -> None:
             source=Source(kind=SOURCE_KIND, reference=hold.reference),
         ),
         now=now,
+        books=books,
     )
     row = {
         "owner": owner,

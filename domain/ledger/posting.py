@@ -18,7 +18,7 @@ import structlog
 from domain import idempotency
 from domain.errors import AccountFrozen, EntryNotReversible, IdempotencyConflict, Refusal
 from domain.idempotency import Digests
-from domain.ledger.book import Book
+from domain.ledger.book import Book, Books
 from domain.ledger.commands import (
     Place,
     after,
@@ -32,7 +32,7 @@ from domain.ledger.entries import Command, Earn, Entry, EntryKind, Key, Past, Po
 from domain.ledger.loading import hold_ids_of, load_open_lots, load_past
 from domain.ledger.store import open_books, remove_unused, write_books
 from domain.outbox import Event, announce
-from domain.storage import Write, transaction
+from domain.storage import Write, inside_transaction, transaction
 
 log = structlog.get_logger("jifen.ledger")
 
@@ -42,23 +42,29 @@ BATCH_MAX = 1_000
 Outcome = Posted | Refusal
 
 
-async def post(commands: Sequence[Command], *, now: datetime) -> list[Outcome]:
+async def post(
+    commands: Sequence[Command], *, now: datetime, books: Books | None = None
+) -> list[Outcome]:
     """Post the commands; returns an outcome for each, in order.
 
     A refused command is a Refusal in its place and changes nothing; the others take effect. Keys
     that were used before, also earlier in this very batch, give their first result. Of an account
     whose rows contradict each other every command is refused with AccountFrozen, and an alert is
     raised. Joins the caller's transaction where there is one.
+
+    `books` are those that `lock_accounts` gave the caller for all that the commands concern, in
+    the same transaction; they serve one posting. Without them the accounts are locked here.
     """
     assert len(commands) <= BATCH_MAX, "the caller splits larger batches"
+    assert books is None or inside_transaction(), "a lock ends with its transaction"
     if not commands:
         return []
-    return await transaction(lambda: _post(commands, now=now))
+    return await transaction(lambda: _post(commands, now=now, books=books))
 
 
-async def post_one(command: Command, *, now: datetime) -> Posted:
-    """Post one command, or raise its refusal."""
-    [outcome] = await post([command], now=now)
+async def post_one(command: Command, *, now: datetime, books: Books | None = None) -> Posted:
+    """Post one command, or raise its refusal. For `books` see `post`."""
+    [outcome] = await post([command], now=now, books=books)
     if isinstance(outcome, Refusal):
         raise outcome
     return outcome
@@ -71,19 +77,27 @@ class _Unsound(Exception):
         self.member_ids = member_ids
 
 
-async def _post(commands: Sequence[Command], *, now: datetime) -> list[Outcome]:
+async def _post(
+    commands: Sequence[Command], *, now: datetime, books: Books | None
+) -> list[Outcome]:
     unsound: frozenset[UUID] = frozenset()
     while True:
         try:
-            return await _post_but(unsound, commands, now=now)
+            return await _post_but(unsound, commands, now=now, locked=books)
         except _Unsound as found:
+            # What was decided in them before the fault was found does not hold.
+            books = None
             # Nothing is written yet. The others of the batch shall not suffer for one account.
             log.error("ledger_unsound", members=found.member_ids, exc_info=found.__cause__)
             unsound |= frozenset(found.member_ids)
 
 
 async def _post_but(
-    unsound: frozenset[UUID], commands: Sequence[Command], *, now: datetime
+    unsound: frozenset[UUID],
+    commands: Sequence[Command],
+    *,
+    now: datetime,
+    locked: Books | None,
 ) -> list[Outcome]:
     """Post the commands; those that concern an unsound account are refused as if it was frozen."""
     outcomes: dict[int, Outcome] = {}
@@ -97,7 +111,9 @@ async def _post_but(
         except Refusal as refusal:
             outcomes[index] = refusal
     books = await open_books(
-        (member_id for command in sound.values() for member_id in members_of(command)), now=now
+        {member_id for command in sound.values() for member_id in members_of(command)},
+        now=now,
+        locked=locked,
     )
     digests = {index: _digests(command) for index, command in sound.items() if command.key}
     earlier = await _recall(sound, digests)

@@ -1,7 +1,4 @@
-"""The ledger's tables: opening books under lock, writing what they decided.
-
-The number of statements is fixed, whatever the size of the batch.
-"""
+"""Opening books under lock, writing what they decided: a fixed number of statements."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.ledger import chain
-from domain.ledger.book import Book
+from domain.ledger.book import Book, Books
 from domain.ledger.entries import Entry, Hold, Lot
 from domain.ledger.expiry import NEVER
 from domain.ledger.snapshots import ends_a_chapter, take_snapshots
@@ -95,34 +92,45 @@ _DRAWS = Table(
     "points_draw", member_id="uuid", entry_seq="bigint", lot_seq="bigint", amount="bigint"
 )
 
-_LOCK_ACCOUNTS = """
-    SELECT member_id, available, pending, held, debt, version, lots, head_hash, next_change_at,
-           recorded_at, frozen_at
-    FROM points_account
+_ACCOUNT_COLUMNS = (
+    "member_id, available, pending, held, debt, version, lots, head_hash, next_change_at, "
+    "recorded_at, frozen_at"
+)
+
+_LOCK_ACCOUNTS = f"""
+    SELECT {_ACCOUNT_COLUMNS} FROM points_account
     WHERE member_id = ANY($1::uuid[])
     ORDER BY member_id
     FOR NO KEY UPDATE
 """
 
 
-async def lock_accounts(member_ids: Iterable[UUID]) -> None:
+async def lock_accounts(member_ids: Iterable[UUID]) -> dict[UUID, Book]:
     """Lock the accounts that exist, in sorted order, until the caller's transaction ends.
 
     For use cases that decide by what only a posting changes, or that post more than once: whoever
-    locks all its accounts first, and once, neither decides by what is stale nor deadlocks.
+    locks all its accounts first, and once, neither decides by what is stale nor deadlocks. One
+    posting may go on with the books; their lots are not loaded.
     """
-    await fetch_all(_LOCK_ACCOUNTS, sorted(set(member_ids)))
-
-
-async def open_books(member_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Book]:
-    """Lock the accounts, in sorted order, making those that are missing; no lots are loaded."""
-    wanted = sorted(set(member_ids))
-    rows = await fetch_all(_LOCK_ACCOUNTS, wanted)
-    if len(rows) < len(wanted):
-        await _make_accounts(set(wanted) - {row["member_id"] for row in rows}, now=now)
-        rows = await fetch_all(_LOCK_ACCOUNTS, wanted)
+    rows = await fetch_all(_LOCK_ACCOUNTS, sorted(set(member_ids)))
     books = {row["member_id"]: book_of(row) for row in rows}
     await _believe_the_journal([book for book in books.values() if book.frozen])
+    return books
+
+
+async def open_books(
+    member_ids: Iterable[UUID], *, now: datetime, locked: Books | None = None
+) -> dict[UUID, Book]:
+    """Lock the accounts, in sorted order, making those that are missing; no lots are loaded.
+
+    `locked` is what `lock_accounts` gave for them in this transaction: others do not exist.
+    """
+    wanted = set(member_ids)
+    known = await lock_accounts(wanted) if locked is None else locked
+    books = {member_id: known[member_id] for member_id in wanted & known.keys()}
+    if missing := wanted - books.keys():
+        await _make_accounts(missing, now=now)
+        books |= await lock_accounts(missing)
     return books
 
 
@@ -152,10 +160,8 @@ async def _believe_the_journal(books: Sequence[Book]) -> None:
 
 
 # Those that wait longest come first. What another worker has locked is in good hands.
-_LOCK_DUE_ACCOUNTS = """
-    SELECT member_id, available, pending, held, debt, version, lots, head_hash, next_change_at,
-           recorded_at, frozen_at
-    FROM points_account
+_LOCK_DUE_ACCOUNTS = f"""
+    SELECT {_ACCOUNT_COLUMNS} FROM points_account
     WHERE next_change_at <= $1 AND next_change_at >= $3
       AND next_change_at < '9999-12-31 00:00:00.000000+00:00'
       AND frozen_at IS NULL AND NOT (member_id = ANY($4::uuid[]))
@@ -178,27 +184,22 @@ async def lock_due_books(
 
 async def _make_accounts(member_ids: set[UUID], *, now: datetime) -> None:
     await _ACCOUNTS.insert(
-        [
+        (
             {
                 "member_id": member_id,
-                "available": 0,
-                "pending": 0,
-                "held": 0,
-                "debt": 0,
-                "version": 0,
-                "lots": 0,
+                **dict.fromkeys(("available", "pending", "held", "debt", "version", "lots"), 0),
                 "head_hash": chain.GENESIS,
                 "next_change_at": NEVER,
                 "recorded_at": now,
             }
             for member_id in sorted(member_ids)
-        ],
+        ),
         or_ignore=True,
     )
 
 
 def book_of(row: Row) -> Book:
-    """A book from an account's row, without lots."""
+    """A book from an account's row (_ACCOUNT_COLUMNS), without lots."""
     return Book(
         member_id=row["member_id"],
         available=row["available"],

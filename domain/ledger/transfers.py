@@ -61,7 +61,7 @@ async def transfer_points(command: TransferPoints, *, limits: TransferLimits, no
 
     async def work() -> int:
         [to_member_id] = await resolve_members([command.to_member])
-        await lock_accounts({command.member_id, to_member_id or command.member_id})
+        books = await lock_accounts({command.member_id, to_member_id or command.member_id})
         answer = await recall(key, digests)
         if answer is not None:
             seq: int = answer["seq"]
@@ -80,6 +80,7 @@ async def transfer_points(command: TransferPoints, *, limits: TransferLimits, no
                 source=Source(kind=SOURCE_KIND, reference=str(transfer_id)),
             ),
             now=now,
+            books=books,
         )
         await remember(key, digests, {"seq": posted.seq}, now=now)
         return posted.seq

@@ -27,7 +27,7 @@ from domain.ledger import (
     store,
     verify_account,
 )
-from domain.ledger.book import Book
+from domain.ledger.book import Book, Books
 from domain.storage import fetch_all
 from tests.domain.ledger.commands import NOW, earn, key, redeem
 from tests.races.contention import Gate
@@ -117,11 +117,13 @@ async def test_a_missing_lock_is_found(
 async def test_lots_that_are_read_before_the_lock_are_found(
     postgres: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def open_books_late(member_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Book]:
+    async def open_books_late(
+        member_ids: Iterable[UUID], *, now: datetime, locked: Books | None = None
+    ) -> dict[UUID, Book]:
         rows = await fetch_all(
             f"SELECT member_id, {loading.LOT_COLUMNS} FROM points_lot WHERE remaining > 0"
         )
-        books = await store.open_books(member_ids, now=now)
+        books = await store.open_books(member_ids, now=now, locked=locked)
         for row in rows:
             books[row["member_id"]].lots[row["lot_seq"]] = loading.lot_of(row)
         for book in books.values():
@@ -140,10 +142,12 @@ async def test_a_version_that_is_read_before_the_lock_is_found(
     """The lock is taken, but the account was read before: twenty write the same number."""
     unlocked = store._LOCK_ACCOUNTS.replace("FOR NO KEY UPDATE", "")
 
-    async def open_stale_books(member_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Book]:
+    async def open_stale_books(
+        member_ids: Iterable[UUID], *, now: datetime, locked: Books | None = None
+    ) -> dict[UUID, Book]:
         wanted = list(member_ids)
         stale = {row["member_id"]: row for row in await fetch_all(unlocked, sorted(set(wanted)))}
-        books = await store.open_books(wanted, now=now)
+        books = await store.open_books(wanted, now=now, locked=locked)
         return {
             member: store.book_of(stale[member]) if member in stale else book
             for member, book in books.items()
