@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from domain.ledger.book import EXPIRES, MATURES, Book, Due
-from domain.ledger.entries import Hold, HoldState, Lot
 from domain.ledger.expiry import NEVER
-from domain.ledger.loading import LOT_COLUMNS, lot_of
+from domain.ledger.loading import COLUMNS_OF_LOT, HOLD_COLUMNS, LOT_COLUMNS, hold_of, lot_of
 from domain.ledger.reckoning import moment_of
 from domain.storage import Row, dialect, fetch_all
 
@@ -44,11 +42,8 @@ _OF_ALL_ON_POSTGRES = f"""
 """
 _OF_ONE = _FIRST_DUE.format(member="$1", since="$4", now="$2", limit="$3")
 
-_RAN_OUT = """
-    SELECT h.member_id, h.hold_id, h.owner, h.entry_seq AS held_by, h.reference, h.amount,
-           h.captured, h.expires_at AS ends_at, p.amount AS pin,
-           l.lot_seq, l.entry_seq, l.earned, l.remaining, l.pinned, l.pending, l.earned_at,
-           l.matures_at, l.expires_at, l.parent_lot
+_RAN_OUT = f"""
+    SELECT h.member_id, {HOLD_COLUMNS}, p.amount AS pin, {COLUMNS_OF_LOT}
     FROM points_hold AS h
     JOIN points_pin AS p ON p.member_id = h.member_id AND p.hold_id = h.hold_id
     JOIN points_lot AS l ON l.member_id = p.member_id AND l.lot_seq = p.lot_seq
@@ -129,21 +124,8 @@ async def _load_ran_out(books: Sequence[Book], *, now: datetime) -> None:
     by_member = {book.member_id: book for book in books}
     for row in await fetch_all(_RAN_OUT, list(by_member), now) if books else ():
         book = by_member[row["member_id"]]
-        lot: Lot = book.lots.setdefault(row["lot_seq"], lot_of(row))
-        hold_id: UUID = row["hold_id"]
-        hold = book.holds.get(hold_id)
-        if hold is None:
-            hold = book.holds[hold_id] = Hold(
-                hold_id=hold_id,
-                owner=row["owner"],
-                entry_seq=row["held_by"],
-                amount=row["amount"],
-                state=HoldState.OPEN,
-                captured=row["captured"],
-                expires_at=row["ends_at"],
-                reference=row["reference"],
-                pins={},
-            )
+        lot = book.lots.setdefault(row["lot_seq"], lot_of(row))
+        hold = book.holds.setdefault(row["hold_id"], hold_of(row))
         hold.pins[lot.lot_seq] = row["pin"]
 
 

@@ -20,6 +20,8 @@ LOT_COLUMNS = (
     "lot_seq, entry_seq, earned, remaining, pinned, pending, earned_at, matures_at, expires_at, "
     "parent_lot"
 )
+COLUMNS_OF_LOT = ", ".join(f"l.{column}" for column in LOT_COLUMNS.split(", "))
+"""The same, of a lot `l` among other tables."""
 
 
 def lot_of(row: Row) -> Lot:
@@ -47,9 +49,30 @@ _OPEN_LOTS = f"""
     WHERE member_id = ANY($1::uuid[]) AND pinned > 0 AND remaining = pinned
 """
 
-_OPEN_HOLDS = """
-    SELECT h.member_id, h.hold_id, h.owner, h.entry_seq, h.reference, h.amount, h.state,
-           h.captured, h.expires_at, p.lot_seq, p.amount AS pinned
+HOLD_COLUMNS = (
+    "h.hold_id, h.owner, h.entry_seq AS held_by, h.reference, h.amount, h.state, h.captured, "
+    "h.expires_at AS ends_at"
+)
+"""Of a hold `h`; named so that the columns of a lot may stand beside them."""
+
+
+def hold_of(row: Row) -> Hold:
+    """A hold from its row (HOLD_COLUMNS), without pins."""
+    return Hold(
+        hold_id=row["hold_id"],
+        owner=row["owner"],
+        entry_seq=row["held_by"],
+        amount=row["amount"],
+        state=HoldState(row["state"]),
+        captured=row["captured"],
+        expires_at=row["ends_at"],
+        reference=row["reference"],
+        pins={},
+    )
+
+
+_OPEN_HOLDS = f"""
+    SELECT h.member_id, {HOLD_COLUMNS}, p.lot_seq, p.amount AS pin
     FROM points_hold AS h
     LEFT JOIN points_pin AS p
         ON p.member_id = h.member_id AND p.hold_id = h.hold_id AND h.state = 'OPEN'
@@ -142,9 +165,9 @@ async def _load_holds(books: Sequence[Book], hold_ids: Collection[UUID]) -> None
     by_member = {book.member_id: book for book in books}
     for row in await fetch_all(_OPEN_HOLDS, holding, list(hold_ids)) if holding else ():
         holds = by_member[row["member_id"]].holds
-        hold = holds.setdefault(row["hold_id"], _hold_of(row))
+        hold = holds.setdefault(row["hold_id"], hold_of(row))
         if row["lot_seq"] is not None:
-            hold.pins[row["lot_seq"]] = row["pinned"]
+            hold.pins[row["lot_seq"]] = row["pin"]
 
 
 def hold_ids_of(commands: Iterable[Command]) -> list[UUID]:
@@ -159,15 +182,13 @@ _PAST = """
     WHERE e.member_id = ANY($1::uuid[]) AND e.seq = ANY($2::bigint[])
 """
 
-_QUALIFIED = ", ".join(f"l.{column.strip()}" for column in LOT_COLUMNS.split(","))
-
 # What the entries made, and what they drew on: two look-ups by index.
 _PAST_LOTS = f"""
-    SELECT l.member_id, {_QUALIFIED}, NULL::bigint AS drawn_by, NULL::bigint AS drawn
+    SELECT l.member_id, {COLUMNS_OF_LOT}, NULL::bigint AS drawn_by, NULL::bigint AS drawn
     FROM points_lot AS l
     WHERE l.member_id = ANY($1::uuid[]) AND l.entry_seq = ANY($2::bigint[])
     UNION ALL
-    SELECT l.member_id, {_QUALIFIED}, d.entry_seq AS drawn_by, d.amount AS drawn
+    SELECT l.member_id, {COLUMNS_OF_LOT}, d.entry_seq AS drawn_by, d.amount AS drawn
     FROM points_draw AS d
     JOIN points_lot AS l ON l.member_id = d.member_id AND l.lot_seq = d.lot_seq
     WHERE d.member_id = ANY($1::uuid[]) AND d.entry_seq = ANY($2::bigint[])
@@ -222,17 +243,3 @@ def _in_spend_order(drawn: list[tuple[Lot, int]]) -> tuple[tuple[int, int], ...]
     """The draws of one entry in the order in which it took them, which their dates tell."""
     drawn.sort(key=lambda one: (one[0].expires_at, one[0].lot_seq))
     return tuple((lot.lot_seq, amount) for lot, amount in drawn)
-
-
-def _hold_of(row: Row) -> Hold:
-    return Hold(
-        hold_id=row["hold_id"],
-        owner=row["owner"],
-        entry_seq=row["entry_seq"],
-        amount=row["amount"],
-        state=HoldState(row["state"]),
-        captured=row["captured"],
-        expires_at=row["expires_at"],
-        reference=row["reference"],
-        pins={},
-    )

@@ -30,7 +30,7 @@ from domain.storage import fetch_one, transaction
 
 log = structlog.get_logger("jifen.ledger")
 
-BATCH_S: Final = 0.03
+BATCH_S: Final = 0.02
 """How long a batch should keep its locks; it may take longer where lots are unlike the last."""
 
 BEGINNING: Final = datetime(1, 1, 2, tzinfo=UTC)
