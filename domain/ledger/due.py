@@ -9,8 +9,7 @@ from typing import Any, Final
 from domain.ledger.book import EXPIRES, MATURES, Book, Due
 from domain.ledger.expiry import NEVER
 from domain.ledger.loading import COLUMNS_OF_LOT, HOLD_COLUMNS, LOT_COLUMNS, hold_of, lot_of
-from domain.ledger.reckoning import moment_of
-from domain.storage import Row, dialect, fetch_all
+from domain.storage import Row, dialect, fetch_all, moment_of
 
 # A lot that matures and then expires is due as the former. Nothing is due before the account's next
 # change: what is over is not looked at again, though the index may still hold it.

@@ -8,12 +8,12 @@ what a few do.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from domain.ledger.book import Book, Salt
 from domain.ledger.entries import Entry, Hold, HoldState, Lot
-from domain.storage import Row, fetch_all
+from domain.storage import Row, fetch_all, moment_of
 
 
 class Reckoning(Book):
@@ -169,8 +169,3 @@ def _add_pinned(book: Book, row: Row) -> None:
             pins={},
         )
     hold.pins[lot.lot_seq] = row["points"]
-
-
-def moment_of(value: Any) -> datetime:
-    """SQLite forgets the type of what is aggregated, and gives the text that it stores."""
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value)

@@ -14,8 +14,7 @@ from collections.abc import Collection
 from typing import Any, Final
 from uuid import UUID
 
-from domain.ledger.reckoning import moment_of
-from domain.storage import Row, Table, fetch_all
+from domain.storage import Row, Table, fetch_all, moment_of
 
 CHAPTER: Final = 100
 """Entries between two snapshots. The table's constraint says it too."""

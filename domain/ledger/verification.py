@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from domain.ledger.following import Account
 from domain.ledger.violations import TAIL, WHOLE, Violation, stored_violations
-from domain.storage import Row, fetch_all, snapshot
+from domain.storage import Row, fetch_all, moment_of, snapshot
 
 ENTRIES_AT_ONCE: Final = 1_000
 """Entries that are read, and followed, before others get a turn."""
@@ -183,7 +183,7 @@ async def _compare_lots(accounts: dict[UUID, Account], whole: list[UUID], tail: 
                 pending=int(row["pending"]) if row else 0,
                 pinned=int(row["pinned"]) if row else 0,
             )
-            account.due_by(_moment(row["due"]) if row else None)
+            account.due_by(_due(row))
             if member_ids is whole:
                 account.compare_lot_count(
                     lots=row["lots"] if row else 0, newest=row["newest"] if row else 0
@@ -204,7 +204,7 @@ async def _compare_holds(
     for account in accounts.values():
         row = open_holds.get(account.member_id)
         account.compare_held(int(row["amount"]) if row else 0)
-        account.due_by(_moment(row["due"]) if row else None)
+        account.due_by(_due(row))
     told = {row["member_id"]: row for row in await fetch_all(_HOLDS, whole)} if whole else {}
     for member_id in whole:
         if member_id in accounts:
@@ -299,6 +299,6 @@ async def _follow_long(account: Account) -> int:
         await asyncio.sleep(0)
 
 
-def _moment(found: Any) -> datetime | None:
-    """A moment that was computed: SQLite gives it as it keeps it."""
-    return datetime.fromisoformat(found) if isinstance(found, str) else found
+def _due(row: Row | None) -> datetime | None:
+    """When something of what was summed changes by itself."""
+    return moment_of(row["due"]) if row and row["due"] else None

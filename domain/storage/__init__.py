@@ -17,6 +17,7 @@ from domain.storage.database import (
     execute_many,
     fetch_all,
     fetch_one,
+    moment_of,
     synchronise_clock,
 )
 from domain.storage.engines.observing import Statement, StorageListener, listen
@@ -73,6 +74,7 @@ __all__ = [
     "is_unique_violation",
     "listen",
     "migrate",
+    "moment_of",
     "observed_statements",
     "pending_migrations",
     "snapshot",

@@ -163,6 +163,11 @@ async def fetch_one(sql: str, *values: Any) -> Row | None:
     return rows[0] if rows else None
 
 
+def moment_of(computed: Any) -> datetime:
+    """A moment that a statement computed: SQLite knows no type of it, and gives what it stores."""
+    return computed if isinstance(computed, datetime) else datetime.fromisoformat(computed)
+
+
 async def execute(sql: str, *values: Any) -> int:
     """Run a statement; returns how many rows it changed."""
     return await client().run_statement(sql, values)
@@ -180,8 +185,7 @@ async def database_now() -> datetime:
     else:
         row = await fetch_one("SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', 'now') AS now")
     assert row is not None
-    now = row["now"]
-    return now if isinstance(now, datetime) else datetime.fromisoformat(now)
+    return moment_of(row["now"])
 
 
 async def synchronise_clock(clock: Clock) -> None:
