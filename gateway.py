@@ -5,19 +5,20 @@ uvicorn gateway:app
 
 from __future__ import annotations
 
-import gc
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
 from api.app import create_app
 from api.health import Check
+from api.memory import keep_what_is_loaded
 from api.observability.watching import watching_storage
 from api.opening import (
     connect_redis,
     keeping_time,
     open_key_ring,
     open_live,
+    open_phone_keys,
     open_rates,
     open_wechat,
 )
@@ -48,6 +49,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         wechat = open_wechat(settings, redis=redis)
         stack.push_async_callback(wechat.aclose)
         keys = open_key_ring(settings, now=clock.now())
+        open_phone_keys(settings, now=clock.now()).vault()
         live = await stack.enter_async_context(open_live(settings.redis_url))
         rates = await stack.enter_async_context(open_rates(settings, redis=redis))
         await stack.enter_async_context(keeping_time(clock))
@@ -109,7 +111,4 @@ async def _probe_migrations() -> None:
 
 app = create_app(read_settings(), build_schema=build_schema, open_runtime=open_runtime)
 
-# What was imported and built so far stays for good. Each full round of the garbage collector would
-# look through it again, a tenth of a second during which nobody is answered.
-gc.collect()
-gc.freeze()
+keep_what_is_loaded()

@@ -11,12 +11,15 @@ import typer
 from rich.console import Console
 from tortoise.exceptions import ConfigurationError, DBConnectionError, OperationalError
 
+from api.memory import keep_what_is_loaded
+from api.opening import open_phone_keys
 from api.settings import Settings, read_settings
 from domain import storage
 from domain.access import KeySetInvalid
 from domain.audit import AuditChainBroken
 from domain.clock import Clock
 from domain.errors import Refusal
+from domain.members import PhoneKeysInvalid
 from domain.storage import StorageFault
 from schema.errors import refusal_text
 
@@ -39,12 +42,14 @@ def stop(reason: str) -> NoReturn:
 def with_database(work: Callable[[Settings, Clock], Awaitable[T]]) -> T:
     """Run `work` with the settings' database connected; refusals end the command as one line."""
     settings = read_settings()
+    keep_what_is_loaded()
 
     async def connected() -> T:
         try:
             await storage.connect(settings.database_url, pool=storage.UNHURRIED)
             clock = Clock()
             await storage.synchronise_clock(clock)
+            open_phone_keys(settings, now=clock.now())
             return await _on_our_tables(work(settings, clock))
         finally:
             await storage.close()
@@ -72,7 +77,7 @@ def failing_in_one_line() -> Iterator[None]:
         yield
     except Refusal as refusal:
         stop(f"refused: {refusal.code}: {refusal_text(refusal, 'en')}")
-    except (KeySetInvalid, NotMigrated) as reason:
+    except (KeySetInvalid, PhoneKeysInvalid, NotMigrated) as reason:
         stop(str(reason))
     except AuditChainBroken as broken:
         stop(f"nothing was done: {broken}; look with `verify-audit`")

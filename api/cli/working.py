@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from api.cli.operators import tell_the_log
 from api.cli.session import console, failing_in_one_line, stop, with_database
 from api.logs import configure_logs
+from api.memory import keep_what_is_loaded
 from api.observability.watching import watching, watching_storage
 from api.opening import connect_redis, keeping_time
 from api.settings import Settings, read_settings
@@ -45,6 +46,7 @@ def work() -> None:
         stop(
             "`work` needs a Redis to be told of work: set REDIS_URL; without one the gateway works"
         )
+    keep_what_is_loaded()
     with failing_in_one_line():
         asyncio.run(_work(settings))
 

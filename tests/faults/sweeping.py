@@ -14,6 +14,7 @@ from typing import Final
 
 import orjson
 
+from api.memory import keep_what_is_loaded
 from domain import ledger, storage
 from domain.ledger import Swept
 from domain.storage import UNHURRIED, Statement
@@ -43,6 +44,7 @@ class LockTimes:
 
 async def main(url: str, now: str) -> None:
     """Sweep to the end."""
+    keep_what_is_loaded()  # As every process that sweeps does.
     times, began = LockTimes(), time.perf_counter()
     await storage.connect(url, pool=UNHURRIED)
     leave = storage.listen(times)
