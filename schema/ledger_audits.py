@@ -7,7 +7,7 @@ from datetime import datetime
 import strawberry
 
 from domain.access import StaffRole
-from domain.ledger import Violation
+from domain.ledger import VIOLATIONS_TOLD, Violation
 from schema.cost import Cost
 from schema.fields import computed, field, object_type, view
 from schema.node import encode_global_id
@@ -18,8 +18,6 @@ READS_AUDITS = staff(StaffRole.AUDITOR)
 
 AUDITS = Cost(own=600)
 """It takes half of a request's time: two in one operation are refused."""
-
-_TOLD = 100
 
 
 @object_type(policy=READS_AUDITS)
@@ -56,7 +54,7 @@ class LedgerAudit:
     """Whether every account was checked whole. Where time did not suffice, the next audit goes on
     with the others; those with very long histories are left to the nightly audit."""
 
-    violations: list[LedgerViolation] = field(READS_AUDITS, cost=Cost(items=_TOLD))
+    violations: list[LedgerViolation] = field(READS_AUDITS, cost=Cost(items=VIOLATIONS_TOLD))
     """What is broken; at most 100 are told. The accounts are frozen for debits."""
 
     violations_found: int

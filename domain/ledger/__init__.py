@@ -15,6 +15,7 @@ from domain.ledger.adjustments import (
     pending_adjustments,
 )
 from domain.ledger.auditing import (
+    VIOLATIONS_TOLD,
     LedgerAudit,
     Walk,
     audit_by_hand,
@@ -94,6 +95,7 @@ __all__ = [
     "NEVER",
     "POINTS_MAX",
     "REASONS_MAX",
+    "VIOLATIONS_TOLD",
     "AdjustPoints",
     "Adjustment",
     "AdjustmentRules",

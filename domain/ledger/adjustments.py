@@ -6,7 +6,7 @@ else approves it, and is decided against the balance of that moment. Every act i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -143,7 +143,7 @@ async def adjust_points(
         else:
             made = asked
             await remove_unused(books.values())
-        await _ADJUSTMENTS.insert([_row_of(made)])
+        await _ADJUSTMENTS.insert([{**asdict(made), "status": made.status.value}])
         _record(by, "points.adjust", made, before=None, now=now)
         await remember(key, digests, _answer_of(made), now=now)
         return made
@@ -349,23 +349,6 @@ _ADJUSTMENTS = Table(
     applied_at="timestamptz",
     entry_seq="bigint",
 )
-
-
-def _row_of(made: Adjustment) -> dict[str, object]:
-    return {
-        "id": made.id,
-        "member_id": made.member_id,
-        "points": made.points,
-        "reason": made.reason,
-        "status": made.status.value,
-        "requested_by": made.requested_by,
-        "requester": made.requester,
-        "requested_at": made.requested_at,
-        "approved_by": made.approved_by,
-        "approver": made.approver,
-        "applied_at": made.applied_at,
-        "entry_seq": made.entry_seq,
-    }
 
 
 def _adjustment_of(row: Row) -> Adjustment:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from time import monotonic
 from typing import Final
@@ -29,6 +29,7 @@ ENTRIES_AT_ONCE: Final = 20_000
 """What one batch verifies at most, but one account whole."""
 
 VIOLATIONS_TOLD: Final = 100
+"""Of what an audit finds so many are told, and all are counted."""
 
 _FIRST: Final = UUID(int=0)
 _LAST: Final = UUID(int=2**128 - 1)
@@ -49,7 +50,7 @@ class Walk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerAudit:
-    """What an audit found. `violations` are the first 100 of `violations_found`.
+    """What an audit found. `violations` are the first VIOLATIONS_TOLD of `violations_found`.
 
     `complete` says that every account there was had its turn; `frozen` are those that this audit
     froze.
@@ -283,23 +284,12 @@ _AUDITED = Table(
     debt="bigint",
     audited_at="timestamptz",
 )
+_MARKED: Final = tuple(one.name for one in fields(Mark))
 
 
 async def _mark(marks: tuple[Mark, ...], *, now: datetime) -> None:
     await _AUDITED.insert(
-        (
-            {
-                "member_id": mark.member_id,
-                "seq": mark.seq,
-                "hash": mark.hash,
-                "available": mark.available,
-                "pending": mark.pending,
-                "held": mark.held,
-                "debt": mark.debt,
-                "audited_at": now,
-            }
-            for mark in marks
-        ),
+        ({**{name: getattr(mark, name) for name in _MARKED}, "audited_at": now} for mark in marks),
         or_update="(member_id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash,"
         " available = excluded.available, pending = excluded.pending, held = excluded.held,"
         " debt = excluded.debt, audited_at = excluded.audited_at",
