@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain import ledger
-from domain.ledger import Balance, EntryKind, ExpiringPoints, Past, PointsAt, PointsReason
+from domain.ledger import Balance, EntryKind, ExpiringPoints, LookBack, PointsAt, PointsReason
 from resolvers.ledger import EntryRecord, records
 
 
@@ -26,7 +25,7 @@ class PointsRecord:
     """Balances, and how to look for their reasons."""
 
     shown: Balance | PointsAt
-    past: Callable[[], Awaitable[Past]]
+    past: Callable[[], Awaitable[LookBack]]
 
     @property
     def available(self) -> int:
@@ -71,15 +70,15 @@ def _record_of(reason: PointsReason, *, written: Mapping[int, EntryRecord]) -> R
     )
 
 
-def points_now(balance: Balance, *, past: Callable[[], Awaitable[Past]]) -> PointsRecord:
+def points_now(balance: Balance, *, past: Callable[[], Awaitable[LookBack]]) -> PointsRecord:
     """The points of this moment; `past` is asked for reasons only."""
     return PointsRecord(balance, past)
 
 
-def points_then(past: Past) -> PointsRecord:
+def points_then(past: LookBack) -> PointsRecord:
     """The points of a moment that was looked up."""
 
-    async def found() -> ledger.Past:
+    async def found() -> LookBack:
         return past
 
     return PointsRecord(past.points, found)

@@ -74,11 +74,10 @@ from domain.ledger.store import lock_accounts
 from domain.ledger.sweeping import Swept, accounts_due, sweep
 from domain.ledger.time_travel import (
     REASONS_MAX,
-    Past,
+    LookBack,
     PointsAt,
     PointsReason,
     look_back,
-    points_at,
 )
 from domain.ledger.transfers import TransferLimits, TransferPoints, transfer_points
 from domain.ledger.verification import Checked, verify_account, verify_accounts
@@ -119,9 +118,9 @@ __all__ = [
     "JournalEntry",
     "Key",
     "LedgerAudit",
+    "LookBack",
     "Never",
     "Outcome",
-    "Past",
     "PointsAt",
     "PointsHold",
     "PointsReason",
@@ -155,7 +154,6 @@ __all__ = [
     "look_back",
     "lots_of",
     "pending_adjustments",
-    "points_at",
     "policy_from_json",
     "policy_to_json",
     "post",

@@ -4,7 +4,7 @@ What counts for `as_of` are the entries that took effect by then. What was known
 the entries that were written by then, and those that time itself causes (points mature, expire, a
 hold runs out) although they may have been written later: readers reckon them at once. So the
 journal that was known ends before the first entry that was written later and that time does not
-explain; and `points_at(as_of=T, known_at=T)` is what `balance` showed at T.
+explain; and `look_back(as_of=T, known_at=T)` finds what `balance` showed at T.
 
 Balances of the past begin at a snapshot (`domain.ledger.snapshots`). After it only those chapters
 are read that hold something of both sides of the moment.
@@ -13,7 +13,7 @@ are read that hold something of both sides of the moment.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -43,26 +43,17 @@ class PointsReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsAt:
-    """Balances as of a moment, and the newest entries that they are made of, newest first."""
+    """Balances as of a moment."""
 
     available: int = 0
     pending: int = 0
     held: int = 0
     debt: int = 0
-    reasons: tuple[PointsReason, ...] = ()
-
-
-async def points_at(
-    member_id: UUID, *, as_of: datetime, known_at: datetime | None = None, now: datetime
-) -> PointsAt:
-    """The member's points of that moment with REASONS_MAX reasons. See `look_back`."""
-    past = await look_back(member_id, as_of=as_of, known_at=known_at, now=now)
-    return replace(past.points, reasons=await past.reasons(REASONS_MAX))
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """The points of a moment (without reasons), and where to find what they are made of.
+class LookBack:
+    """The points of a moment, and where to find what they are made of.
 
     `unwritten` fell due by then and waits for its entry. Among the entries with the numbers
     `counted` are the newest that count.
@@ -84,7 +75,7 @@ class Past:
 
 async def look_back(
     member_id: UUID, *, as_of: datetime, known_at: datetime | None = None, now: datetime
-) -> Past:
+) -> LookBack:
     """The member's points of that moment, as known at `known_at`, or now.
 
     Neither moment lies after `now`. What was to come was not known: a `known_at` before `as_of`
@@ -96,7 +87,7 @@ async def look_back(
     as_of = min(as_of, known)
     book = await reckoning(member_id, until=as_of, by_moment=True)
     if book is None:
-        return Past(member_id, as_of, PointsAt())
+        return LookBack(member_id, as_of, PointsAt())
     rows = await fetch_all(_CHAPTERS, member_id, as_of, known, book.version)
     [nearest] = [row for row in rows if not row["back"]]
     back = [row for row in rows if row["back"]]
@@ -111,7 +102,7 @@ async def look_back(
     # Until an entry follows that time does not explain, what is due may wait to be written.
     unwritten = _reckoned(book, as_of) if last == book.version else ()
     whole = [row for row in rows if row["passed"]]
-    return Past(
+    return LookBack(
         member_id=member_id,
         as_of=as_of,
         points=_shown(

@@ -11,9 +11,10 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from domain.errors import Refusal
-from domain.ledger import Posted, balance, points_at, post, verify_account
+from domain.ledger import Posted, balance, post, verify_account
 from domain.storage import fetch_all
 from tests.domain.ledger.kept import ledger_kept
+from tests.domain.ledger.looking_back import points_at
 from tests.repository.ledger_notation import BY_ITSELF, LOOK, LOOK_BACK, Example, Row, moment
 from tests.repository.ledger_phrases import command_of
 

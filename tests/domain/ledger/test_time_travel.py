@@ -10,10 +10,11 @@ from uuid import UUID
 
 import pytest
 
-from domain.ledger import PointsAt, look_back, points_at, post, sweep, verify_account
+from domain.ledger import look_back, post, sweep, verify_account
 from domain.ledger.entries import Release, SetAside, Source, TakeBack
 from domain.storage import fetch_all, observed_statements
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, redeem
+from tests.domain.ledger.looking_back import PointsThen, points_at
 from tests.domain.ledger.pasts import MICROSECOND, Balances, Past, counted, stored, told
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -27,11 +28,11 @@ SNAPSHOTS_MIN: Final = {False: 2, True: 6}
 """By the form. A history shorter than a chapter of the journal has no snapshot to start from."""
 
 
-def balances(points: PointsAt) -> Balances:
+def balances(points: PointsThen) -> Balances:
     return points.available, points.pending, points.held, points.debt
 
 
-def named(points: PointsAt) -> list[tuple[int | None, str, int]]:
+def named(points: PointsThen) -> list[tuple[int | None, str, int]]:
     """The reasons as (sequence number, kind, amount)."""
     return [
         (one.entry.seq if one.entry else None, one.kind.value, one.amount) for one in points.reasons
@@ -81,7 +82,7 @@ async def test_what_was_shown_then_is_shown_for_ever(
 
 
 async def test_nobody_has_a_past_yet() -> None:
-    assert await points_at(BOB, as_of=NOW, now=NOW) == PointsAt()
+    assert await points_at(BOB, as_of=NOW, now=NOW) == PointsThen()
 
 
 async def test_a_backdated_earning_was_not_known_then() -> None:
