@@ -3,6 +3,7 @@
 from typing import Final
 
 from domain import ledger, members, notifications, outbox, purchases, rewards, tiers
+from domain.custody.member_tables import MEMBER_TABLES
 from domain.storage import MemberTables
 
 PARTS: Final[tuple[tuple[str, MemberTables], ...]] = (
@@ -13,5 +14,7 @@ PARTS: Final[tuple[tuple[str, MemberTables], ...]] = (
     ("purchases", purchases.MEMBER_TABLES),
     ("rewards", rewards.MEMBER_TABLES),
     ("members", members.MEMBER_TABLES),
+    ("custody", MEMBER_TABLES),
 )
-"""By context; `members` is last, whose rows the others' may refer to."""
+"""By context. Rows are told in this order, and erased in the opposite one: what others' rows refer
+to comes before them, and the streams of events are locked last, as whoever announces does."""

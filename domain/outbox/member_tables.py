@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from domain.storage import Erasing, MemberTable, MemberTables, Merging
+from domain.storage import Blank, Erasing, MemberTable, MemberTables, Merging
 
 MEMBER_TABLES: Final[MemberTables] = (
     MemberTable(
@@ -10,12 +10,13 @@ MEMBER_TABLES: Final[MemberTables] = (
         key=("seq",),
         erasing=Erasing.DELETE,
         merging=Merging.STAY,
-        untold="messages about what the other tables hold",
+        told=("kind", "payload", "announced_at"),
     ),
     MemberTable(
         name="outbox_stream",
         key=(),
-        erasing=Erasing.KEEP,
+        # What was announced and not delivered is gone: whoever was about to deliver it lets go.
+        erasing=Blank({"delivered_seq": "last_seq", "attempts": "0", "lease": "NULL"}),
         merging=Merging.STAY,
         untold="how far the delivery came",
     ),
@@ -24,7 +25,7 @@ MEMBER_TABLES: Final[MemberTables] = (
         key=("seq", "consumer"),
         erasing=Erasing.DELETE,
         merging=Merging.STAY,
-        untold="messages about what the other tables hold",
+        told=("kind", "payload", "announced_at"),
     ),
     MemberTable(
         name="outbox_consumed",

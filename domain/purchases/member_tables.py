@@ -11,6 +11,7 @@ MEMBER_TABLES: Final[MemberTables] = (
         erasing=Erasing.KEEP,
         merging=Merging.MOVE,
         told=(
+            "id",
             "source",
             "external_id",
             "placed_at",
@@ -26,6 +27,6 @@ MEMBER_TABLES: Final[MemberTables] = (
         key=("purchase_id", "line_id"),
         erasing=Erasing.KEEP,
         merging=Merging.MOVE,
-        told=("product_code", "quantity", "amount_fen"),
+        told=("purchase_id", "line_id", "product_code", "quantity", "amount_fen"),
     ),
 )
