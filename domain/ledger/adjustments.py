@@ -23,11 +23,11 @@ from domain.errors import (
     PointsOutOfRange,
 )
 from domain.ledger.book import Books
+from domain.ledger.client_keys import checked_key, child_id, named, recall, remember
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import Adjust, Key, Source
 from domain.ledger.expiry import AfterMonths, expires_at
 from domain.ledger.posting import post_one
-from domain.ledger.requests import checked_key, child_id, named, recall, remember
 from domain.ledger.store import open_books, remove_unused
 from domain.members import MemberRef, resolve_members
 from domain.paging import Page, PageRequest, page_of

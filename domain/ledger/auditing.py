@@ -24,8 +24,8 @@ from domain.ledger.verification import Checked, Mark, verify_accounts
 from domain.ledger.violations import Violation
 from domain.storage import Row, Table, fetch_all, fetch_one, inside_transaction, transaction
 
-ACCOUNTS_AT_ONCE: Final = 500
-ENTRIES_AT_ONCE: Final = 20_000
+ACCOUNTS_OF_A_BATCH: Final = 500
+ENTRIES_OF_A_BATCH: Final = 20_000
 """What one batch verifies at most, but one account whole."""
 
 VIOLATIONS_TOLD: Final = 100
@@ -138,7 +138,7 @@ async def audit_by_hand(
         complete=complete,
         within_s=within_s,
         walk=Walk(name="by-hand", slot_at=now, around=True) if timed else None,
-        longest=ENTRIES_AT_ONCE if timed else None,
+        longest=ENTRIES_OF_A_BATCH if timed else None,
         told=told,
     )
 
@@ -212,9 +212,9 @@ async def _range(
     after: UUID, until: UUID, *, following: str, strays: bool
 ) -> AsyncGenerator[_Batch, None]:
     while True:
-        rows = await fetch_all(following, after, until, ACCOUNTS_AT_ONCE)
+        rows = await fetch_all(following, after, until, ACCOUNTS_OF_A_BATCH)
         accounts = _bounded(rows)
-        ends = len(rows) < ACCOUNTS_AT_ONCE and len(accounts) == len(rows)
+        ends = len(rows) < ACCOUNTS_OF_A_BATCH and len(accounts) == len(rows)
         place = until if ends else max(accounts)
         found = await _strays(after, place) if strays else []
         if accounts or found:
@@ -230,7 +230,7 @@ def _bounded(rows: Sequence[Row]) -> dict[UUID, int]:
     entries = 0
     for row in rows:
         entries += row["version"]
-        if accounts and entries > ENTRIES_AT_ONCE:
+        if accounts and entries > ENTRIES_OF_A_BATCH:
             break
         accounts[row["member_id"]] = row["version"]
     return accounts

@@ -14,10 +14,7 @@ from uuid import UUID
 from domain import idempotency
 from domain.errors import HoldExists, HoldNotOpen, InvalidInput, MemberNotFound
 from domain.ledger.book import Books
-from domain.ledger.decisions import checked_points
-from domain.ledger.entries import Capture, HoldState, Key, Release, SetAside, Source
-from domain.ledger.posting import post_one
-from domain.ledger.requests import (
+from domain.ledger.client_keys import (
     REFERENCE_CHARACTERS_MAX,
     checked_key,
     child_id,
@@ -25,6 +22,9 @@ from domain.ledger.requests import (
     recall,
     remember,
 )
+from domain.ledger.decisions import checked_points
+from domain.ledger.entries import Capture, HoldState, Key, Release, SetAside, Source
+from domain.ledger.posting import post_one
 from domain.ledger.store import lock_accounts
 from domain.members import MemberRef, resolve_members
 from domain.storage import Row, Table, execute, fetch_all, fetch_one, transaction

@@ -13,10 +13,10 @@ from uuid import UUID
 
 from domain import idempotency
 from domain.errors import InvalidInput, MemberNotFound, TransferLimitExceeded
+from domain.ledger.client_keys import checked_key, child_id, named, recall, remember
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import Key, Source, Transfer
 from domain.ledger.posting import post_one
-from domain.ledger.requests import checked_key, child_id, named, recall, remember
 from domain.ledger.store import lock_accounts
 from domain.members import ById, MemberRef, resolve_members
 from domain.program import program

@@ -18,7 +18,7 @@ from domain.ledger.following import Account
 from domain.ledger.violations import TAIL, WHOLE, Violation, stored_violations
 from domain.storage import Row, fetch_all, moment_of, snapshot
 
-ENTRIES_AT_ONCE: Final = 1_000
+ENTRIES_OF_A_PAGE: Final = 1_000
 """Entries that are read, and followed, before others get a turn."""
 
 SHORT: Final = 2_000
@@ -251,12 +251,12 @@ async def _follow(accounts: dict[UUID, Account]) -> int:
     count, together = 0, list[UUID]()
     expected = 0
     for account in accounts.values():
-        if account.row["version"] - account.since > ENTRIES_AT_ONCE:
+        if account.row["version"] - account.since > ENTRIES_OF_A_PAGE:
             count += await _follow_long(account)
             continue
         expected += account.row["version"] - account.since
         together.append(account.member_id)
-        if expected >= ENTRIES_AT_ONCE:
+        if expected >= ENTRIES_OF_A_PAGE:
             count += await _follow_short(accounts, together)
             expected, together = 0, []
     return count + await _follow_short(accounts, together)
@@ -283,19 +283,19 @@ async def _follow_short(accounts: dict[UUID, Account], member_ids: list[UUID]) -
 async def _follow_long(account: Account) -> int:
     """Page by page; the last one is open, for there may be more entries than the account says."""
     count, after = 0, account.since
-    upto = after + ENTRIES_AT_ONCE
+    upto = after + ENTRIES_OF_A_PAGE
     while True:
         if upto >= account.row["version"]:
             upto = _NO_END
-        rows = await fetch_all(_PAGE, account.member_id, after, upto, ENTRIES_AT_ONCE)
+        rows = await fetch_all(_PAGE, account.member_id, after, upto, ENTRIES_OF_A_PAGE)
         for row in rows:
             account.follow(row)
         count += len(rows)
-        if upto == _NO_END and len(rows) < ENTRIES_AT_ONCE:
+        if upto == _NO_END and len(rows) < ENTRIES_OF_A_PAGE:
             return count
         after = rows[-1]["seq"] if upto == _NO_END else upto
         # Where nothing is left of what should be there, whatever comes after it is looked for.
-        upto = after + ENTRIES_AT_ONCE if rows else _NO_END
+        upto = after + ENTRIES_OF_A_PAGE if rows else _NO_END
         await asyncio.sleep(0)
 
 

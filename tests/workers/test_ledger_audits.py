@@ -57,7 +57,7 @@ async def test_changes_are_audited_from_where_time_ran_out_and_around(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The first account, which changes all the time, does not keep the others from their turn."""
-    monkeypatch.setattr(auditing, "ACCOUNTS_AT_ONCE", 1)
+    monkeypatch.setattr(auditing, "ACCOUNTS_OF_A_BATCH", 1)
     clock = iter(range(100))
     monkeypatch.setattr(auditing, "monotonic", lambda: next(clock))
     for number in (1, 2, 3):

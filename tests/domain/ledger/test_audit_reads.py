@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from domain.ledger import verify_accounts
-from domain.ledger.verification import ENTRIES_AT_ONCE
+from domain.ledger.verification import ENTRIES_OF_A_PAGE
 from domain.storage import execute, fetch_all, observed_statements
 from tests.domain.ledger import test_long_histories as long_histories
 from tests.domain.ledger.commands import ALICE, NOW
@@ -14,7 +14,7 @@ from tests.domain.ledger.test_long_histories import ENTRIES, rows_read
 
 _long_history = long_histories._long_history
 
-AUDITED = 5 * ENTRIES_AT_ONCE
+AUDITED = 5 * ENTRIES_OF_A_PAGE
 """So many entries before the last are new."""
 
 
@@ -28,7 +28,7 @@ async def pages() -> list[str]:
 
 async def rows_of(page: str, *, after: int, upto: int) -> int:
     [row] = await fetch_all(
-        f"EXPLAIN (ANALYZE, FORMAT JSON) {page}", ALICE, after, upto, ENTRIES_AT_ONCE
+        f"EXPLAIN (ANALYZE, FORMAT JSON) {page}", ALICE, after, upto, ENTRIES_OF_A_PAGE
     )
     [plan] = orjson.loads(row["QUERY PLAN"])
     return rows_read(plan["Plan"])
@@ -48,8 +48,8 @@ async def test_a_page_reads_its_entries_and_their_texts() -> None:
             await execute("ANALYZE")
         sent = await pages()
         # The last page is full: one more looks for what may come after it.
-        assert len(sent) == AUDITED // ENTRIES_AT_ONCE + 1
+        assert len(sent) == AUDITED // ENTRIES_OF_A_PAGE + 1
         for page in set(sent):
             for after in (0, since):
-                read = await rows_of(page, after=after, upto=after + ENTRIES_AT_ONCE)
-                assert read == 2 * ENTRIES_AT_ONCE
+                read = await rows_of(page, after=after, upto=after + ENTRIES_OF_A_PAGE)
+                assert read == 2 * ENTRIES_OF_A_PAGE

@@ -200,7 +200,7 @@ async def test_of_a_long_history_only_the_new_entries_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(verification, "SHORT", 2)
-    monkeypatch.setattr(verification, "ENTRIES_AT_ONCE", 2)
+    monkeypatch.setattr(verification, "ENTRIES_OF_A_PAGE", 2)
     await histories(5)
     assert found(await audited(complete=False)) == (3, 15, 0, True)
     hold = SetAside(
@@ -294,7 +294,7 @@ def killed_after(batches: int) -> Callable[[int], None]:
 async def test_a_nightly_audit_that_is_killed_goes_on_where_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(auditing, "ACCOUNTS_AT_ONCE", 1)
+    monkeypatch.setattr(auditing, "ACCOUNTS_OF_A_BATCH", 1)
     await histories()
     with pytest.raises(Killed):
         await audited(walk=TONIGHT, told=killed_after(1))
@@ -308,7 +308,7 @@ async def test_a_nightly_audit_that_is_killed_goes_on_where_it_was(
 async def test_an_audit_in_little_time_says_so_and_the_next_goes_on_around(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(auditing, "ACCOUNTS_AT_ONCE", 1)
+    monkeypatch.setattr(auditing, "ACCOUNTS_OF_A_BATCH", 1)
     await histories()
     clock = iter(range(100))
     monkeypatch.setattr(auditing, "monotonic", lambda: next(clock))
@@ -322,14 +322,14 @@ async def test_an_audit_in_little_time_says_so_and_the_next_goes_on_around(
     assert await by_hand(3) == (2, 6, 0, False)
     assert await by_hand(50) == (3, 9, 0, True)
     # A history that alone would take too long is left to the nightly audit.
-    monkeypatch.setattr(auditing, "ENTRIES_AT_ONCE", 3)
+    monkeypatch.setattr(auditing, "ENTRIES_OF_A_BATCH", 3)
     await post([earn(1, member_id=BOB)], now=NOW)
     assert await by_hand(50) == (2, 6, 0, False)
     assert found(await audited()) == (3, 10, 0, True)
 
 
 async def test_a_batch_is_bounded_by_entries_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auditing, "ENTRIES_AT_ONCE", 7)
+    monkeypatch.setattr(auditing, "ENTRIES_OF_A_BATCH", 7)
     await histories()
     told: list[int] = []
     assert found(await audited(told=told.append)) == (3, 9, 0, True)

@@ -288,12 +288,12 @@ async def _short_history() -> None:
     await post([redeem(30, reason="a coupon")], now=NOW)
 
 
-@pytest.mark.parametrize("entries_at_once", [verification.ENTRIES_AT_ONCE, 3])
+@pytest.mark.parametrize("entries_of_a_page", [verification.ENTRIES_OF_A_PAGE, 3])
 async def test_each_kind_of_tampering_breaks_its_rules(
-    monkeypatch: pytest.MonkeyPatch, entries_at_once: int
+    monkeypatch: pytest.MonkeyPatch, entries_of_a_page: int
 ) -> None:
     """Whether the history is read at once or page by page."""
-    monkeypatch.setattr(verification, "ENTRIES_AT_ONCE", entries_at_once)
+    monkeypatch.setattr(verification, "ENTRIES_OF_A_PAGE", entries_of_a_page)
     await _history()
     for guard in _UNGUARDED[dialect()]:
         await execute(guard)

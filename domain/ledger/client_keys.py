@@ -1,4 +1,4 @@
-"""What the use cases of the ledger have in common: keys that clients choose, answered once."""
+"""Keys that clients choose: each is answered once, and names what it makes."""
 
 from __future__ import annotations
 
