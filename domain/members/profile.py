@@ -54,7 +54,7 @@ async def update_profile(command: UpdateProfile, *, now: datetime) -> Member:
 
     Raises InvalidInput with the field that breaks a rule, and MemberNotFound.
     """
-    changes = _clean(command, now)
+    changes = clean_profile(command, now=now)
 
     async def work() -> Member:
         row = await fetch_one(
@@ -91,7 +91,7 @@ async def _write(before: Member, after: Member, *, now: datetime) -> Member:
     return after
 
 
-def _clean(command: UpdateProfile, now: datetime) -> dict[str, Any]:
+def clean_profile(command: UpdateProfile, *, now: datetime) -> dict[str, Any]:
     """The changes by name of the member's attribute, checked in the order of the fields."""
     rules: dict[str, Callable[[Any], Any]] = {
         "nickname": _clean_nickname,

@@ -18,6 +18,7 @@ from domain.outbox import Event, announce
 from domain.storage import Row, Table, fetch_all
 from domain.tiers.ladder import LevelDefinition, level_reached, review_moment, window_start
 from domain.tiers.standing import read_levels
+from domain.tiers.tables import LEVEL_CHANGES, MEMBER_LEVELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,27 +44,6 @@ class LevelChanged:
 
 
 _DAYS = Table("qualifying_day", member_id="uuid", day="date", points="bigint", purchases="integer")
-_MEMBER_LEVELS = Table(
-    "member_level",
-    member_id="uuid",
-    level_code="text",
-    since="timestamptz",
-    keep_until="timestamptz",
-    keep_after_day="date",
-    changes="bigint",
-)
-_CHANGES = Table(
-    "level_change",
-    member_id="uuid",
-    seq="bigint",
-    from_code="text",
-    to_code="text",
-    reason="text",
-    qualifying_points="bigint",
-    source_kind="text",
-    occurred_at="timestamptz",
-)
-
 _CANDIDATES = """
     SELECT q.member_id, SUM(q.points)::bigint AS points,
            MAX(m.level_code) AS level_code, MAX(m.changes) AS changes
@@ -148,7 +128,7 @@ async def _write(
     now: datetime,
 ) -> None:
     today = now.astimezone(zone).date()
-    await _MEMBER_LEVELS.insert(
+    await MEMBER_LEVELS.insert(
         (
             {
                 "member_id": change.member_id,
@@ -164,7 +144,7 @@ async def _write(
         "since = excluded.since, keep_until = excluded.keep_until, "
         "keep_after_day = excluded.keep_after_day, changes = excluded.changes",
     )
-    await _CHANGES.insert(
+    await LEVEL_CHANGES.insert(
         {
             "member_id": change.member_id,
             "seq": (row["changes"] or 0) + 1,
