@@ -21,6 +21,7 @@ from api.stress.admission import outside
 from domain import storage
 from domain.access import KeyRing
 from domain.clock import Clock
+from domain.members import PhoneKeyFile, use_phone_keys
 from domain.outbox import Live
 from domain.wechat import AppSecret, WeChatClient, WeChatLimits
 
@@ -94,6 +95,18 @@ def open_wechat(settings: Settings, *, redis: aioredis.Redis) -> WeChatClient:
 def open_key_ring(settings: Settings, *, now: datetime) -> KeyRing:
     """The signing keys; in development a missing key set is made."""
     return KeyRing(settings.key_set_path, now=now, create_missing=not settings.is_production)
+
+
+def open_phone_keys(settings: Settings, *, now: datetime) -> PhoneKeyFile:
+    """Let this process keep phone numbers; the file is read when a number is first needed.
+
+    In development a missing file is made.
+    """
+    keys = PhoneKeyFile(
+        settings.phone_keys_file, now=now, create_missing=not settings.is_production
+    )
+    use_phone_keys(keys)
+    return keys
 
 
 @asynccontextmanager

@@ -150,6 +150,7 @@ class Settings(BaseSettings):
     trusted_proxies: str = "127.0.0.1"
     issuer: str = LOCAL_ISSUER
     key_set_path: Path = Path("var/keys.json")
+    phone_keys_path: Path | None = None
     wechat_base_url: str = ""
     wechat_apps: dict[str, SecretStr] = {DEMO_APP_ID: SecretStr(DEMO_APP_SECRET)}
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -177,6 +178,11 @@ class Settings(BaseSettings):
     def works_in_process(self) -> bool:
         """Whether the gateway does the background work too."""
         return not self.is_production if self.work.in_process is None else self.work.in_process
+
+    @property
+    def phone_keys_file(self) -> Path:
+        """Where the keys of phone numbers are: the setting, or else beside the signing keys."""
+        return self.phone_keys_path or self.key_set_path.with_name("phone-keys.json")
 
     @property
     def wechat_url(self) -> str:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -97,6 +98,15 @@ def _logs_as_they_were() -> Iterator[None]:
     """A gateway configures the logs of its whole process; the next module begins anew."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _phone_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keys of phone numbers for this process, until a gateway brings its own."""
+    from domain.members import PhoneKeyFile, use_phone_keys
+
+    path = tmp_path_factory.mktemp("phones") / "phone-keys.json"
+    use_phone_keys(PhoneKeyFile(path, now=datetime.now(UTC), create_missing=True))
 
 
 @pytest.fixture(scope="session")

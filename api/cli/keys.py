@@ -1,4 +1,4 @@
-"""Commands about the keys that sign access tokens."""
+"""Commands about the keys that sign access tokens and those that keep phone numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from api.cli.operators import tell_the_log
 from api.cli.session import console, with_database
 from api.opening import open_key_ring
 from api.settings import Settings
-from domain import access
+from domain import access, members
 from domain.audit import Target
 from domain.clock import Clock
 
@@ -20,12 +20,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def create_keys() -> None:
-    """Make the set of signing keys at JIFEN_KEY_SET_PATH, unless it is there."""
+    """Make the signing keys and the keys of phone numbers, unless they are there."""
 
     async def work(settings: Settings, clock: Clock) -> str:
-        await tell_the_log("keys.create", _keys(settings), now=clock.now())
-        made = access.create_key_set(settings.key_set_path, now=clock.now())
-        return f"{'made' if made else 'there already:'} {settings.key_set_path}"
+        now = clock.now()
+        await tell_the_log("keys.create", _keys(settings), now=now)
+        made = {
+            settings.key_set_path: access.create_key_set(settings.key_set_path, now=now),
+            settings.phone_keys_file: members.create_phone_keys(settings.phone_keys_file, now=now),
+        }
+        return "\n".join(
+            f"{'made' if new else 'there already:'} {path}" for path, new in made.items()
+        )
 
     console.print(with_database(work), markup=False, soft_wrap=True)
 

@@ -17,7 +17,7 @@ from api.cli.session import console, failing_in_one_line, stop, with_database
 from api.logs import configure_logs
 from api.memory import keep_what_is_loaded
 from api.observability.watching import watching, watching_storage
-from api.opening import connect_redis, keeping_time
+from api.opening import connect_redis, keeping_time, open_phone_keys
 from api.settings import Settings, read_settings
 from api.workers.consumers import consumers_with
 from api.workers.running import working
@@ -63,6 +63,7 @@ async def _work(settings: Settings) -> None:
             raise ValueError(f"migrations are missing: {', '.join(missing)}")
         clock = Clock()
         await storage.synchronise_clock(clock)
+        open_phone_keys(settings, now=clock.now()).vault()
         async with (
             keeping_time(clock),
             watching_storage(now=clock.now),

@@ -17,7 +17,7 @@ from api.cli.operators import operator
 from api.demo.demo_file import DEMO_FILE
 from api.demo.history import Demo, make_history
 from api.demo.programme import PARTNER_CODE, SHOP_CODE, STAFF_LOGIN, set_up_programme
-from api.opening import connect_redis, open_key_ring, open_wechat
+from api.opening import connect_redis, open_key_ring, open_phone_keys, open_wechat
 from api.settings import Settings
 from domain import access, idempotency, members, recommendations, storage
 from domain.access import AccessTokens
@@ -52,6 +52,7 @@ async def prepare(settings: Settings) -> dict[str, Any]:
         clock = Clock()
         await storage.synchronise_clock(clock)
         now = clock.now()
+        open_phone_keys(settings, now=now)
         tokens = AccessTokens(open_key_ring(settings, now=now), settings.issuer)
         seeded = await _recall_seed()
         if seeded is None:

@@ -37,6 +37,7 @@ from api.imports.purchase_import import Now, PurchaseCounts, PurchaseImport
 from api.imports.purchase_import import import_purchases as run_purchase_import
 from api.imports.purchase_rows import PurchaseForm
 from api.imports.reading import CsvForm, SourceFile, UnusableFile, open_source
+from api.opening import open_phone_keys
 from api.settings import read_settings
 from domain import storage
 from domain.audit import Target
@@ -235,7 +236,8 @@ def _run(
     console = Console(file=sys.stdout)
     begun = time.monotonic()
 
-    database_url = database_url or read_settings().database_url
+    settings = read_settings()
+    database_url = database_url or settings.database_url
 
     async def connected() -> Counts:
         source = open_source(file, csv_form=csv_form)
@@ -245,6 +247,7 @@ def _run(
                 raise UnusableFile("the database is not migrated: run `make migrate` first")
             clock = Clock()
             await storage.synchronise_clock(clock)
+            open_phone_keys(settings, now=clock.now())
             return await work(source, clock.now, console)
         finally:
             await storage.close()

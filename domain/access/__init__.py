@@ -1,9 +1,11 @@
 """Who may call: access tokens, the keys that sign them, the accounts of shops, partners and staff.
 
 A caller is known by the access token alone (`AccessTokens.verify`); whether the token was ended
-early is asked of the database: here for accounts, in `domain.members` for members.
+early is asked of the database: here for accounts, in `domain.members` for members. `secret_file`
+keeps keys of any kind: closed to others, replaced whole, written by one at a time.
 """
 
+from domain.access import secret_file
 from domain.access.accounts import (
     ACCOUNT_KINDS,
     Account,
@@ -22,6 +24,7 @@ from domain.access.callers import Caller, CallerKind, InvalidAccessToken
 from domain.access.grants import Scope, StaffRole
 from domain.access.key_ring import KeyRing, create_key_set
 from domain.access.key_set import KeyLifetimes, KeySetInvalid, Rotation
+from domain.access.secret_file import SecretFileUnusable
 from domain.access.tokens import TOKEN_LIFE, AccessTokens
 
 __all__ = [
@@ -38,6 +41,7 @@ __all__ = [
     "RegisterAccount",
     "Rotation",
     "Scope",
+    "SecretFileUnusable",
     "StaffRole",
     "accounts",
     "authenticate_account",
@@ -49,4 +53,5 @@ __all__ = [
     "issue_token",
     "register_account",
     "revoke_tokens",
+    "secret_file",
 ]

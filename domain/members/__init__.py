@@ -16,6 +16,26 @@ from domain.members.interest import (
 from domain.members.joining import identities
 from domain.members.looking_up import look_up
 from domain.members.member_tables import MEMBER_TABLES
+from domain.members.phone_keys import (
+    PhoneKeyFile,
+    PhoneKeysInvalid,
+    PhoneVault,
+    create_phone_keys,
+    phone_vault,
+    use_phone_keys,
+)
+from domain.members.phones import (
+    bind_phone_identities,
+    bind_phone_identity,
+    lock_phone,
+    lock_phones,
+    mask_phone,
+    members_by_phones,
+    parse_phone,
+    phone_masked,
+    phones_of,
+    unbind_phones,
+)
 from domain.members.profile import UNCHANGED, Change, Unchanged, UpdateProfile, update_profile
 from domain.members.references import (
     ByBindToken,
@@ -65,6 +85,9 @@ __all__ = [
     "InterestSource",
     "Member",
     "MemberRef",
+    "PhoneKeyFile",
+    "PhoneKeysInvalid",
+    "PhoneVault",
     "SessionLifetimes",
     "SessionTokens",
     "SignInWithWeChat",
@@ -72,17 +95,30 @@ __all__ = [
     "Unchanged",
     "UpdateProfile",
     "authenticate",
+    "bind_phone_identities",
+    "bind_phone_identity",
+    "create_phone_keys",
     "ended",
     "identities",
     "interests",
+    "lock_phone",
+    "lock_phones",
     "look_up",
+    "mask_phone",
     "members_by_ids",
+    "members_by_phones",
     "open_session",
+    "parse_phone",
+    "phone_masked",
+    "phone_vault",
+    "phones_of",
     "refresh_session",
     "register_external_members",
     "replace_declared_interests",
     "resolve_members",
     "sign_in_with_wechat",
     "sign_out",
+    "unbind_phones",
     "update_profile",
+    "use_phone_keys",
 ]

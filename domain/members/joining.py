@@ -14,6 +14,8 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from domain.members.phone_keys import phone_vault
+from domain.members.phones import mask_phone, open_row
 from domain.members.values import Identity, IdentityKind, Member
 from domain.outbox import Event, announce
 from domain.storage import Table, fetch_all
@@ -78,8 +80,10 @@ async def insert_identities(
 async def identities(member_id: UUID) -> Sequence[Identity]:
     """All that the member is known by, oldest first."""
     rows = await fetch_all(
-        "SELECT kind, app_id, subject, bound_at FROM member_identity WHERE member_id = $1"
-        " ORDER BY bound_at, kind, app_id, subject",
+        "SELECT i.id, i.kind, i.app_id, i.subject, i.bound_at, p.sealed, p.key_id"
+        " FROM member_identity i"
+        " LEFT JOIN member_phone p ON p.member_id = i.member_id AND p.id = i.id"
+        " WHERE i.member_id = $1 ORDER BY i.bound_at, i.kind, i.app_id, i.subject",
         member_id,
     )
     return [
@@ -88,6 +92,7 @@ async def identities(member_id: UUID) -> Sequence[Identity]:
             app_id=row["app_id"],
             subject=row["subject"],
             bound_at=row["bound_at"],
+            masked=mask_phone(open_row(phone_vault(), row)) if row["sealed"] else None,
         )
         for row in rows
     ]

@@ -2,21 +2,13 @@
 
 from typing import Final
 
-from domain.storage import Blank, Erasing, MemberTable, MemberTables, Merging
+from domain.storage import Erasing, MemberTable, MemberTables, Merging
 
 MEMBER_TABLES: Final[MemberTables] = (
     MemberTable(
         name="member",
         key=(),
-        erasing=Blank(
-            {
-                "nickname": "''",
-                "avatar_url": "NULL",
-                "birthday": "NULL",
-                "gender": "NULL",
-                "preferred_channel": "NULL",
-            }
-        ),
+        erasing=Erasing.DELETE,
         merging=Merging.OWN,
         told=("nickname", "avatar_url", "birthday", "gender", "preferred_channel", "joined_at"),
         member_column="id",
@@ -27,6 +19,13 @@ MEMBER_TABLES: Final[MemberTables] = (
         erasing=Erasing.DELETE,
         merging=Merging.MOVE,
         told=("kind", "app_id", "subject", "bound_at"),
+    ),
+    MemberTable(
+        name="member_phone",
+        key=("id",),
+        erasing=Erasing.DELETE,
+        merging=Merging.MOVE,
+        told=("bound_at",),  # The number itself is sealed: `phones_of` opens it.
     ),
     MemberTable(
         name="member_interest",
@@ -40,13 +39,13 @@ MEMBER_TABLES: Final[MemberTables] = (
         key=("id",),
         erasing=Erasing.DELETE,
         merging=Merging.STAY,
-        told=("app_id", "started_at", "expires_at", "revoked_at", "revoked_because"),
+        told=("id", "app_id", "started_at", "expires_at", "revoked_at", "revoked_because"),
     ),
     MemberTable(
         name="refresh_token",
         key=("id",),
         erasing=Erasing.DELETE,
         merging=Merging.STAY,
-        untold="hashes of secrets",
+        told=("session_id", "issued_at", "used_at"),
     ),
 )

@@ -1,4 +1,4 @@
-"""How others name a member: by id, by WeChat identity, by their own reference, and how it resolves.
+"""How others name a member: by id, by phone, by WeChat identity, by a reference.
 
 Shops and partners name members in batches, so references resolve in batches: two statements at most
 whatever their number and mixture.
@@ -7,11 +7,12 @@ whatever their number and mixture.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 from uuid import UUID
 
 from domain.members.joining import SUBJECT_CHARACTERS_MAX
+from domain.members.phone_keys import phone_vault
 from domain.members.values import MEMBER_COLUMNS, IdentityKind, Member, member_of
 from domain.storage import fetch_all
 from domain.texts import is_storable
@@ -41,9 +42,9 @@ class ByExternalReference:
 
 @dataclass(frozen=True, slots=True)
 class ByPhone:
-    """A phone number, E.164. Resolves to nobody until phone numbers can be bound."""
+    """A phone number, E.164, that the member proved to be theirs or that an import brought."""
 
-    phone: str
+    phone: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +69,25 @@ MemberRef: TypeAlias = (
 _Subject: TypeAlias = tuple[IdentityKind, str, str]
 """Kind, app id and subject of an identity."""
 
-_KINDS: Final = [IdentityKind.WECHAT_OPENID.value, IdentityKind.EXTERNAL.value]
+_KINDS: Final = [
+    IdentityKind.WECHAT_OPENID.value,
+    IdentityKind.EXTERNAL.value,
+    IdentityKind.PHONE.value,
+]
 
 
 async def resolve_members(references: Sequence[MemberRef]) -> list[UUID | None]:
     """The id of the member whom each reference names, in order; None where it names nobody."""
     ids = await _existing({ref.member_id for ref in references if isinstance(ref, ById)})
-    subjects = [_subject(ref) for ref in references]
-    known = await _bound({subject for subject in subjects if subject is not None})
+    subjects = [_subjects(ref) for ref in references]
+    known = await _bound({subject for candidates in subjects for subject in candidates})
     resolved: list[UUID | None] = []
-    for ref, subject in zip(references, subjects, strict=True):
+    for ref, candidates in zip(references, subjects, strict=True):
         if isinstance(ref, ById):
             resolved.append(ref.member_id if ref.member_id in ids else None)
         else:
-            resolved.append(None if subject is None else known.get(subject))
+            found = (known[subject] for subject in candidates if subject in known)
+            resolved.append(next(found, None))
     return resolved
 
 
@@ -95,17 +101,22 @@ async def members_by_ids(member_ids: Sequence[UUID]) -> Mapping[UUID, Member]:
     return {row["id"]: member_of(row) for row in rows}
 
 
-def _subject(ref: MemberRef) -> _Subject | None:
-    """The identity to look for; None where the reference is of another kind or can name nobody."""
+def _subjects(ref: MemberRef) -> Sequence[_Subject]:
+    """The identities to look for; none where the reference is of another kind or names nobody.
+
+    A phone number may be known by an index under each of the keys.
+    """
     match ref:
         case ByWeChat(app_id, open_id):
             subject = (IdentityKind.WECHAT_OPENID, app_id, open_id)
         case ByExternalReference(reference):
             subject = (IdentityKind.EXTERNAL, "", reference)
+        case ByPhone(phone) if is_storable(phone, characters_max=SUBJECT_CHARACTERS_MAX):
+            return [(IdentityKind.PHONE, "", index) for index in phone_vault().indexes(phone)]
         case _:
-            return None
+            return ()
     # What cannot be stored is bound to nobody, and PostgreSQL would refuse the whole batch for it.
-    return subject if is_storable(subject[2], characters_max=SUBJECT_CHARACTERS_MAX) else None
+    return [subject] if is_storable(subject[2], characters_max=SUBJECT_CHARACTERS_MAX) else ()
 
 
 async def _existing(member_ids: set[UUID]) -> set[UUID]:

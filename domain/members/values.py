@@ -62,6 +62,9 @@ class IdentityKind(StrEnum):
     WECHAT_OPENID = "wechat_openid"
     WECHAT_UNIONID = "wechat_unionid"
     EXTERNAL = "external"
+    PHONE = "phone"
+    ALIPAY = "alipay"
+    SHOP_CARD = "shop_card"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +72,21 @@ class Identity:
     """One thing a member is known by. Exactly one member has a given one.
 
     `app_id` is the mini-program of an openid, and empty for the kinds that hold in the whole
-    programme. `subject` is the identifier itself: not for the eyes of clients.
+    programme. `subject` is the identifier itself: not for the eyes of clients. That of a phone is a
+    blind index, so `masked` is what its owner knows it by.
     """
 
     kind: IdentityKind
     app_id: str
     subject: str = field(repr=False)
     bound_at: datetime
+    masked: str | None = None
 
     @property
     def label(self) -> str:
         """Enough of the subject for its owner to know it again, never all of it."""
+        if self.masked is not None:
+            return self.masked
         return f"{self.subject[:2]}…{self.subject[-4:]}" if len(self.subject) > 8 else "…"
 
 

@@ -173,10 +173,12 @@ def test_the_life_of_a_person(command: CommandLine) -> None:
 
 
 def test_keys_are_made_and_rotated_and_the_log_tells(command: CommandLine) -> None:
-    assert command.run("create-keys") == f"made {command.keys}\n"
-    kept = command.keys.read_bytes()
-    assert command.run("create-keys") == f"there already: {command.keys}\n"
-    assert command.keys.read_bytes() == kept
+    phones = command.keys.with_name("phone-keys.json")
+    assert command.run("create-keys") == f"made {command.keys}\nmade {phones}\n"
+    kept = [path.read_bytes() for path in (command.keys, phones)]
+    said = command.run("create-keys")
+    assert said == f"there already: {command.keys}\nthere already: {phones}\n"
+    assert [path.read_bytes() for path in (command.keys, phones)] == kept
     assert command.run("rotate-keys") == "published\n"
     assert command.run("rotate-keys") == "waiting\n"
     entries = command.log()

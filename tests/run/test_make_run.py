@@ -336,8 +336,10 @@ async def test_it_runs_on_postgresql_too(start: Start, tmp_path: Path, postgres_
     assert_clean_end(run)
     assert sorted(path.name for path in (tmp_path / "var").iterdir()) == [
         ".keys.json.lock",
+        ".phone-keys.json.lock",
         "demo.json",
         "keys.json",
+        "phone-keys.json",
     ]
     await assert_ledgers_verify(postgres_url)
 

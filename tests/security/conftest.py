@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from api.fake_wechat import RunningFake
 from domain.access import create_key_set
+from domain.members import create_phone_keys
 from tests.closing import ClosingReport
 from tests.conftest import part_is_missing
 from tests.domain.wechat import fixtures as wechat
@@ -36,6 +37,7 @@ async def target(
     with _postgres_databases.fresh() as url:
         settings = production(settings_for(url, tmp_path_factory.mktemp("keys"), fake))
         create_key_set(settings.key_set_path, now=NOW)
+        create_phone_keys(settings.phone_keys_file, now=NOW)
         async with open_gateway(settings, fake) as gateway, served(gateway, settings) as port:
             await set_up_programme(now=NOW)
             alice = await gateway.sign_in()
