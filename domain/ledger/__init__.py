@@ -22,17 +22,8 @@ from domain.ledger.auditing import (
     audit_ledger,
     entries_to_audit,
 )
-from domain.ledger.entries import (
-    POINTS_MAX,
-    Command,
-    Earn,
-    EntryKind,
-    HoldState,
-    Key,
-    Posted,
-    Redeem,
-    Source,
-)
+from domain.ledger.commands import Command, Earn, Key, Posted, Redeem
+from domain.ledger.entries import POINTS_MAX, EntryKind, HoldState, Source
 from domain.ledger.expiry import (
     NEVER,
     AfterDays,
@@ -47,6 +38,7 @@ from domain.ledger.expiry import (
     policy_to_json,
 )
 from domain.ledger.freezing import StillViolated, frozen_accounts, unfreeze_account
+from domain.ledger.holdings import HeldLot, Holdings, holdings
 from domain.ledger.holds import (
     HOLD_MINUTES,
     HOLD_MINUTES_MAX,
@@ -113,8 +105,10 @@ __all__ = [
     "EntryLot",
     "ExpiringPoints",
     "ExpiryPolicy",
+    "HeldLot",
     "HoldPoints",
     "HoldState",
+    "Holdings",
     "JournalEntry",
     "Key",
     "LedgerAudit",
@@ -148,6 +142,7 @@ __all__ = [
     "expires_at",
     "frozen_accounts",
     "hold_points",
+    "holdings",
     "journal",
     "local_midnight",
     "lock_accounts",

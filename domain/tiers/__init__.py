@@ -4,20 +4,30 @@ from domain.tiers.definitions import PerkDefinition, define_levels
 from domain.tiers.history import LevelChange, level_history
 from domain.tiers.ladder import LevelDefinition, Progress
 from domain.tiers.member_tables import MEMBER_TABLES
+from domain.tiers.opening import (
+    HeldLevel,
+    OpeningLevel,
+    grant_opening_levels,
+    held_levels,
+)
 from domain.tiers.qualifying import LevelChanged, Qualifying, qualify
 from domain.tiers.standing import PerkStanding, Standing, level_codes, read_levels, standing
 
 __all__ = [
     "MEMBER_TABLES",
+    "HeldLevel",
     "LevelChange",
     "LevelChanged",
     "LevelDefinition",
+    "OpeningLevel",
     "PerkDefinition",
     "PerkStanding",
     "Progress",
     "Qualifying",
     "Standing",
     "define_levels",
+    "grant_opening_levels",
+    "held_levels",
     "level_codes",
     "level_history",
     "qualify",
