@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from domain import ledger, members, notifications, outbox, purchases, rewards, tiers
+from domain import (
+    ledger,
+    members,
+    notifications,
+    outbox,
+    purchases,
+    recommendations,
+    rewards,
+    tiers,
+)
 from domain.custody.member_tables import MEMBER_TABLES
 from domain.storage import MemberTables
 
@@ -13,6 +22,7 @@ PARTS: Final[tuple[tuple[str, MemberTables], ...]] = (
     ("tiers", tiers.MEMBER_TABLES),
     ("purchases", purchases.MEMBER_TABLES),
     ("rewards", rewards.MEMBER_TABLES),
+    ("recommendations", recommendations.MEMBER_TABLES),
     ("members", members.MEMBER_TABLES),
     ("custody", MEMBER_TABLES),
 )
