@@ -24,8 +24,9 @@ from domain.errors import (
 )
 from domain.ledger.book import Books
 from domain.ledger.client_keys import checked_key, child_id, named, recall, remember
+from domain.ledger.commands import Adjust, Key
 from domain.ledger.decisions import checked_points
-from domain.ledger.entries import Adjust, Key, Source
+from domain.ledger.entries import Source
 from domain.ledger.expiry import AfterMonths, expires_at
 from domain.ledger.posting import post_one
 from domain.ledger.store import open_books, remove_unused

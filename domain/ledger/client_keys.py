@@ -13,7 +13,7 @@ import orjson
 from domain import idempotency
 from domain.errors import IdempotencyConflict
 from domain.idempotency import Digests
-from domain.ledger.entries import Key
+from domain.ledger.commands import Key
 from domain.members import MemberRef
 from domain.texts import clean_text
 

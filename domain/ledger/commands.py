@@ -1,31 +1,175 @@
-"""From a command to its decision: whom it concerns, what of the past it needs, who decides it."""
+"""What may be asked of the ledger, as values: whom a command concerns, what it needs, its answer.
+
+A new command is a class here, a member of `Command`, and a decision in `domain.ledger.deciding`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
-from domain.errors import InvalidInput
-from domain.ledger import decisions, reversals
-from domain.ledger.book import Book, Salt
-from domain.ledger.entries import (
-    Adjust,
-    Capture,
-    Command,
-    Earn,
-    Entry,
-    GiveBack,
-    Mature,
-    Past,
-    Redeem,
-    Release,
-    SetAside,
-    TakeBack,
-    Transfer,
+from domain.ledger.entries import EntryKind, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """An idempotency key within the scope of who uses it for what."""
+
+    scope: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earn:
+    """Add `points` as one lot, effective at `effective_at`.
+
+    The lot matures at `matures_at`; None, or a moment not after `effective_at`, matures it at once.
+    It expires at `expires_at` (`expiry.NEVER` for never). `key` may be None only when the caller
+    remembers a key of its own in the same transaction.
+    """
+
+    member_id: UUID
+    points: int
+    source: Source
+    effective_at: datetime
+    expires_at: datetime
+    matures_at: datetime | None = None
+    reason: str | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redeem:
+    """Spend `points` of the lots that expire soonest, as of now. For `key` see Earn."""
+
+    member_id: UUID
+    points: int
+    source: Source
+    reason: str | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mature:
+    """Let the lots of one pending earning mature now: by an action, not by time."""
+
+    member_id: UUID
+    entry_seq: int
+    source: Source
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """Hold `points` of the lots that expire soonest until captured, released or `expires_at`."""
+
+    member_id: UUID
+    hold_id: UUID
+    owner: str
+    points: int
+    expires_at: datetime
+    source: Source
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """Spend `points` of an open hold, all of it when None; the rest is released."""
+
+    member_id: UUID
+    hold_id: UUID
+    source: Source
+    points: int | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Give an open hold back."""
+
+    member_id: UUID
+    hold_id: UUID
+    source: Source
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack:
+    """Undo `points` of an earning: from its own lot, then from others, then as debt.
+
+    `source.reference` names the cause, for example the refund; a cause takes back once.
+    """
+
+    member_id: UUID
+    entry_seq: int
+    points: int
+    source: Source
+    reason: str | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveBack:
+    """Undo `points` of a redemption or capture as new lots with the expiry of those they paid.
+
+    Of a lot that expired meanwhile they come back until `grace_until`.
+    """
+
+    member_id: UUID
+    entry_seq: int
+    points: int
+    grace_until: datetime
+    source: Source
+    reason: str | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Move `points` to another member; each lot keeps its expiry."""
+
+    member_id: UUID
+    to_member_id: UUID
+    points: int
+    source: Source
+    note: str | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjust:
+    """Correct a balance by `points`, positive or negative; what is added expires as it says."""
+
+    member_id: UUID
+    points: int
+    reason: str
+    source: Source
+    expires_at: datetime
+    key: Key | None = None
+
+
+Command = (
+    Earn | Mature | Redeem | SetAside | Capture | Release | TakeBack | GiveBack | Transfer | Adjust
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """A command that took effect: its entry, and the available balance after it.
+
+    `replayed` tells that the effect happened earlier, under the same key.
+    """
+
+    member_id: UUID
+    seq: int
+    kind: EntryKind
+    amount: int
+    balance_after: int
+    replayed: bool = False
+
 
 Place: TypeAlias = tuple[UUID, int]
 """An entry: its member and its number."""
@@ -59,58 +203,6 @@ def spent_by(commands: Iterable[Command]) -> dict[UUID, int]:
     return spent
 
 
-def check(command: Command) -> None:
-    """Refuse what no account could take: PointsOutOfRange, InvalidInput."""
-    match command:
-        case Mature() | Release() | Capture(points=None):
-            return
-        case Adjust():
-            decisions.checked_points(abs(command.points))
-        case Transfer() if command.member_id == command.to_member_id:
-            raise InvalidInput(field=("to_member",), rule="another member")
-        case _:
-            assert command.points is not None
-            decisions.checked_points(command.points)
-
-
-def decide(
-    command: Command, books: Sequence[Book], past: Past | None, *, now: datetime, salt: Salt
-) -> Entry:
-    """Apply the command to the settled books of `members_of`; the entry that it is answered with.
-
-    `past` is the entry of `past_of`. Raises the command's refusals, having changed nothing then.
-    """
-    book = books[0]
-    if isinstance(command, Transfer):
-        return decisions.transfer(book, books[1], command, now=now, salt=salt)[0]
-    if past is None:
-        decision: Any = _DECISIONS[type(command)]
-        entry: Entry = decision(book, command, now=now, salt=salt)
-    else:
-        decision = _ABOUT_THE_PAST[type(command)]
-        entry = decision(book, command, past, now=now, salt=salt)
-    return entry
-
-
-_DECISIONS: Final[dict[type[Command], Any]] = {
-    Earn: decisions.earn,
-    Redeem: decisions.redeem,
-    SetAside: decisions.set_aside,
-    Capture: decisions.capture,
-    Release: decisions.release,
-    Adjust: decisions.adjust,
-}
-_ABOUT_THE_PAST: Final[dict[type[Command], Any]] = {
-    Mature: decisions.mature,
-    TakeBack: reversals.take_back,
-    GiveBack: reversals.give_back,
-}
-
-
-def after(past: Past, book: Book) -> Past:
-    """The entry as the next command of the batch finds it."""
-    undone = [one for one in book.undone if one.entry_seq == past.seq]
-    if not undone or undone[-1].cause in past.causes:
-        return past
-    last = undone[-1]
-    return replace(past, reversed=past.reversed + last.points, causes=past.causes | {last.cause})
+def hold_ids_of(commands: Iterable[Command]) -> list[UUID]:
+    """The holds that the commands close."""
+    return [one.hold_id for one in commands if isinstance(one, Capture | Release)]

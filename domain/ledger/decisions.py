@@ -16,23 +16,25 @@ from domain.errors import (
     PointsOutOfRange,
 )
 from domain.ledger.book import Book, Salt, allocate, next_change_of, spend_order
-from domain.ledger.entries import (
-    POINTS_MAX,
+from domain.ledger.commands import (
     Adjust,
     Capture,
-    Changes,
     Earn,
+    Mature,
+    Redeem,
+    Release,
+    SetAside,
+    Transfer,
+)
+from domain.ledger.entries import (
+    POINTS_MAX,
+    Changes,
     Entry,
     EntryKind,
     Hold,
     HoldState,
-    Mature,
     Past,
-    Redeem,
-    Release,
-    SetAside,
     Texts,
-    Transfer,
 )
 
 

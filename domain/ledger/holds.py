@@ -22,8 +22,9 @@ from domain.ledger.client_keys import (
     recall,
     remember,
 )
+from domain.ledger.commands import Capture, Key, Release, SetAside
 from domain.ledger.decisions import checked_points
-from domain.ledger.entries import Capture, HoldState, Key, Release, SetAside, Source
+from domain.ledger.entries import HoldState, Source
 from domain.ledger.posting import post_one
 from domain.ledger.store import lock_accounts
 from domain.members import MemberRef, resolve_members

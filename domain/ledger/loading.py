@@ -5,14 +5,14 @@ The number of statements is fixed, whatever the size of the batch.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Final
 from uuid import UUID
 
 from domain.ledger.book import Book, spend_order
-from domain.ledger.entries import Capture, Command, EntryKind, Hold, HoldState, Lot, Past, Release
+from domain.ledger.entries import EntryKind, Hold, HoldState, Lot, Past
 from domain.ledger.expiry import NEVER
 from domain.storage import Row, fetch_all
 
@@ -168,11 +168,6 @@ async def _load_holds(books: Sequence[Book], hold_ids: Collection[UUID]) -> None
         hold = holds.setdefault(row["hold_id"], hold_of(row))
         if row["lot_seq"] is not None:
             hold.pins[row["lot_seq"]] = row["pin"]
-
-
-def hold_ids_of(commands: Iterable[Command]) -> list[UUID]:
-    """The holds that the commands close."""
-    return [one.hold_id for one in commands if isinstance(one, Capture | Release)]
 
 
 _PAST = """

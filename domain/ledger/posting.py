@@ -20,16 +20,19 @@ from domain.errors import AccountFrozen, EntryNotReversible, IdempotencyConflict
 from domain.idempotency import Digests
 from domain.ledger.book import Book, Books
 from domain.ledger.commands import (
+    Command,
+    Earn,
+    Key,
     Place,
-    after,
-    check,
-    decide,
+    Posted,
+    hold_ids_of,
     members_of,
     past_of,
     spent_by,
 )
-from domain.ledger.entries import Command, Earn, Entry, EntryKind, Key, Past, Posted
-from domain.ledger.loading import hold_ids_of, load_open_lots, load_past
+from domain.ledger.deciding import after, check, decide
+from domain.ledger.entries import Entry, EntryKind, Past
+from domain.ledger.loading import load_open_lots, load_past
 from domain.ledger.store import open_books, remove_unused, write_books
 from domain.outbox import Event, announce
 from domain.storage import Write, inside_transaction, transaction

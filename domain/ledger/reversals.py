@@ -10,18 +10,9 @@ from datetime import datetime
 
 from domain.errors import EntryNotReversible, PointsOutOfRange, ReversalExceeds, ReversedBefore
 from domain.ledger.book import Book, Salt, allocate, spend_order
+from domain.ledger.commands import GiveBack, TakeBack
 from domain.ledger.decisions import check_room, checked_points
-from domain.ledger.entries import (
-    POINTS_MAX,
-    Changes,
-    Entry,
-    EntryKind,
-    GiveBack,
-    Past,
-    TakeBack,
-    Texts,
-    Undone,
-)
+from domain.ledger.entries import POINTS_MAX, Changes, Entry, EntryKind, Past, Texts, Undone
 
 
 def take_back(book: Book, command: TakeBack, past: Past, *, now: datetime, salt: Salt) -> Entry:

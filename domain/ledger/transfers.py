@@ -14,8 +14,9 @@ from uuid import UUID
 from domain import idempotency
 from domain.errors import InvalidInput, MemberNotFound, TransferLimitExceeded
 from domain.ledger.client_keys import checked_key, child_id, named, recall, remember
+from domain.ledger.commands import Key, Transfer
 from domain.ledger.decisions import checked_points
-from domain.ledger.entries import Key, Source, Transfer
+from domain.ledger.entries import Source
 from domain.ledger.posting import post_one
 from domain.ledger.store import lock_accounts
 from domain.members import ById, MemberRef, resolve_members

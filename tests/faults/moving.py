@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.access import CallerKind, StaffRole
 from domain.ledger import NEVER, Earn, EntryKind, Key, Redeem, Source, post_one
-from domain.ledger.entries import GiveBack, Mature, Posted, TakeBack
+from domain.ledger.commands import GiveBack, Mature, Posted, TakeBack
 from tests.graphql.gateway import NOW, Gateway, Session
 from tests.graphql.orders import order
 from tests.graphql.programme import open_account

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from domain import catalogue, ledger, members, program, purchases, recommendations, tiers
 from domain.errors import InsufficientPoints
 from domain.ledger import NEVER, Earn, Key, Redeem, Source
-from domain.ledger.entries import Release, SetAside
+from domain.ledger.commands import Release, SetAside
 from domain.purchases import ImportOrders, Order, OrderLine
 from domain.storage import fetch_all
 from domain.tiers import LevelDefinition

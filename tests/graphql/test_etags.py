@@ -19,7 +19,7 @@ from api.conditional import Revise
 from api.runtime import Runtime
 from domain import ledger, storage
 from domain.ledger import Earn, Key, Source
-from domain.ledger.entries import SetAside
+from domain.ledger.commands import SetAside
 from domain.revisions import Revision, revision
 from schema.building import JifenSchema
 from schema.requirements import is_versioned

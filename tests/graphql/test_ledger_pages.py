@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.ledger import Source, post
-from domain.ledger.entries import TakeBack
+from domain.ledger.commands import TakeBack
 from domain.storage import observed_statements
 from tests.graphql.gateway import NOW, Gateway, Session, entries_cursor, global_id
 from tests.graphql.operations import operation

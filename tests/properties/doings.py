@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID, uuid5
 
 from domain.ledger import NEVER, Command, Earn, Key, Redeem, Source
-from domain.ledger.entries import (
+from domain.ledger.commands import (
     Adjust,
     Capture,
     GiveBack,

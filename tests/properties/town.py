@@ -25,10 +25,9 @@ from domain.ledger import (
     post,
     sweep,
 )
-from domain.ledger.entries import (
+from domain.ledger.commands import (
     Adjust,
     Capture,
-    EntryKind,
     GiveBack,
     Mature,
     Release,
@@ -36,6 +35,7 @@ from domain.ledger.entries import (
     TakeBack,
     Transfer,
 )
+from domain.ledger.entries import EntryKind
 from domain.ledger.reading import EXPIRING_SOON
 from domain.ledger.verification import verify_accounts
 from domain.storage import transaction

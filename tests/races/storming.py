@@ -21,7 +21,7 @@ import orjson
 from domain import storage
 from domain.errors import Refusal
 from domain.ledger import NEVER, Command, Key, Outcome, Posted, Redeem, Source, post
-from domain.ledger.entries import Adjust, SetAside, Transfer
+from domain.ledger.commands import Adjust, SetAside, Transfer
 from tests.domain.ledger.commands import NOW, earn
 from tests.races.contention import PATIENT
 

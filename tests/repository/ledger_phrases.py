@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from domain.ledger.entries import (
+from domain.ledger.commands import (
     Adjust,
     Capture,
     Command,
@@ -19,10 +19,10 @@ from domain.ledger.entries import (
     Redeem,
     Release,
     SetAside,
-    Source,
     TakeBack,
     Transfer,
 )
+from domain.ledger.entries import Source
 from tests.repository.ledger_notation import Row, moment
 
 

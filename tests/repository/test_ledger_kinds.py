@@ -12,21 +12,19 @@ import pytest
 
 from domain.ledger import EntryKind
 from domain.ledger.book import Book
-from domain.ledger.commands import decide
-from domain.ledger.entries import (
+from domain.ledger.commands import (
     Adjust,
     Capture,
     Command,
-    Entry,
     GiveBack,
     Mature,
-    Past,
     Release,
     SetAside,
-    Source,
     TakeBack,
     Transfer,
 )
+from domain.ledger.deciding import decide
+from domain.ledger.entries import Entry, Past, Source
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, redeem, zero_salt
 from tests.repository.ledger_notation import table
 

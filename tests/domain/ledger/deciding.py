@@ -12,19 +12,9 @@ from domain.errors import (
     Refusal,
 )
 from domain.ledger.book import Book
-from domain.ledger.commands import decide
-from domain.ledger.entries import (
-    Capture,
-    Command,
-    Entry,
-    GiveBack,
-    HoldState,
-    Past,
-    Release,
-    SetAside,
-    Source,
-    TakeBack,
-)
+from domain.ledger.commands import Capture, Command, GiveBack, Release, SetAside, TakeBack
+from domain.ledger.deciding import decide
+from domain.ledger.entries import Entry, HoldState, Past, Source
 from tests.domain.ledger.commands import (
     ALICE,
     NOW,

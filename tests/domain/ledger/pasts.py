@@ -11,7 +11,7 @@ from uuid import UUID
 from domain import revisions
 from domain.errors import Refusal
 from domain.ledger import EXPIRING_SOON, Balance, balance, post, sweep
-from domain.ledger.entries import (
+from domain.ledger.commands import (
     Adjust,
     Capture,
     Command,
@@ -19,10 +19,10 @@ from domain.ledger.entries import (
     Mature,
     Release,
     SetAside,
-    Source,
     TakeBack,
     Transfer,
 )
+from domain.ledger.entries import Source
 from domain.ledger.expiry import NEVER
 from domain.revisions import Revision
 from domain.storage import Row, fetch_all, fetch_one

@@ -31,7 +31,7 @@ from domain.ledger import (
     verification,
     verify_accounts,
 )
-from domain.ledger.entries import Adjust, Capture, Command, SetAside, Transfer
+from domain.ledger.commands import Adjust, Capture, Command, SetAside, Transfer
 from domain.paging import PageRequest
 from domain.storage import execute, transaction
 from tests.domain.access.fixtures import OPERATOR

@@ -17,15 +17,8 @@ from domain.errors import (
 )
 from domain.ledger import NEVER, POINTS_MAX
 from domain.ledger.book import Book
-from domain.ledger.commands import members_of
-from domain.ledger.entries import (
-    Adjust,
-    Command,
-    HoldState,
-    Mature,
-    Source,
-    Transfer,
-)
+from domain.ledger.commands import Adjust, Command, Mature, Transfer, members_of
+from domain.ledger.entries import HoldState, Source
 from tests.domain.ledger.commands import (
     ALICE,
     BOB,

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from domain.ledger import Posted, Source, balance, post, verify_account
-from domain.ledger.entries import Capture, GiveBack, SetAside, TakeBack
+from domain.ledger.commands import Capture, GiveBack, SetAside, TakeBack
 from domain.storage import fetch_all
 from tests.domain.ledger.commands import ALICE, NOW, days, earn
 

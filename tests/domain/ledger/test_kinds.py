@@ -20,7 +20,7 @@ from domain.errors import (
     ReversedBefore,
 )
 from domain.ledger import POINTS_MAX, balance, journal, post, verify_account
-from domain.ledger.entries import (
+from domain.ledger.commands import (
     Adjust,
     Capture,
     Command,
@@ -30,10 +30,10 @@ from domain.ledger.entries import (
     Posted,
     Release,
     SetAside,
-    Source,
     TakeBack,
     Transfer,
 )
+from domain.ledger.entries import Source
 from domain.ledger.expiry import NEVER
 from domain.paging import PageRequest
 from domain.storage import execute, fetch_all

@@ -11,17 +11,16 @@ from uuid import UUID, uuid5
 import pytest
 
 from domain.ledger import NEVER, Posted, loading, post, verify_account
-from domain.ledger.entries import (
+from domain.ledger.commands import (
     Adjust,
     Capture,
     Command,
     GiveBack,
-    Lot,
     Release,
     SetAside,
-    Source,
     TakeBack,
 )
+from domain.ledger.entries import Lot, Source
 from domain.ledger.loading import lot_of
 from domain.storage import Row, fetch_all
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, redeem, tuples

@@ -32,7 +32,8 @@ from domain.ledger import (
     post,
     verify_account,
 )
-from domain.ledger.entries import Command, GiveBack, Source, TakeBack, Transfer
+from domain.ledger.commands import Command, GiveBack, TakeBack, Transfer
+from domain.ledger.entries import Source
 from domain.members import ByExternalReference, ById, register_external_members
 from domain.storage import close, connect, dialect, fetch_all
 from tests.domain.ledger.commands import ALICE, NOW, days, earn, key, redeem

@@ -15,7 +15,8 @@ from domain.ledger import (
     lots_of,
     post,
 )
-from domain.ledger.entries import Capture, GiveBack, Release, SetAside, Source, TakeBack, Transfer
+from domain.ledger.commands import Capture, GiveBack, Release, SetAside, TakeBack, Transfer
+from domain.ledger.entries import Source
 from domain.ledger.pages import LOTS_MAX
 from domain.paging import PageRequest
 from domain.storage import observed_statements

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from domain.ledger import ExpiringPoints, balance, post
-from domain.ledger.entries import SetAside, Source, TakeBack
+from domain.ledger.commands import SetAside, TakeBack
+from domain.ledger.entries import Source
 from domain.ledger.reckoning import reckoning
 from domain.revisions import revision
 from domain.storage import observed_statements

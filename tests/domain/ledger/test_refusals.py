@@ -11,7 +11,7 @@ import pytest
 
 from domain.errors import InvalidInput, Refusal
 from domain.ledger import POINTS_MAX, Posted, post, verify_account
-from domain.ledger.entries import (
+from domain.ledger.commands import (
     Adjust,
     Capture,
     Command,
@@ -19,10 +19,10 @@ from domain.ledger.entries import (
     Mature,
     Release,
     SetAside,
-    Source,
     TakeBack,
     Transfer,
 )
+from domain.ledger.entries import Source
 from domain.storage import execute
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, key, redeem
 from tests.domain.ledger.kept import accounts_kept

@@ -11,10 +11,8 @@ from domain.errors import (
     ReversalExceeds,
     ReversedBefore,
 )
-from domain.ledger.commands import after
-from domain.ledger.entries import (
-    EntryKind,
-)
+from domain.ledger.deciding import after
+from domain.ledger.entries import EntryKind
 from tests.domain.ledger.commands import (
     NOW,
     balances,

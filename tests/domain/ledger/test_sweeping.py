@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from domain import storage
 from domain.ledger import EntryKind, Swept, accounts_due, balance, post, sweep, verify_accounts
 from domain.ledger import sweeping as sweeper
-from domain.ledger.entries import SetAside, Source, TakeBack
+from domain.ledger.commands import SetAside, TakeBack
+from domain.ledger.entries import Source
 from domain.outbox import stream
 from domain.storage import execute, fetch_all, fetch_one, observed_statements, transaction
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, redeem

@@ -11,7 +11,8 @@ from uuid import UUID
 import pytest
 
 from domain.ledger import look_back, post, sweep, verify_account
-from domain.ledger.entries import Release, SetAside, Source, TakeBack
+from domain.ledger.commands import Release, SetAside, TakeBack
+from domain.ledger.entries import Source
 from domain.storage import fetch_all, observed_statements
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, redeem
 from tests.domain.ledger.looking_back import PointsThen, points_at

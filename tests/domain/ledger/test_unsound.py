@@ -7,7 +7,8 @@ from structlog.testing import capture_logs
 
 from domain.errors import AccountFrozen
 from domain.ledger import Posted, post, verify_account
-from domain.ledger.entries import Source, Transfer
+from domain.ledger.commands import Transfer
+from domain.ledger.entries import Source
 from domain.storage import execute, fetch_all
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from domain.ledger import NEVER, Source, adjustments, post, verification, verify_account
-from domain.ledger.entries import Adjust, Capture, GiveBack, SetAside
+from domain.ledger.commands import Adjust, Capture, GiveBack, SetAside
 from domain.storage import dialect, execute, fetch_one, transaction
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, redeem
 

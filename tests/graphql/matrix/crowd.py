@@ -15,7 +15,7 @@ from uuid import UUID
 from domain import ledger, members, recommendations, storage
 from domain.access import Caller, CallerKind, StaffRole
 from domain.ledger import Source
-from domain.ledger.entries import TakeBack
+from domain.ledger.commands import TakeBack
 from tests.graphql.gateway import NOW, Gateway, Session
 from tests.graphql.orders import line, order, record
 from tests.graphql.programme import CLERK, open_account
