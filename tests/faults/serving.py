@@ -25,7 +25,7 @@ STOP_SECONDS_MAX: Final = 30
 
 UNLIMITED: Final = {
     f"JIFEN_RATES__{name}__{part}": "100000000"
-    for name in ("MEMBER", "SHOP", "ADDRESS")
+    for name in ("MEMBER", "SHOP", "ADDRESS", "TRANSFER")
     for part in ("CAPACITY", "RESTORED_PER_MINUTE")
 }
 """Loads are to meet the bounds of the process, not those of one caller."""
