@@ -16,11 +16,18 @@ from domain.ledger.adjustments import (
 )
 from domain.ledger.auditing import (
     VIOLATIONS_TOLD,
+    Checked,
     LedgerAudit,
+    StillViolated,
+    Violation,
     Walk,
     audit_by_hand,
     audit_ledger,
     entries_to_audit,
+    frozen_accounts,
+    unfreeze_account,
+    verify_account,
+    verify_accounts,
 )
 from domain.ledger.commands import Command, Earn, Key, Posted, Redeem
 from domain.ledger.entries import POINTS_MAX, EntryKind, HoldState, Source
@@ -37,7 +44,6 @@ from domain.ledger.expiry import (
     policy_from_json,
     policy_to_json,
 )
-from domain.ledger.freezing import StillViolated, frozen_accounts, unfreeze_account
 from domain.ledger.holdings import HeldLot, Holdings, holdings
 from domain.ledger.holds import (
     HOLD_MINUTES,
@@ -72,8 +78,6 @@ from domain.ledger.time_travel import (
     look_back,
 )
 from domain.ledger.transfers import TransferLimits, TransferPoints, transfer_points
-from domain.ledger.verification import Checked, verify_account, verify_accounts
-from domain.ledger.violations import Violation
 
 __all__ = [
     "BATCH_MAX",

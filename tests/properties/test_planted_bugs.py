@@ -15,9 +15,9 @@ import pytest
 from domain import storage
 from domain.errors import EntryNotReversible
 from domain.ledger import decisions, reversals
+from domain.ledger.auditing import verify_accounts
 from domain.ledger.book import allocate
 from domain.ledger.entries import EntryKind, Lot, Past
-from domain.ledger.verification import verify_accounts
 from tests.properties.doings import DOINGS, earn, redeem, take_back
 from tests.properties.reducing import Round, live, smallest
 from tests.properties.town import Difference

@@ -25,6 +25,7 @@ from domain.ledger import (
     post,
     sweep,
 )
+from domain.ledger.auditing import verify_accounts
 from domain.ledger.commands import (
     Adjust,
     Capture,
@@ -37,7 +38,6 @@ from domain.ledger.commands import (
 )
 from domain.ledger.entries import EntryKind
 from domain.ledger.reading import EXPIRING_SOON
-from domain.ledger.verification import verify_accounts
 from domain.storage import transaction
 from tests.properties import model
 from tests.properties.model import MOST, Member, Refused

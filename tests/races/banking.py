@@ -20,8 +20,8 @@ import asyncpg
 
 from domain.errors import InsufficientPoints, Refusal
 from domain.ledger import NEVER, Command, Key, Posted, Source, balance, post
+from domain.ledger.auditing import verify_accounts
 from domain.ledger.commands import Capture, Release, SetAside, Transfer
-from domain.ledger.verification import verify_accounts
 from domain.storage import StorageFault, fetch_all
 from domain.storage.snapshots import snapshot
 from tests.domain.ledger.commands import NOW, earn

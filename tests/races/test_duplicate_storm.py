@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from domain.ledger import EntryKind, post
-from domain.ledger.verification import verify_accounts
+from domain.ledger.auditing import verify_accounts
 from domain.storage import fetch_all
 from tests.domain.ledger.commands import NOW, earn
 from tests.races.contention import Gate

@@ -31,6 +31,7 @@ def tree(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     packages = ["api", "schema", "resolvers", "migrations", "domain", "tests", "tests/repository"]
     packages += [f"domain/{context}" for context in CONTEXTS]
+    packages += ["domain/ledger/auditing"]
     for package in packages:
         (tmp_path / package).mkdir(parents=True)
         (tmp_path / package / "__init__.py").touch()
@@ -110,6 +111,11 @@ PLANTED = {
         "domain/tiers/inside.py",
         "import domain.ledger.inside",
         ["A context is entered by its front door"],
+    ),
+    "the ledger enters its audit by the window": (
+        "domain/ledger/inside.py",
+        "import domain.ledger.auditing.inside",
+        ["A room of the ledger is entered by its front door"],
     ),
     "a resolver reaches for tables": (
         "resolvers/inside.py",

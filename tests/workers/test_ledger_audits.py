@@ -11,7 +11,7 @@ from api.observability.metrics import REGISTRY
 from api.workers.jobs import Job, recurring_jobs
 from api.workers.ledger_audits import audit_changes, night_of
 from api.workers.settings import WorkSettings
-from domain.ledger import auditing, post
+from domain.ledger import post
 from domain.storage import execute
 from tests.domain.ledger.commands import ALICE, BOB, earn
 from tests.graphql.gateway import NOW, StandingClock
@@ -57,9 +57,9 @@ async def test_changes_are_audited_from_where_time_ran_out_and_around(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The first account, which changes all the time, does not keep the others from their turn."""
-    monkeypatch.setattr(auditing, "ACCOUNTS_OF_A_BATCH", 1)
+    monkeypatch.setattr("domain.ledger.auditing.audits.ACCOUNTS_OF_A_BATCH", 1)
     clock = iter(range(100))
-    monkeypatch.setattr(auditing, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("domain.ledger.auditing.audits.monotonic", lambda: next(clock))
     for number in (1, 2, 3):
         await post([earn(10, member_id=UUID(int=number))] * 10**number, now=NOW)
     read = []

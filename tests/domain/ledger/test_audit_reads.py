@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from domain.ledger import verify_accounts
-from domain.ledger.verification import ENTRIES_OF_A_PAGE
+from domain.ledger.auditing.verification import ENTRIES_OF_A_PAGE
 from domain.storage import execute, fetch_all, observed_statements
 from tests.domain.ledger import test_long_histories as long_histories
 from tests.domain.ledger.commands import ALICE, NOW

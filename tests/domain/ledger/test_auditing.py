@@ -22,15 +22,14 @@ from domain.ledger import (
     Walk,
     audit_by_hand,
     audit_ledger,
-    auditing,
     balance,
     entries_to_audit,
     frozen_accounts,
     post,
     unfreeze_account,
-    verification,
     verify_accounts,
 )
+from domain.ledger.auditing import audits, verification
 from domain.ledger.commands import Adjust, Capture, Command, SetAside, Transfer
 from domain.paging import PageRequest
 from domain.storage import execute, transaction
@@ -294,7 +293,7 @@ def killed_after(batches: int) -> Callable[[int], None]:
 async def test_a_nightly_audit_that_is_killed_goes_on_where_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(auditing, "ACCOUNTS_OF_A_BATCH", 1)
+    monkeypatch.setattr(audits, "ACCOUNTS_OF_A_BATCH", 1)
     await histories()
     with pytest.raises(Killed):
         await audited(walk=TONIGHT, told=killed_after(1))
@@ -308,10 +307,10 @@ async def test_a_nightly_audit_that_is_killed_goes_on_where_it_was(
 async def test_an_audit_in_little_time_says_so_and_the_next_goes_on_around(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(auditing, "ACCOUNTS_OF_A_BATCH", 1)
+    monkeypatch.setattr(audits, "ACCOUNTS_OF_A_BATCH", 1)
     await histories()
     clock = iter(range(100))
-    monkeypatch.setattr(auditing, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(audits, "monotonic", lambda: next(clock))
 
     async def by_hand(within_s: float) -> tuple[int, int, int, bool]:
         return found(await audit_by_hand(by=OPERATOR, now=NOW, within_s=within_s))
@@ -322,14 +321,14 @@ async def test_an_audit_in_little_time_says_so_and_the_next_goes_on_around(
     assert await by_hand(3) == (2, 6, 0, False)
     assert await by_hand(50) == (3, 9, 0, True)
     # A history that alone would take too long is left to the nightly audit.
-    monkeypatch.setattr(auditing, "ENTRIES_OF_A_BATCH", 3)
+    monkeypatch.setattr(audits, "ENTRIES_OF_A_BATCH", 3)
     await post([earn(1, member_id=BOB)], now=NOW)
     assert await by_hand(50) == (2, 6, 0, False)
     assert found(await audited()) == (3, 10, 0, True)
 
 
 async def test_a_batch_is_bounded_by_entries_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auditing, "ENTRIES_OF_A_BATCH", 7)
+    monkeypatch.setattr(audits, "ENTRIES_OF_A_BATCH", 7)
     await histories()
     told: list[int] = []
     assert found(await audited(told=told.append)) == (3, 9, 0, True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tortoise.exceptions import IntegrityError
 
-from domain.ledger import Command, audit_ledger, post, verification, verify_accounts
+from domain.ledger import Command, audit_ledger, post, verify_accounts
+from domain.ledger.auditing import verification
 from domain.storage import dialect, execute, fetch_all, transaction
 from tests.domain.access.fixtures import OPERATOR
 from tests.domain.ledger.commands import ALICE, NOW, days, earn, redeem

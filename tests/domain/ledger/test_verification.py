@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.ledger import NEVER, Source, adjustments, post, verification, verify_account
+from domain.ledger import NEVER, Source, adjustments, post, verify_account
+from domain.ledger.auditing import verification
 from domain.ledger.commands import Adjust, Capture, GiveBack, SetAside
 from domain.storage import dialect, execute, fetch_one, transaction
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, redeem

@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from domain.ledger.following import Account
-from domain.ledger.violations import TAIL, WHOLE, Violation, stored_violations
+from domain.ledger.auditing.following import Account
+from domain.ledger.auditing.violations import TAIL, WHOLE, Violation, stored_violations
 from domain.storage import Row, fetch_all, moment_of, snapshot
 
 ENTRIES_OF_A_PAGE: Final = 1_000

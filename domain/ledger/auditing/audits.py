@@ -19,9 +19,9 @@ from uuid import UUID
 
 from domain import audit
 from domain.audit import Actor
-from domain.ledger.freezing import freeze
-from domain.ledger.verification import Checked, Mark, verify_accounts
-from domain.ledger.violations import Violation
+from domain.ledger.auditing.freezing import freeze
+from domain.ledger.auditing.verification import Checked, Mark, verify_accounts
+from domain.ledger.auditing.violations import Violation
 from domain.storage import Row, Table, fetch_all, fetch_one, inside_transaction, transaction
 
 ACCOUNTS_OF_A_BATCH: Final = 500

@@ -11,8 +11,8 @@ import structlog
 
 from domain import audit
 from domain.audit import Actor, Target
-from domain.ledger.verification import verify_account
-from domain.ledger.violations import Violation
+from domain.ledger.auditing.verification import verify_account
+from domain.ledger.auditing.violations import Violation
 from domain.storage import execute, fetch_all, fetch_one, transaction
 
 log = structlog.get_logger("jifen.ledger")
