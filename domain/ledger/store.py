@@ -8,89 +8,25 @@ from uuid import UUID
 
 from domain.ledger import chain
 from domain.ledger.book import Book, Books
-from domain.ledger.entries import Entry, Hold, Lot
 from domain.ledger.expiry import NEVER
+from domain.ledger.rows import (
+    ACCOUNTS,
+    DRAWS,
+    ENTRIES,
+    HOLDS,
+    LOTS,
+    PINS,
+    REVERSALS,
+    REVERSED,
+    TEXTS,
+    account_row,
+    entry_row,
+    hold_row,
+    lot_row,
+    text_row,
+)
 from domain.ledger.snapshots import ends_a_chapter, take_snapshots
-from domain.storage import Row, Table, Write, execute, fetch_all, write_together
-
-_ACCOUNTS = Table(
-    "points_account",
-    member_id="uuid",
-    available="bigint",
-    pending="bigint",
-    held="bigint",
-    debt="bigint",
-    version="bigint",
-    lots="bigint",
-    head_hash="bytea",
-    next_change_at="timestamptz",
-    recorded_at="timestamptz",
-    frozen_at="timestamptz",
-)
-_ENTRIES = Table(
-    "points_entry",
-    member_id="uuid",
-    seq="bigint",
-    kind="text",
-    amount="bigint",
-    available_change="bigint",
-    pending_change="bigint",
-    held_change="bigint",
-    debt_change="bigint",
-    balance_after="bigint",
-    effective_at="timestamptz",
-    recorded_at="timestamptz",
-    source_kind="text",
-    reverses="bigint",
-    text_commitment="bytea",
-    content_hash="bytea",
-    hash="bytea",
-)
-_TEXTS = Table(
-    "points_entry_text",
-    member_id="uuid",
-    seq="bigint",
-    reason="text",
-    note="text",
-    reference="text",
-    salt="bytea",
-)
-_LOTS = Table(
-    "points_lot",
-    member_id="uuid",
-    lot_seq="bigint",
-    entry_seq="bigint",
-    earned="bigint",
-    remaining="bigint",
-    pinned="bigint",
-    pending="boolean",
-    earned_at="timestamptz",
-    matures_at="timestamptz",
-    expires_at="timestamptz",
-    parent_lot="bigint",
-)
-_HOLDS = Table(
-    "points_hold",
-    member_id="uuid",
-    hold_id="uuid",
-    owner="text",
-    entry_seq="bigint",
-    reference="text",
-    amount="bigint",
-    state="text",
-    captured="bigint",
-    expires_at="timestamptz",
-)
-_PINS = Table("points_pin", member_id="uuid", hold_id="uuid", lot_seq="bigint", amount="bigint")
-_REVERSALS = Table(
-    "points_reversal", member_id="uuid", reverses="bigint", cause="text", seq="bigint"
-)
-_REVERSED = Table(
-    "points_reversed", member_id="uuid", entry_seq="bigint", amount="bigint", reversed="bigint"
-)
-_DRAWS = Table(
-    "points_draw", member_id="uuid", entry_seq="bigint", lot_seq="bigint", amount="bigint"
-)
+from domain.storage import Row, Write, execute, fetch_all, write_together
 
 _ACCOUNT_COLUMNS = (
     "member_id, available, pending, held, debt, version, lots, head_hash, next_change_at, "
@@ -183,7 +119,7 @@ async def lock_due_books(
 
 
 async def _make_accounts(member_ids: set[UUID], *, now: datetime) -> None:
-    await _ACCOUNTS.insert(
+    await ACCOUNTS.insert(
         (
             {
                 "member_id": member_id,
@@ -221,13 +157,13 @@ async def write_books(books: Sequence[Book], *, beside: Iterable[Write] = ()) ->
     entries = [entry for book in books for entry in book.entries]
     await write_together(
         [
-            _ENTRIES.inserting(_entry_row(entry) for entry in entries),
-            _TEXTS.inserting(_text_row(entry) for entry in entries),
+            ENTRIES.inserting(entry_row(entry) for entry in entries),
+            TEXTS.inserting(text_row(entry) for entry in entries),
             *_lot_writes(books),
             *_hold_writes(books),
             *_reversal_writes(books),
             *beside,
-            _ACCOUNTS.updating([_account_row(book) for book in books], key=("member_id",)),
+            ACCOUNTS.updating([account_row(book) for book in books], key=("member_id",)),
         ]
     )
     await take_snapshots(
@@ -241,8 +177,8 @@ async def write_books(books: Sequence[Book], *, beside: Iterable[Write] = ()) ->
 
 def _lot_writes(books: Sequence[Book]) -> Iterator[Write]:
     """Lots that are new, what is left of others, and what was drawn from them."""
-    yield _LOTS.inserting(_lot_row(book, lot) for book in books for lot in book.made_lots)
-    yield _LOTS.updating(
+    yield LOTS.inserting(lot_row(book, lot) for book in books for lot in book.made_lots)
+    yield LOTS.updating(
         [
             {
                 "member_id": book.member_id,
@@ -256,7 +192,7 @@ def _lot_writes(books: Sequence[Book]) -> Iterator[Write]:
         ],
         key=("member_id", "lot_seq"),
     )
-    yield _DRAWS.inserting(
+    yield DRAWS.inserting(
         {
             "member_id": book.member_id,
             "entry_seq": draw.entry_seq,
@@ -272,13 +208,13 @@ def _hold_writes(books: Sequence[Book]) -> Iterator[Write]:
     """Holds that are new, and what became of others. Nothing where no hold was touched."""
     made = [(book.member_id, hold) for book in books for hold in book.made_holds]
     fresh = {hold.hold_id for _, hold in made}
-    yield _HOLDS.inserting(_hold_row(member_id, hold) for member_id, hold in made)
-    yield _PINS.inserting(
+    yield HOLDS.inserting(hold_row(member_id, hold) for member_id, hold in made)
+    yield PINS.inserting(
         {"member_id": member_id, "hold_id": hold.hold_id, "lot_seq": lot_seq, "amount": amount}
         for member_id, hold in made
         for lot_seq, amount in sorted(hold.pins.items())
     )
-    yield _HOLDS.updating(
+    yield HOLDS.updating(
         [
             {
                 "member_id": book.member_id,
@@ -296,7 +232,7 @@ def _hold_writes(books: Sequence[Book]) -> Iterator[Write]:
 def _reversal_writes(books: Sequence[Book]) -> Iterator[Write]:
     """What was undone of which entry. The sums are guarded by a CHECK of their own."""
     undone = [(book.member_id, one) for book in books for one in book.undone]
-    yield _REVERSALS.inserting(
+    yield REVERSALS.inserting(
         {"member_id": member_id, "reverses": one.entry_seq, "cause": one.cause, "seq": one.seq}
         for member_id, one in undone
     )
@@ -304,7 +240,7 @@ def _reversal_writes(books: Sequence[Book]) -> Iterator[Write]:
     for member_id, one in undone:
         total = sums.setdefault((member_id, one.entry_seq), [one.whole, 0])
         total[1] += one.points
-    yield _REVERSED.inserting(
+    yield REVERSED.inserting(
         (
             {"member_id": member_id, "entry_seq": seq, "amount": whole, "reversed": points}
             for (member_id, seq), (whole, points) in sorted(sums.items())
@@ -319,80 +255,3 @@ async def remove_unused(books: Iterable[Book]) -> None:
     made = [book.member_id for book in books if book.version == 0]
     if made:
         await execute("DELETE FROM points_account WHERE member_id = ANY($1::uuid[])", made)
-
-
-def _account_row(book: Book) -> dict[str, object]:
-    return {
-        "member_id": book.member_id,
-        "available": book.available,
-        "pending": book.pending,
-        "held": book.held,
-        "debt": book.debt,
-        "version": book.version,
-        "lots": book.lot_count,
-        "head_hash": book.head_hash,
-        "next_change_at": book.next_change_at,
-        "recorded_at": book.recorded_at,
-    }
-
-
-def _entry_row(entry: Entry) -> dict[str, object]:
-    return {
-        "member_id": entry.member_id,
-        "seq": entry.seq,
-        "kind": entry.kind.value,
-        "amount": entry.amount,
-        "available_change": entry.changes.available,
-        "pending_change": entry.changes.pending,
-        "held_change": entry.changes.held,
-        "debt_change": entry.changes.debt,
-        "balance_after": entry.balance_after,
-        "effective_at": entry.effective_at,
-        "recorded_at": entry.recorded_at,
-        "source_kind": entry.source_kind,
-        "reverses": entry.reverses,
-        "text_commitment": entry.text_commitment,
-        "content_hash": entry.content_hash,
-        "hash": entry.hash,
-    }
-
-
-def _text_row(entry: Entry) -> dict[str, object]:
-    return {
-        "member_id": entry.member_id,
-        "seq": entry.seq,
-        "reason": entry.texts.reason,
-        "note": entry.texts.note,
-        "reference": entry.texts.reference,
-        "salt": entry.salt,
-    }
-
-
-def _lot_row(book: Book, lot: Lot) -> dict[str, object]:
-    return {
-        "member_id": book.member_id,
-        "lot_seq": lot.lot_seq,
-        "entry_seq": lot.entry_seq,
-        "earned": lot.earned,
-        "remaining": lot.remaining,
-        "pinned": lot.pinned,
-        "pending": lot.pending,
-        "earned_at": lot.earned_at,
-        "matures_at": lot.matures_at,
-        "expires_at": lot.expires_at,
-        "parent_lot": lot.parent_lot,
-    }
-
-
-def _hold_row(member_id: UUID, hold: Hold) -> dict[str, object]:
-    return {
-        "member_id": member_id,
-        "hold_id": hold.hold_id,
-        "owner": hold.owner,
-        "entry_seq": hold.entry_seq,
-        "reference": hold.reference,
-        "amount": hold.amount,
-        "state": hold.state.value,
-        "captured": hold.captured,
-        "expires_at": hold.expires_at,
-    }
