@@ -85,6 +85,59 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.SCOPE_NOT_GRANTED: Text(
         zh="该账号没有所申请的权限", en="The account does not hold the scopes it asks for"
     ),
+    ErrorCode.REWARD_UNKNOWN: Text(zh="没有找到该奖励", en="There is no such reward"),
+    ErrorCode.REWARD_CLOSED: Text(
+        zh="该奖励不在可兑换时间内", en="The reward cannot be redeemed at this time"
+    ),
+    ErrorCode.OUT_OF_STOCK: Text(
+        zh="库存不足：剩余 {refusal.left}", en="Out of stock: {refusal.left} left"
+    ),
+    ErrorCode.LEVEL_TOO_LOW: Text(
+        zh="该奖励仅限{refusal.required.name_zh}及以上等级兑换",
+        en="This reward is for {refusal.required.name_en} members and above",
+    ),
+    ErrorCode.REWARD_LIMIT_REACHED: Text(
+        zh="超过每人限兑数量：限 {refusal.limit}，已兑 {refusal.taken}",
+        en="One member may have {refusal.limit} of it, {refusal.taken} were redeemed",
+    ),
+    ErrorCode.REWARD_EXISTS: Text(
+        zh="该奖励代码已被使用：{refusal.reward}",
+        en="Another reward has the code {refusal.reward}",
+    ),
+    ErrorCode.REWARD_CHANGED: Text(
+        zh="该奖励已被他人修改，当前版本为 {refusal.version}",
+        en="Somebody changed the reward meanwhile; it is at version {refusal.version}",
+    ),
+    ErrorCode.ADDRESS_UNKNOWN: Text(zh="没有找到该地址", en="There is no such address"),
+    ErrorCode.ADDRESS_LIMIT_REACHED: Text(
+        zh="最多保存 {refusal.limit} 个地址", en="One may keep at most {refusal.limit} addresses"
+    ),
+    ErrorCode.REDEMPTION_UNKNOWN: Text(zh="没有找到该兑换", en="There is no such redemption"),
+    ErrorCode.REDEMPTION_NOT_CANCELLABLE: Text(
+        zh="该兑换不能取消（{refusal.state}）",
+        en="The redemption cannot be cancelled ({refusal.state})",
+    ),
+    ErrorCode.REDEMPTION_NOT_OPEN: Text(
+        zh="该兑换当前状态不能执行此操作（{refusal.state}）",
+        en="This cannot be done to the redemption now ({refusal.state})",
+    ),
+    ErrorCode.COUPON_UNKNOWN: Text(zh="没有找到该优惠券", en="There is no such coupon"),
+    ErrorCode.COUPON_EXPIRED: Text(zh="该优惠券已过期", en="The coupon has expired"),
+    ErrorCode.COUPON_USED: Text(zh="该优惠券已使用", en="The coupon was used"),
+    ErrorCode.COUPON_REVOKED: Text(zh="该优惠券已作废", en="The coupon was taken back"),
+    ErrorCode.COUPON_RESERVED: Text(
+        zh="该优惠券已被其他订单占用", en="Another order has reserved the coupon"
+    ),
+    ErrorCode.COUPON_NOT_RESERVED: Text(
+        zh="该订单没有占用该优惠券，或占用已超时",
+        en="The order has not reserved the coupon, or not in time",
+    ),
+    ErrorCode.COUPON_BELOW_MINIMUM: Text(
+        zh="订单金额未达到优惠券的使用门槛", en="The order's amount is too small for the coupon"
+    ),
+    ErrorCode.COUPON_NOT_STACKABLE: Text(
+        zh="该订单已有不可叠加的优惠券", en="The order has a coupon that goes with no other"
+    ),
     ErrorCode.APP_UNKNOWN: Text(
         zh="该小程序不属于本会员计划", en="This app does not belong to the programme"
     ),

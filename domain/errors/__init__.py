@@ -29,6 +29,28 @@ Refusal
 │   ├── CurrencyMismatch            the order is in another currency than the programme's
 │   ├── TextInvalid                 a code or a name is empty, too long or not plain text
 │   └── LinesInvalid                no line, too many lines, or one line id twice
+├── RewardRefusal                   a reward cannot be redeemed, or a redemption cannot go on
+│   ├── RewardUnknown               there is none with this id
+│   ├── RewardClosed                it cannot be redeemed yet, or no longer
+│   ├── OutOfStock                  fewer are left than were asked for
+│   ├── LevelTooLow                 it is for members of a higher level
+│   ├── RewardLimitReached          more than one member may have
+│   ├── RewardExists                another reward has this code
+│   ├── RewardChanged               somebody changed it meanwhile
+│   ├── AddressUnknown              the member has no such address
+│   ├── AddressLimitReached         as many addresses as one may have
+│   ├── RedemptionUnknown           the member has no such redemption
+│   ├── RedemptionNotCancellable    it was cancelled, shipped, or a coupon of it is not whole
+│   └── RedemptionNotOpen           it is not where this step begins
+├── CouponRefusal                   a coupon cannot be used as is asked
+│   ├── CouponUnknown               no coupon has this code, or none that this shop has reserved
+│   ├── CouponExpired               it was not used in time
+│   ├── CouponUsed                  it was used
+│   ├── CouponRevoked               it was taken back
+│   ├── CouponReserved              another order has it
+│   ├── CouponNotReserved           the order has not reserved it, or not in time
+│   ├── CouponBelowMinimum          the order's amount is too small for it
+│   └── CouponNotStackable          the order has one already
 ├── WeChatRefusal                   WeChat did not vouch for the user
 │   ├── UnknownApp                  the app id is not one of this programme
 │   ├── WeChatCodeInvalid           the login code is unknown or has expired
@@ -72,6 +94,31 @@ from domain.errors.points import (
     TransferLimitExceeded,
 )
 from domain.errors.refusal import IdempotencyConflict, InvalidInput, MemberNotFound, Refusal
+from domain.errors.rewards import (
+    AddressLimitReached,
+    AddressUnknown,
+    CouponBelowMinimum,
+    CouponExpired,
+    CouponNotReserved,
+    CouponNotStackable,
+    CouponRefusal,
+    CouponReserved,
+    CouponRevoked,
+    CouponUnknown,
+    CouponUsed,
+    LevelNeeded,
+    LevelTooLow,
+    OutOfStock,
+    RedemptionNotCancellable,
+    RedemptionNotOpen,
+    RedemptionUnknown,
+    RewardChanged,
+    RewardClosed,
+    RewardExists,
+    RewardLimitReached,
+    RewardRefusal,
+    RewardUnknown,
+)
 from domain.errors.signing_in import (
     RefreshTokenInvalid,
     RefreshTokenReused,
@@ -89,12 +136,23 @@ __all__ = [
     "AccessRefusal",
     "AccountFrozen",
     "AccountUnknown",
+    "AddressLimitReached",
+    "AddressUnknown",
     "AdjustmentNotPending",
     "AdjustmentRefusal",
     "AdjustmentUnknown",
     "AmountInvalid",
     "ApprovalByRequester",
     "CodeTaken",
+    "CouponBelowMinimum",
+    "CouponExpired",
+    "CouponNotReserved",
+    "CouponNotStackable",
+    "CouponRefusal",
+    "CouponReserved",
+    "CouponRevoked",
+    "CouponUnknown",
+    "CouponUsed",
     "CurrencyMismatch",
     "EntryNotReversible",
     "ErrorCode",
@@ -104,17 +162,29 @@ __all__ = [
     "IdempotencyConflict",
     "InsufficientPoints",
     "InvalidInput",
+    "LevelNeeded",
+    "LevelTooLow",
     "LinesInvalid",
     "MemberNotFound",
     "OrderRefusal",
+    "OutOfStock",
     "PointsOutOfRange",
     "PointsRefusal",
     "QuantityInvalid",
+    "RedemptionNotCancellable",
+    "RedemptionNotOpen",
+    "RedemptionUnknown",
     "RefreshTokenInvalid",
     "RefreshTokenReused",
     "Refusal",
     "ReversalExceeds",
     "ReversedBefore",
+    "RewardChanged",
+    "RewardClosed",
+    "RewardExists",
+    "RewardLimitReached",
+    "RewardRefusal",
+    "RewardUnknown",
     "ScopeNotGranted",
     "SessionRefusal",
     "TextInvalid",

@@ -29,7 +29,7 @@ from domain.ledger.auditing import (
     verify_account,
     verify_accounts,
 )
-from domain.ledger.commands import Command, Earn, Key, Posted, Redeem
+from domain.ledger.commands import Command, Earn, GiveBack, Key, Posted, Redeem
 from domain.ledger.entries import POINTS_MAX, EntryKind, HoldState, Source
 from domain.ledger.expiry import (
     NEVER,
@@ -109,6 +109,7 @@ __all__ = [
     "EntryLot",
     "ExpiringPoints",
     "ExpiryPolicy",
+    "GiveBack",
     "HeldLot",
     "HoldPoints",
     "HoldState",

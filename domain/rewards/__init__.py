@@ -1,16 +1,130 @@
-"""What points buy: the reward catalogue, and the coupons of members."""
+"""What points buy: the reward catalogue, redemptions and their fulfilment, and coupons in use.
 
-from domain.rewards.coupons import DUE_MOMENTS, Coupon, CouponStatus, coupon, coupons
-from domain.rewards.definitions import RewardDefinition, define_rewards
-from domain.rewards.member_tables import MEMBER_TABLES
+The rules, worked through, are docs/rewards.md. `rules` decides purely what may become of a coupon.
+"""
+
+from domain.rewards.addresses import (
+    ADDRESSES_MAX,
+    AddAddress,
+    Address,
+    Place,
+    add_address,
+    addresses,
+    remove_address,
+)
+from domain.rewards.cancelling import (
+    CancelRedemption,
+    cancel_redemption,
+)
+from domain.rewards.checkout import (
+    CouponInUse,
+    ReserveCoupon,
+    RewardRules,
+    UseCoupon,
+    confirm_coupon,
+    release_coupon,
+    reserve_coupon,
+)
+from domain.rewards.coupons import (
+    DUE_MOMENTS,
+    Coupon,
+    coupon,
+    coupons,
+    coupons_of,
+)
+from domain.rewards.definitions import (
+    CHANGEABLE,
+    ChangeReward,
+    RewardDefinition,
+    change_reward,
+    define_reward,
+    define_rewards,
+)
+from domain.rewards.fulfilment import (
+    ShipRedemption,
+    deliver_redemption,
+    set_redemption_address,
+    ship_redemption,
+)
+from domain.rewards.member_tables import (
+    MEMBER_TABLES,
+)
+from domain.rewards.offers import (
+    CouponTerms,
+    Reward,
+    rewards,
+    stock_left,
+)
+from domain.rewards.redeeming import (
+    QUANTITY_MAX,
+    RedeemReward,
+    redeem_reward,
+)
+from domain.rewards.redemptions import (
+    Redemption,
+    Shipment,
+    ShipmentStatus,
+    redemption,
+    redemption_queue,
+    redemptions,
+)
+from domain.rewards.rules import (
+    CouponOff,
+    CouponStatus,
+    CouponValue,
+    RedemptionStatus,
+    RewardKind,
+)
 
 __all__ = [
+    "ADDRESSES_MAX",
+    "CHANGEABLE",
     "DUE_MOMENTS",
     "MEMBER_TABLES",
+    "QUANTITY_MAX",
+    "AddAddress",
+    "Address",
+    "CancelRedemption",
+    "ChangeReward",
     "Coupon",
+    "CouponInUse",
+    "CouponOff",
     "CouponStatus",
+    "CouponTerms",
+    "CouponValue",
+    "Place",
+    "RedeemReward",
+    "Redemption",
+    "RedemptionStatus",
+    "ReserveCoupon",
+    "Reward",
     "RewardDefinition",
+    "RewardKind",
+    "RewardRules",
+    "ShipRedemption",
+    "Shipment",
+    "ShipmentStatus",
+    "UseCoupon",
+    "add_address",
+    "addresses",
+    "cancel_redemption",
+    "change_reward",
+    "confirm_coupon",
     "coupon",
     "coupons",
+    "coupons_of",
+    "define_reward",
     "define_rewards",
+    "deliver_redemption",
+    "redeem_reward",
+    "redemption",
+    "redemption_queue",
+    "redemptions",
+    "release_coupon",
+    "remove_address",
+    "reserve_coupon",
+    "rewards",
+    "set_redemption_address",
+    "ship_redemption",
+    "stock_left",
 ]

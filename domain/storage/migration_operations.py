@@ -96,6 +96,19 @@ class ModelTable(tortoise_operations.CreateModel):
         await _run(state_editor, self._statements)
 
 
+class ForgottenModel(tortoise_operations.DeleteModel):
+    """A model that is no more, while its table stays: plain SQL serves it from here on."""
+
+    async def database_forward(
+        self,
+        app_label: str,
+        old_state: State,
+        new_state: State,
+        state_editor: BaseSchemaEditor | None = None,
+    ) -> None:
+        """Leave the table as it is."""
+
+
 def append_only(table: str, *, partitioned: bool = False) -> Statements:
     """Refuse UPDATE, DELETE and TRUNCATE on a journal, in the database itself.
 

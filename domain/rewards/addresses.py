@@ -1,0 +1,162 @@
+"""Where members have things sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from domain import idempotency
+from domain.errors import AddressLimitReached, AddressUnknown
+from domain.outbox import Event, announce
+from domain.rewards.client_keys import checked_key, recall, remember
+from domain.storage import Row, execute, fetch_all, fetch_one, transaction
+from domain.texts import clean_text
+
+ADDRESSES_MAX: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Who receives a parcel, and where; `phone` is E.164."""
+
+    recipient: str
+    phone: str
+    region: str
+    street: str
+    postcode: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A place that a member keeps."""
+
+    member_id: UUID
+    id: UUID
+    place: Place
+
+    @property
+    def key(self) -> str:
+        """What names the address in the whole programme."""
+        return f"{self.member_id}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddAddress:
+    """Keep a place."""
+
+    member_id: UUID
+    place: Place
+    idempotency_key: str
+
+
+async def add_address(command: AddAddress, *, now: datetime) -> Address:
+    """Keep another place. Refused: InvalidInput, AddressLimitReached, IdempotencyConflict."""
+    checked_key(command.idempotency_key)
+    _check(command.place)
+    scope = f"address.add:{command.member_id}"
+    digests = idempotency.digests(asdict(command.place))
+
+    async def work() -> Address:
+        answer = await recall(scope, command.idempotency_key, digests)
+        if answer is not None:
+            return Address(member_id=command.member_id, id=UUID(answer["id"]), place=command.place)
+        made = Address(member_id=command.member_id, id=uuid7(), place=command.place)
+        place = command.place
+        added = await execute(
+            _ADD,
+            *(made.member_id, made.id, place.recipient, place.phone, place.region, place.street),
+            *(place.postcode, now, ADDRESSES_MAX),
+        )
+        if not added:
+            raise AddressLimitReached(limit=ADDRESSES_MAX)
+        await _tell("AddressAdded", made.member_id, made.id, now=now)
+        await remember(
+            scope,
+            command.idempotency_key,
+            digests=digests,
+            answer={"id": str(made.id)},
+            now=now,
+        )
+        return made
+
+    return await transaction(work)
+
+
+async def remove_address(member_id: UUID, *, address_id: UUID, now: datetime) -> UUID:
+    """Forget a place; what was sent there, or is on its way, stays so. Refused: AddressUnknown."""
+
+    async def work() -> UUID:
+        removed = await execute(
+            "DELETE FROM member_address WHERE member_id = $1 AND id = $2", member_id, address_id
+        )
+        if not removed:
+            raise AddressUnknown(field=("address_id",))
+        await _tell("AddressRemoved", member_id, address_id, now=now)
+        return address_id
+
+    return await transaction(work)
+
+
+async def addresses(member_id: UUID) -> Sequence[Address]:
+    """The member's places, the newest first; one statement."""
+    rows = await fetch_all(
+        f"SELECT {_COLUMNS} FROM member_address WHERE member_id = $1"
+        " ORDER BY added_at DESC, id DESC LIMIT 100",
+        member_id,
+    )
+    return [_address(row) for row in rows]
+
+
+async def address(member_id: UUID, *, address_id: UUID) -> Address:
+    """One place of the member. Refused: AddressUnknown, for another member's alike."""
+    row = await fetch_one(
+        f"SELECT {_COLUMNS} FROM member_address WHERE member_id = $1 AND id = $2",
+        *(member_id, address_id),
+    )
+    if row is None:
+        raise AddressUnknown(field=("address_id",))
+    return _address(row)
+
+
+_COLUMNS: Final = "member_id, id, recipient, phone, region, street, postcode"
+
+_ADD: Final = """
+    INSERT INTO member_address
+        (member_id, id, recipient, phone, region, street, postcode, added_at)
+    SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text, $8::timestamptz
+    WHERE (SELECT COUNT(*) FROM member_address AS a WHERE a.member_id = $1) < $9
+"""
+
+
+def _check(place: Place) -> None:
+    for name, characters_max in (("recipient", 64), ("region", 128), ("street", 256)):
+        clean_text(
+            getattr(place, name), field=(name,), characters_min=1, characters_max=characters_max
+        )
+    if place.postcode is not None:
+        clean_text(place.postcode, field=("postcode",), characters_min=1, characters_max=16)
+
+
+async def _tell(kind: str, member_id: UUID, address_id: UUID, *, now: datetime) -> None:
+    # Only which address, never where it is: an event outlives an erasure.
+    facts = {"address": str(address_id)}
+    await announce([Event(kind=kind, member_id=member_id, facts=facts)], now=now)
+
+
+def _address(row: Row) -> Address:
+    return Address(
+        member_id=row["member_id"],
+        id=row["id"],
+        place=Place(
+            recipient=row["recipient"],
+            phone=row["phone"],
+            region=row["region"],
+            street=row["street"],
+            postcode=row["postcode"],
+        ),
+    )

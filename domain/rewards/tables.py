@@ -1,0 +1,77 @@
+"""The tables of this context that are written in batches."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from domain.storage import Table
+
+REWARDS: Final = Table(
+    "reward",
+    id="uuid",
+    code="text",
+    title_zh="text",
+    title_en="text",
+    description_zh="text",
+    description_en="text",
+    image_url="text",
+    kind="text",
+    points_price="bigint",
+    stock="integer",
+    level_required="text",
+    begins_at="timestamptz",
+    ends_at="timestamptz",
+    per_member="integer",
+    created_at="timestamptz",
+    version="integer",
+    coupon_days="integer",
+    coupon_off="text",
+    coupon_value="bigint",
+    amount_min_fen="bigint",
+    discount_max_fen="bigint",
+    stacks="boolean",
+    terms_zh="text",
+    terms_en="text",
+)
+COUPONS: Final = Table(
+    "coupon",
+    member_id="uuid",
+    id="uuid",
+    code="text",
+    title_zh="text",
+    title_en="text",
+    status="text",
+    issued_at="timestamptz",
+    expires_at="timestamptz",
+    redemption_id="uuid",
+    coupon_off="text",
+    coupon_value="bigint",
+    amount_min_fen="bigint",
+    discount_max_fen="bigint",
+    stacks="boolean",
+    terms_zh="text",
+    terms_en="text",
+    owner="text",
+    order_reference="text",
+    amount_fen="bigint",
+    discount_fen="bigint",
+    reserved_until="timestamptz",
+    used_at="timestamptz",
+)
+REDEMPTIONS: Final = Table(
+    "redemption",
+    member_id="uuid",
+    id="uuid",
+    reward_id="uuid",
+    quantity="integer",
+    status="text",
+    points_spent="bigint",
+    paid_by="uuid",
+    entry_seq="bigint",
+    redeemed_at="timestamptz",
+    recipient="text",
+    phone="text",
+    region="text",
+    street="text",
+    postcode="text",
+)
