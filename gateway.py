@@ -31,6 +31,7 @@ from domain import access, members, storage
 from domain.access import AccessTokens, Caller, CallerKind
 from domain.clock import Clock
 from domain.ledger import AdjustmentRules, TransferLimits
+from domain.rewards import RewardRules
 from resolvers.context import Principal, Services
 from schema.root import build_schema
 
@@ -68,6 +69,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 rates=rates,
                 transfer_limits=TransferLimits(**settings.transfers.model_dump()),
                 adjustment_rules=AdjustmentRules(**settings.adjustments.model_dump()),
+                reward_rules=RewardRules(**settings.rewards.model_dump()),
                 # An audit leaves the rest of its request's time to the last batch.
                 audit_within_s=settings.stress.request_s_max / 2,
             ),

@@ -35,6 +35,7 @@ from api.streaming.settings import StreamingSettings
 from api.stress.settings import StressSettings
 from api.workers.settings import WorkSettings
 from domain.ledger import AdjustmentRules, TransferLimits
+from domain.rewards import RewardRules
 from domain.storage import PoolSettings
 
 DEMO_APP_ID: Final = "wxjifendemo0000001"
@@ -123,6 +124,16 @@ class AdjustmentSettings(BaseModel):
     """How many months added points live, to a midnight of the programme."""
 
 
+class RewardSettings(BaseModel):
+    """Rewards and coupons."""
+
+    reservation_minutes: PositiveInt = RewardRules().reservation_minutes
+    """For how long a shop has a coupon that it reserved for an order."""
+
+    grace_days: int = Field(default=RewardRules().grace_days, ge=0, le=3_650)
+    """Through how many days after a cancellation points are good that had expired meanwhile."""
+
+
 class Settings(BaseSettings):
     """Everything about a deployment that is not code."""
 
@@ -159,6 +170,7 @@ class Settings(BaseSettings):
     rates: RateSettings = RateSettings()
     transfers: TransferSettings = TransferSettings()
     adjustments: AdjustmentSettings = AdjustmentSettings()
+    rewards: RewardSettings = RewardSettings()
     stress: StressSettings = StressSettings()
     work: WorkSettings = WorkSettings()
     streaming: StreamingSettings = StreamingSettings()

@@ -18,6 +18,7 @@ from domain.ledger import AdjustmentRules, TransferLimits
 from domain.members import Member
 from domain.outbox import Live
 from domain.program import Programme, program
+from domain.rewards import RewardRules
 from domain.wechat import WeChatClient
 from resolvers.once import Once
 from resolvers.rates import RateKey, Rates, Spending, Unlimited
@@ -46,6 +47,7 @@ class Services:
     rates: Rates = field(default_factory=Unlimited)
     transfer_limits: TransferLimits = field(default_factory=TransferLimits)
     adjustment_rules: AdjustmentRules = field(default_factory=AdjustmentRules)
+    reward_rules: RewardRules = field(default_factory=RewardRules)
     audit_within_s: float = 2.0
 
 

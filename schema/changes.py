@@ -34,6 +34,14 @@ def _purchase(event: Announced) -> strawberry.ID:
     return encode_global_id("Purchase", f"{event.member_id}:{event.facts['purchase_id']}")
 
 
+def _redemption(event: Announced) -> strawberry.ID:
+    return encode_global_id("Redemption", f"{event.member_id}:{event.facts['redemption']}")
+
+
+def _coupon(event: Announced) -> strawberry.ID:
+    return encode_global_id("Coupon", f"{event.member_id}:{event.facts['coupon']}")
+
+
 CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "MemberJoined": ("MEMBER_JOINED", _member),
     "ProfileUpdated": ("PROFILE_UPDATED", _member),
@@ -42,6 +50,16 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "LevelChanged": ("LEVEL_CHANGED", _member),
     "PurchaseRecorded": ("PURCHASE_RECORDED", _purchase),
     "PurchaseAmended": ("PURCHASE_AMENDED", _purchase),
+    "RewardRedeemed": ("REWARD_REDEEMED", _redemption),
+    "RedemptionCancelled": ("REDEMPTION_CANCELLED", _redemption),
+    "RedemptionAddressed": ("REDEMPTION_ADDRESSED", _redemption),
+    "RedemptionShipped": ("REDEMPTION_SHIPPED", _redemption),
+    "RedemptionDelivered": ("REDEMPTION_DELIVERED", _redemption),
+    "CouponReserved": ("COUPON_RESERVED", _coupon),
+    "CouponUsed": ("COUPON_USED", _coupon),
+    "CouponReleased": ("COUPON_RELEASED", _coupon),
+    "AddressAdded": ("ADDRESS_ADDED", _member),
+    "AddressRemoved": ("ADDRESS_REMOVED", _member),
 }
 """For each kind of event: what clients call it, and the object that it is about.
 

@@ -75,6 +75,7 @@ PLAINLY_TOLD: Final[frozenset[type[Refusal]]] = frozenset(
         errors.TextInvalid,
         errors.LinesInvalid,
         errors.AdjustmentNotPending,  # It has no other state than that it took effect.
+        errors.RewardExists,  # Whoever sent the code knows it.
         errors.AccountUnknown,
         errors.CodeTaken,
         errors.ScopeNotGranted,

@@ -6,15 +6,17 @@ from datetime import date, datetime
 from typing import Annotated
 
 from domain.members import InterestSource
-from domain.rewards import CouponStatus
+from domain.rewards import ADDRESSES_MAX, CouponStatus
 from resolvers import ledger as ledger_resolvers
 from resolvers import members as resolvers
 from resolvers import profile as profile_resolvers
 from resolvers import purchases as purchase_resolvers
 from resolvers import recommendations as recommendation_resolvers
+from resolvers import redemptions as redemption_resolvers
 from resolvers import rewards as reward_resolvers
 from resolvers.records import MemberRecord
 from schema import changes as changed
+from schema.addresses import Address
 from schema.catalogue import Theme
 from schema.connections import FIRST_MAX, After, Connection, First, checked_first
 from schema.cost import READS, STATEMENT_COST, Cost
@@ -24,6 +26,7 @@ from schema.node import Node, node_type
 from schema.policies import OWNER
 from schema.purchases import PURCHASES, Purchase
 from schema.recommendations import Recommendations, RecommendationSurface, popular_shelf
+from schema.redemptions import REDEMPTIONS, Redemption
 from schema.rewards import COUPONS, Coupon
 from schema.scalars import URL
 from schema.tiers import Tier, tier_of
@@ -154,6 +157,23 @@ class Member(Node):
         request = COUPONS.request(first=first, after=after)
         page = await reward_resolvers.coupons(info.context, record.id, request, status=status)
         return COUPONS.connection(page, request)
+
+    @computed(OWNER, cost=READS, versioned=True)
+    async def redemptions(
+        self, first: First = 20, after: After = None
+    ) -> Connection[Redemption] | None:
+        """What the member redeemed, newest first."""
+        record: MemberRecord = view(self)
+        request = REDEMPTIONS.request(first=first, after=after)
+        page = await redemption_resolvers.redemptions(record.id, request)
+        return REDEMPTIONS.connection(page, request)
+
+    @computed(OWNER, cost=Cost(own=STATEMENT_COST, items=ADDRESSES_MAX), versioned=True)
+    async def addresses(self) -> list[Address] | None:
+        """Where the member has things sent, the newest first."""
+        record: MemberRecord = view(self)
+        addresses: list[Address] = view(await redemption_resolvers.addresses(record.id))
+        return addresses
 
     @computed(OWNER, cost=READS, versioned=True)
     async def purchases(

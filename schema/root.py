@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from schema import adjustments, holds, members, partners, profile, purchases, sessions, transfers
+from schema import (
+    addresses,
+    adjustments,
+    coupon_checkout,
+    holds,
+    members,
+    partners,
+    profile,
+    purchases,
+    redemptions,
+    reward_definitions,
+    rewards,
+    sessions,
+    transfers,
+)
 from schema import program as programs
 from schema import staff as staffs
 from schema.building import JifenSchema, make_schema
 from schema.catalogue import Product
+from schema.connections import Connection
 from schema.cost import READS
 from schema.documents import DocumentLimits
 from schema.fields import field, object_type
 from schema.ledger import LedgerEntry
 from schema.node import Node, resolve_node
 from schema.policies import CLIENT, OWNER, PUBLIC, staff
-from schema.rewards import Coupon
+from schema.reward_errors import REWARD_ERRORS
+from schema.rewards import Coupon, Reward
 from schema.subscriptions import Subscription
 
 
@@ -24,6 +40,7 @@ class Query:
     program: programs.Program | None = field(
         PUBLIC, resolver=programs.program, cost=READS, versioned=True
     )
+    rewards: Connection[Reward] | None = field(PUBLIC, resolver=rewards.list_rewards, cost=READS)
     me: members.Member | None = field(OWNER, resolver=members.me, versioned=True)
     partner: partners.Partner | None = field(CLIENT, resolver=partners.partner)
     staff: staffs.Staff | None = field(staff(), resolver=staffs.staff)
@@ -46,6 +63,18 @@ class Mutation:
     release_points = holds.release_points
     adjust_points = adjustments.adjust_points
     approve_adjustment = adjustments.approve_adjustment
+    redeem_reward = redemptions.redeem_reward
+    cancel_redemption = redemptions.cancel_redemption
+    set_redemption_address = redemptions.set_redemption_address
+    add_address = addresses.add_address
+    remove_address = addresses.remove_address
+    reserve_coupon = coupon_checkout.reserve_coupon
+    confirm_coupon = coupon_checkout.confirm_coupon
+    release_coupon = coupon_checkout.release_coupon
+    define_reward = reward_definitions.define_reward
+    change_reward = reward_definitions.change_reward
+    ship_redemption = redemptions.ship_redemption
+    deliver_redemption = redemptions.deliver_redemption
 
 
 def build_schema(limits: DocumentLimits | None = None) -> JifenSchema:
@@ -54,7 +83,7 @@ def build_schema(limits: DocumentLimits | None = None) -> JifenSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Product, LedgerEntry, Coupon],
+        types=[Product, LedgerEntry, Coupon, *REWARD_ERRORS],
         limits=limits,
     )
 

@@ -10,11 +10,14 @@ import strawberry
 
 from domain import audit
 from domain.access import Account, StaffRole
+from domain.rewards import RedemptionStatus
 from resolvers import adjustments as adjusting
 from resolvers import ledger as ledger_resolvers
 from resolvers import ledger_audits as auditing
+from resolvers import redemptions as redeeming
 from resolvers import staff as resolvers
 from resolvers.records import MemberRecord
+from schema.addresses import SENDS
 from schema.adjustments import PENDING, Adjustment
 from schema.audits import audited
 from schema.connections import After, Connection, First, KeysetList
@@ -26,6 +29,7 @@ from schema.member_references import MemberReference
 from schema.node import encode_global_id
 from schema.policies import SEES_MEMBERS, SEES_POINTS
 from schema.policies import staff as staff_with
+from schema.redemptions import QUEUE, StaffRedemption
 from schema.tiers import Tier, tier_of
 
 AUDIT = KeysetList("audit", (int,))
@@ -178,6 +182,19 @@ class Staff:
         return PENDING.connection(
             await adjusting.pending_adjustments(info.context, request), request
         )
+
+    @audited(SENDS)
+    async def redemptions(
+        self,
+        info: Info,
+        status: Annotated[RedemptionStatus, argument("Only those that stand so.")],
+        first: First = 20,
+        after: After = None,
+    ) -> Connection[StaffRedemption] | None:
+        """The redemptions to be worked on, the oldest first; each look is recorded."""
+        request = QUEUE.request(first=first, after=after)
+        page = await redeeming.queue(info.context, request, status=status)
+        return QUEUE.connection(page, request)
 
     # Not `audited`, which would run it in one transaction: an audit sees each batch in a snapshot
     # of its own, and inside a transaction that sees what is committed meanwhile it would take

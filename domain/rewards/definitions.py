@@ -233,11 +233,11 @@ def _check_coupon(reward: Reward) -> None:
     terms = reward.coupon
     value = terms.value
     if (value.off is not None) != (reward.kind is RewardKind.COUPON):
-        raise InvalidInput(field=("coupon", "off"), rule="a discount for COUPON, and for it alone")
+        raise InvalidInput(field=("coupon",), rule="a discount for COUPON, and for it alone")
     if value.off is CouponOff.SHARE:
-        _within(value.value, 1, PERMILLE, field=("coupon", "value"))
+        _within(value.value, 1, PERMILLE, field=("coupon", "permille_off"))
     elif value.off is CouponOff.AMOUNT:
-        _within(value.value, 1, POINTS_MAX, field=("coupon", "value"))
+        _within(value.value, 1, POINTS_MAX, field=("coupon", "amount_off"))
     _within(value.amount_min_fen, 0, POINTS_MAX, field=("coupon", "amount_min"))
     _within(value.discount_max_fen, 1, POINTS_MAX, field=("coupon", "discount_max"))
     _within(terms.days, 1, COUPON_DAYS_MAX, field=("coupon", "days"))
