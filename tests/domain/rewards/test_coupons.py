@@ -1,6 +1,6 @@
 """Coupons: their effective status, their pages; on both databases.
 
-Nothing issues coupons yet, so these tests write their rows themselves.
+These tests write the rows themselves: in each state that a page may show, at one moment.
 """
 
 from __future__ import annotations
@@ -28,14 +28,25 @@ COUPONS = Table(
     status="text",
     issued_at="timestamptz",
     expires_at="timestamptz",
+    owner="text",
+    order_reference="text",
+    amount_fen="bigint",
+    discount_fen="bigint",
+    reserved_until="timestamptz",
 )
 MICROSECOND = timedelta(microseconds=1)
 ACTIVE, EXPIRED = CouponStatus.ACTIVE, CouponStatus.EXPIRED
 
 
 def row(
-    number: int, status: str, expires_at: datetime, *, member_id: UUID = ALICE
+    number: int,
+    status: str,
+    expires_at: datetime,
+    *,
+    member_id: UUID = ALICE,
+    until: datetime | None = None,
 ) -> dict[str, object]:
+    of_order = status in {"RESERVED", "USED"}
     return {
         "member_id": member_id,
         "id": UUID(int=number),
@@ -45,6 +56,11 @@ def row(
         "status": status,
         "issued_at": NOW - days(10),
         "expires_at": expires_at,
+        "owner": "shop" if of_order else None,
+        "order_reference": f"order-{number}" if of_order else None,
+        "amount_fen": 100 if of_order else None,
+        "discount_fen": 10 if of_order else None,
+        "reserved_until": (until or expires_at) if of_order else None,
     }
 
 
@@ -56,7 +72,7 @@ async def _wallet(database: str) -> None:
             row(2, "ACTIVE", NOW),
             row(3, "ACTIVE", NOW + MICROSECOND),
             row(4, "USED", NOW - days(1)),
-            row(5, "RESERVED", NOW - days(2)),
+            row(5, "RESERVED", NOW - days(2), until=NOW + days(100)),
             row(6, "REVOKED", NOW + days(3)),
             row(7, "EXPIRED", NOW - days(3)),
             row(8, "ACTIVE", NOW + days(3), member_id=BOB),
