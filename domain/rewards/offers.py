@@ -31,7 +31,8 @@ class CouponTerms:
 class Reward:
     """A reward; `stock` and `per_member` are None where they are not limited.
 
-    It may be redeemed from `begins_at` until `ends_at`, which is exclusive.
+    It may be redeemed from `begins_at` until `ends_at`, which is exclusive. Two that differ in what
+    is left alone are equal.
     """
 
     id: UUID
@@ -43,7 +44,7 @@ class Reward:
     image_url: str | None
     kind: RewardKind
     points_price: int
-    stock: int | None
+    stock: int | None = field(compare=False)
     level_required: str | None
     begins_at: datetime | None
     ends_at: datetime | None

@@ -30,7 +30,7 @@ from domain.program import program
 from domain.rewards.addresses import Place, address
 from domain.rewards.client_keys import checked_key, recall, remember
 from domain.rewards.coupons import issue
-from domain.rewards.offers import Reward, rewards_by_ids
+from domain.rewards.offers import Reward, rewards_by_ids, stock_left
 from domain.rewards.redemptions import Redemption, redemption
 from domain.rewards.rules import RedemptionStatus, RewardKind
 from domain.rewards.tables import REDEMPTIONS
@@ -89,8 +89,8 @@ async def redeem_reward(command: RedeemReward, *, now: datetime) -> Redemption:
         made = await _written(command, reward, place, entry_seq=posted.seq, now=now)
         answer = {"id": str(made.id), "status": made.status.value}
         await remember(scope, command.idempotency_key, digests=digests, answer=answer, now=now)
-        await _take(reward, command.quantity)
-        return made
+        left = await _take(reward, command.quantity)
+        return replace(made, reward=replace(reward, stock=left))
 
     return await transaction(work)
 
@@ -198,18 +198,22 @@ async def _written(
     return made
 
 
-async def _take(reward: Reward, quantity: int) -> None:
-    """Take from the stock, which is never below zero: the last lock of the transaction."""
+async def _take(reward: Reward, quantity: int) -> int | None:
+    """Take from the stock, which is never below zero: the last lock of the transaction.
+
+    Returns what is left, None where it is not limited. Refused: OutOfStock.
+    """
     if reward.stock is None:
-        return
-    taken = await execute(
-        "UPDATE reward SET stock = stock - $2 WHERE id = $1 AND stock >= $2", reward.id, quantity
+        return None
+    row = await fetch_one(
+        "UPDATE reward SET stock = stock - $2 WHERE id = $1 AND stock >= $2 RETURNING stock",
+        *(reward.id, quantity),
     )
-    if taken:
-        return
-    found = (await rewards_by_ids([reward.id]))[reward.id]
-    if found.stock is not None:
-        raise OutOfStock(left=found.stock, field=("quantity",))
+    if row is None:
+        left = (await stock_left([reward.id]))[reward.id]
+        if left is not None:
+            raise OutOfStock(left=left, field=("quantity",))
+    return None if row is None else int(row["stock"])
 
 
 async def put_back(reward: Reward, quantity: int) -> None:

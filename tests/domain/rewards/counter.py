@@ -170,7 +170,7 @@ async def reserve(
         code=coupon.code,
         order_reference=order,
         amount_fen=amount,
-        idempotency_key=key or f"r-{coupon.code}-{order}-{amount}-{now}",
+        idempotency_key=key or f"r-{coupon.id}-{order[:9]}-{amount}-{now:%d%H%M%S%f}",
     )
     return await rewards.reserve_coupon(command, rules_in_force=rules, now=now)
 
@@ -181,7 +181,7 @@ def using(coupon: Coupon, order: str = "o-1", *, owner: str = "shop", key: str =
         owner=owner,
         code=coupon.code,
         order_reference=order,
-        idempotency_key=key or f"u-{coupon.code}-{order}-{owner}",
+        idempotency_key=key or f"u-{coupon.id}-{order}-{owner}",
     )
 
 
