@@ -6,15 +6,16 @@ One point per yuan, one and a half for tea; a tenth more at silver. Points live 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from domain import access, catalogue, program, purchases, tiers
+from domain import access, catalogue, program, purchases, rewards, tiers
 from domain.access import Account, CallerKind, RegisterAccount, StaffRole
 from domain.catalogue import CatalogueItem, Theme
 from domain.ledger import AfterMonths
 from domain.purchases import EarningRule
+from domain.rewards import CouponOff, CouponTerms, CouponValue, RewardDefinition
 from domain.tiers import LevelDefinition, PerkDefinition
 from tests.domain.access.fixtures import OPERATOR
 
@@ -110,6 +111,53 @@ PERKS = (
 )
 
 
+def _reward(code: str, kind: str, price: int, **definition: object) -> RewardDefinition:
+    made = RewardDefinition(
+        id=uuid5(NAMESPACE_URL, f"https://jifen.example/tests/reward/{code}"),
+        code=code,
+        kind=kind,
+        points_price=price,
+        title_zh=f"{code} 奖励",
+        title_en=f"The {code}",
+        description_zh="说明",
+        description_en="What it is",
+    )
+    return replace(made, **definition)  # type: ignore[arg-type]  # by name, from the lines below
+
+
+TEN_OFF = CouponTerms(
+    value=CouponValue(off=CouponOff.AMOUNT, value=1_000, amount_min_fen=2_000),
+    days=30,
+    terms_zh="满 20 元可用",
+    terms_en="From 20 yuan",
+)
+REWARDS = (
+    _reward("coupon", "COUPON", 10, coupon=TEN_OFF),
+    _reward("gift", "GIFT", 20, stock=1_000, image_url="https://img.jifen.example/gift.png"),
+    _reward("seat", "PERK", 30, level_required="gold", stock=5),
+    _reward("gone", "GIFT", 40, stock=0),
+    _reward(
+        "box",
+        "GIFT",
+        50,
+        image_url="https://img.jifen.example/box.png",
+        level_required="silver",
+        stock=500,
+        per_member=3,
+        begins_at=datetime(2026, 1, 1, tzinfo=UTC),
+        ends_at=datetime(2028, 1, 1, tzinfo=UTC),
+    ),
+    _reward(
+        "tenth",
+        "COUPON",
+        60,
+        coupon=CouponTerms(
+            value=CouponValue(off=CouponOff.SHARE, value=100, discount_max_fen=5_000), stacks=True
+        ),
+    ),
+)
+
+
 async def set_up_programme(*, now: datetime) -> None:
     """Make the programme, a shop, a partner without a right to write purchases, and staff."""
     await program.set_up(
@@ -124,6 +172,7 @@ async def set_up_programme(*, now: datetime) -> None:
     await tiers.define_levels(LEVELS, perks=PERKS, now=now)
     await catalogue.upsert_products(PRODUCTS, now=now)
     await purchases.publish_rule(RULE, now=now)
+    await rewards.define_rewards(REWARDS, now=now)
     await open_shop(SHOP, now=now)
     await open_account(CallerKind.PARTNER, ARCADE, "rewards:write", now=now)
     await open_account(CallerKind.STAFF, CLERK, *StaffRole, now=now)
@@ -131,7 +180,8 @@ async def set_up_programme(*, now: datetime) -> None:
 
 async def open_shop(code: str, *, now: datetime) -> None:
     """Make a shop that may record purchases."""
-    await open_account(CallerKind.SHOP, code, "purchases:write", "points:hold", now=now)
+    grants = ("purchases:write", "points:hold", "coupons:use")
+    await open_account(CallerKind.SHOP, code, *grants, now=now)
 
 
 async def open_account(kind: CallerKind, code: str, *grants: str, now: datetime) -> Account:

@@ -29,8 +29,9 @@ from domain.access import CallerKind, StaffRole
 from tests.graphql.gateway import NOW, Gateway, Session
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.orders import applied, line, order, record
-from tests.graphql.points import held
+from tests.graphql.points import earn, held
 from tests.graphql.programme import open_account
+from tests.graphql.redeeming import keep, redeem, reserve, reward_id
 from tests.repository.tree import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -152,9 +153,54 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
         "adjustPoints": First(
             staff, {"member": alices, "points": 5, "reason": "包裹迟到"}, others, audited=True
         ),
+        **await redemptions_first(gateway, alice),
         "approveAdjustment": First(
             second, {"adjustmentId": large[0]}, {"adjustmentId": large[1]}, audited=True
         ),
+    }
+
+
+async def redemptions_first(gateway: Gateway, alice: Session) -> dict[str, First]:
+    """What a member redeems, and what a shop does with the coupons."""
+    token, shop = alice.access_token, await gateway.shop()
+    await earn(gateway, alice, 500, order_id="more")
+    homes = [
+        await keep(gateway, alice, recipient="王小明", idempotencyKey=f"home-{n}") for n in range(2)
+    ]
+    gifts = [await redeem(gateway, alice, "gift", idempotencyKey=f"gift-{n}") for n in range(2)]
+    coupons = [
+        (await redeem(gateway, alice, "coupon", idempotencyKey=f"coupon-{n}"))["coupons"][0]
+        for n in range(6)
+    ]
+    one, two, three = [
+        {"code": coupons[n]["code"], "orderReference": f"order-{n}"} for n in range(3)
+    ]
+    for other, name in ((two, "r-2"), (three, "r-3")):
+        await reserve(gateway, other["code"], other["orderReference"], idempotencyKey=name)
+    others = {"code": coupons[5]["code"]}
+    return {
+        "redeemReward": First(
+            token,
+            {"rewardId": reward_id("gift"), "quantity": 2, "addressId": homes[0]},
+            {"rewardId": reward_id("box"), "addressId": homes[1]},
+        ),
+        "cancelRedemption": First(
+            token, {"redemptionId": gifts[0]["id"]}, {"redemptionId": gifts[1]["id"]}
+        ),
+        "addAddress": First(
+            token,
+            {
+                "recipient": "王小明",
+                "phone": "+8613800138000",
+                "region": "上海市",
+                "street": "南京西路 1 号",
+                "postcode": "200040",
+            },
+            {"phone": "+8613900139000"},
+        ),
+        "reserveCoupon": First(shop, {**one, "amount": 9_000}, others),
+        "confirmCoupon": First(shop, two, others),
+        "releaseCoupon": First(shop, three, others),
     }
 
 

@@ -25,9 +25,7 @@ WAITING = {
     "TrackBehavior ExportMyData MyDataExport RequestAccountDeletion CancelAccountDeletion",
     "sign-in by phone": "RequestSignInCode SignInWithPhone BindPhone",
     "the whole ledger": "Proof StaffMember",
-    "rewards, coupons, perks, refunds": "Rewards RedeemReward CancelRedemption UsePerk "
-    "Redemptions Coupons TierForecast RefundPreview ReserveCoupon ConfirmCoupon ReleaseCoupon "
-    "RecordRefunds",
+    "perks, forecast, refunds": "UsePerk TierForecast RefundPreview RecordRefunds",
     "games and partners": "CreateGameBinding RemoveGameBinding Games PushRewards "
     "ExchangeBindToken RecordGameEvents Receipts Batch PartnerLedger Reconciliation "
     "PartnerCampaigns",

@@ -12,13 +12,15 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from domain import ledger, members, recommendations, storage
+from domain import ledger, members, recommendations, rewards
 from domain.access import Caller, CallerKind, StaffRole
 from domain.ledger import Source
 from domain.ledger.commands import TakeBack
-from tests.graphql.gateway import NOW, Gateway, Session
+from domain.rewards import AddAddress, Place, ShipRedemption
+from tests.domain.access.fixtures import OPERATOR
+from tests.graphql.gateway import NOW, Gateway, Session, global_id, plain_id
 from tests.graphql.orders import line, order, record
-from tests.graphql.programme import CLERK, open_account
+from tests.graphql.programme import CLERK, REWARDS, open_account
 
 MARK: Final = "MARKED-A"
 BIRTHDAY: Final = "1987-06-05"
@@ -137,7 +139,12 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
         gateway,
         f"{mark}-batch-{name}",
         [
-            order(f"{mark}-1", session.member_id, placedAt="2025-03-10T10:00:00+08:00"),
+            order(
+                f"{mark}-1",
+                session.member_id,
+                line("bag", 30_000),
+                placedAt="2025-03-10T10:00:00+08:00",
+            ),
             order(
                 f"{mark}-2",
                 session.member_id,
@@ -147,7 +154,7 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
             ),
         ],
     )
-    await _give_coupon(session.member, mark)
+    await _redeem(gateway, session, mark)
     return Member(session=session, openid=gateway.named(openid))
 
 
@@ -165,14 +172,44 @@ async def _move_points(gateway: Gateway, a: Member, b: Member) -> None:
     await ledger.post_one(taken, now=NOW)
 
 
-async def _give_coupon(member_id: UUID, mark: str) -> None:
-    """Nothing gives coupons out yet, so the row is written here."""
-    await storage.execute(
-        "INSERT INTO coupon (member_id, id, code, title_zh, title_en, status, issued_at,"
-        " expires_at) VALUES ($1, $2, $3, $4, $4, 'ACTIVE', $5, $6)",
-        *(member_id, UUID(int=member_id.int ^ 1), f"{mark}-coupon-{member_id.hex[-4:]}"),
-        *(f"{mark} ten yuan", NOW, NOW + timedelta(days=30)),
+async def _redeem(gateway: Gateway, session: Session, mark: str) -> None:
+    """Coupons, a gift that has arrived, and one that nobody has said where to send."""
+    token = session.access_token
+    home = await rewards.add_address(
+        AddAddress(
+            member_id=session.member,
+            place=Place(
+                recipient=f"{mark} recipient",
+                phone="+8613800138000",
+                region=f"{mark} region",
+                street=f"{mark} street",
+                postcode="200040",
+            ),
+            idempotency_key="home",
+        ),
+        now=NOW,
     )
+    for reward in REWARDS:
+        if reward.code in {"seat", "gone"}:
+            continue
+        given = {
+            "rewardId": global_id("Reward", reward.id),
+            "addressId": global_id("Address", home.key) if reward.code == "box" else None,
+            "idempotencyKey": reward.code,
+        }
+        answer = await gateway.send("RedeemReward", token, input=given)
+        assert answer["userErrors"] == [], answer
+        if reward.code == "box":
+            key = plain_id(answer["redemption"]["id"]).rpartition(":")[2]
+            await _arrived(session.member, UUID(key), mark)
+
+
+async def _arrived(member_id: UUID, redemption_id: UUID, mark: str) -> None:
+    sent = ShipRedemption(
+        member_id=member_id, redemption_id=redemption_id, carrier=f"{mark} carrier", number="SF1"
+    )
+    await rewards.ship_redemption(sent, by=OPERATOR, now=NOW)
+    await rewards.deliver_redemption(member_id, redemption_id=redemption_id, by=OPERATOR, now=NOW)
 
 
 async def _partner(gateway: Gateway) -> str:

@@ -263,6 +263,9 @@ def ids_of_nobody(name: str) -> str | None:
     keys = {
         "adjustmentId": ("Adjustment", nobody),
         "holdId": ("PointsHold", f"{nobody}:{nobody}"),
+        "rewardId": ("Reward", nobody),
+        "redemptionId": ("Redemption", f"{nobody}:{nobody}"),
+        "addressId": ("Address", f"{nobody}:{nobody}"),
     }
     return f'"{global_id(*keys[name])}"' if name in keys else None
 
