@@ -13,7 +13,7 @@ from domain.access import CallerKind, RegisterAccount, StaffRole
 from domain.catalogue import CatalogueItem, Theme
 from domain.ledger import AfterMonths, Never
 from domain.purchases import EarningRule
-from domain.rewards import RewardDefinition
+from domain.rewards import CouponOff, CouponTerms, CouponValue, RewardDefinition
 from domain.tiers import LevelDefinition, PerkDefinition
 
 SHOP_CODE: Final = "demo-shop"
@@ -211,6 +211,19 @@ LIFETIME_RULE: Final = EarningRule(
     code="lifetime", version=1, permille_per_yuan=1_000, expiry=Never()
 )
 
+COUPONS: Final = {
+    f"coupon-{yuan}": CouponTerms(
+        value=CouponValue(off=CouponOff.AMOUNT, value=yuan * 100, amount_min_fen=least * 100),
+        days=60,
+        terms_zh=f"满 {least} 元可用，每单限用一张",
+        terms_en=f"From {least} yuan, one for each order",
+    )
+    for yuan, least in [(10, 50), (50, 200)]
+}
+VOUCHER: Final = CouponTerms(
+    days=60, terms_zh="到店出示券码", terms_en="Show the code where it is due"
+)
+
 REWARDS: Final = tuple(
     RewardDefinition(
         id=_id(f"reward/{code}"),
@@ -224,6 +237,7 @@ REWARDS: Final = tuple(
         stock=stock,
         level_required=level,
         image_url=f"https://img.jifen.example/rewards/{code}.png",
+        coupon=COUPONS.get(code, VOUCHER),
     )
     for code, zh, en, kind, price, stock, level in [
         ("coupon-10", "10 元优惠券", "10 yuan off", "COUPON", 300, None, None),
