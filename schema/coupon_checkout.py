@@ -10,6 +10,7 @@ from domain import rewards
 from domain.rewards import CouponStatus
 from resolvers import rewards as resolvers
 from resolvers.holds import owner
+from schema.cost import Cost
 from schema.fields import Info, computed, input_type, object_type, view
 from schema.money import Money
 from schema.mutations import Payload, mutation
@@ -82,7 +83,7 @@ class CheckoutCoupon:
         coupon: rewards.CouponInUse = view(self)
         return encode_global_id(Coupon.__name__, coupon.key)
 
-    @computed(USES_COUPONS)
+    @computed(USES_COUPONS, cost=Cost(own=1))
     async def discount(self, info: Info) -> Money | None:
         """What it takes off; null where no order has it, 0 for a voucher."""
         coupon: rewards.CouponInUse = view(self)

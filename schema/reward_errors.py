@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 import strawberry
 
@@ -122,19 +121,3 @@ class CouponBelowMinimum(UserError):
     def minimum(self) -> Fen:
         """The least amount that it is good for."""
         return Fen(self.minimum_fen)
-
-
-REWARD_ERRORS: Final = (
-    RewardClosed,
-    OutOfStock,
-    LevelTooLow,
-    RewardLimitReached,
-    RewardChanged,
-    AddressLimitReached,
-    RedemptionNotCancellable,
-    RedemptionNotOpen,
-    CouponExpired,
-    CouponReserved,
-    CouponBelowMinimum,
-)
-"""Whoever imports them has declared them."""

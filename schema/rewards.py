@@ -122,7 +122,7 @@ class Reward:
 
     # Redemptions of others change it, without an event that an ETag would know of: asynchronous,
     # so that no answer with it has one.
-    @computed(PUBLIC)
+    @computed(PUBLIC, cost=Cost(own=1))
     async def stock(self) -> int | None:
         """How many are left; null for no limit."""
         reward: rewards.Reward = view(self)

@@ -28,7 +28,6 @@ from schema.fields import field, object_type
 from schema.ledger import LedgerEntry
 from schema.node import Node, resolve_node
 from schema.policies import CLIENT, OWNER, PUBLIC, staff
-from schema.reward_errors import REWARD_ERRORS
 from schema.rewards import Coupon, Reward
 from schema.subscriptions import Subscription
 
@@ -83,7 +82,7 @@ def build_schema(limits: DocumentLimits | None = None) -> JifenSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Product, LedgerEntry, Coupon, *REWARD_ERRORS],
+        types=[Product, LedgerEntry, Coupon],
         limits=limits,
     )
 

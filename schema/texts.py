@@ -93,8 +93,8 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
         zh="库存不足：剩余 {refusal.left}", en="Out of stock: {refusal.left} left"
     ),
     ErrorCode.LEVEL_TOO_LOW: Text(
-        zh="该奖励仅限{refusal.required.name_zh}及以上等级兑换",
-        en="This reward is for {refusal.required.name_en} members and above",
+        zh="该奖励仅限更高等级的会员兑换",
+        en="The reward is for members of a higher level",
     ),
     ErrorCode.REWARD_LIMIT_REACHED: Text(
         zh="超过每人限兑数量：限 {refusal.limit}，已兑 {refusal.taken}",

@@ -206,7 +206,7 @@ BAD: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {
             "code": "LEVEL_TOO_LOW",
             "field": ["rewardId"],
-            "message": "该奖励仅限黄金会员及以上等级兑换",
+            "message": "该奖励仅限更高等级的会员兑换",
             "required": {"code": "gold", "name": "黄金会员"},
         },
     ),

@@ -115,7 +115,6 @@ def test_nothing_is_kept_that_tells_who_it_was() -> None:
 
 # Numbers, moments, codes and ids alone: no word of a person or about one.
 KEPT = {
-    "coupon",
     "erasure",
     "level_change",
     "member_level",

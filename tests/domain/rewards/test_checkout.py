@@ -166,9 +166,10 @@ async def test_a_key_is_answered_once_and_another_input_refused() -> None:
     before = await everything_kept()
     assert await reserve(coupon, key="r", now=NOW + HALF_HOUR) == first
     assert (await rewards.release_coupon(using(coupon, key="u"), now=NOW)).status is ACTIVE
-    for other in ({"order": "o-2"}, {"amount": 9_999}):
+    changes: list[dict[str, Any]] = [{"order": "o-2"}, {"amount": 9_999}]
+    for other in changes:
         with pytest.raises(IdempotencyConflict):
-            await reserve(coupon, key="r", **other)  # type: ignore[arg-type]  # by name
+            await reserve(coupon, key="r", **other)
     assert await everything_kept() == before
 
 

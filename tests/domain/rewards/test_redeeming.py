@@ -26,7 +26,8 @@ from domain.errors import (
 from domain.ledger import entry
 from domain.outbox import stream
 from domain.paging import PageRequest
-from domain.rewards import CouponStatus, RedemptionStatus, RewardKind
+from domain.rewards import CouponStatus, RedemptionStatus, RewardKind, offers
+from domain.rewards import redeeming as redeeming_module
 from domain.tiers import OpeningLevel, grant_opening_levels
 from tests.domain.ledger.commands import ALICE, BOB, NOW, SHANGHAI, days
 from tests.domain.rewards.counter import (
@@ -220,11 +221,9 @@ async def test_anothers_address_is_like_none() -> None:
 
 async def test_whoever_is_faster_takes_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else's redemption commits after the stock was looked at, before it is taken."""
-    from domain.rewards import redeeming as module
-
     await open_counter(replace(MUG, id=UUID(int=41), code="last", stock=1))
     last = replace(MUG, id=UUID(int=41))
-    look = module.rewards_by_ids
+    look = offers.rewards_by_ids
 
     async def looks_late(ids: Any) -> Any:
         found = await look(ids)
@@ -233,7 +232,7 @@ async def test_whoever_is_faster_takes_the_last_one(monkeypatch: pytest.MonkeyPa
     await give(500, member_id=BOB)
     await redeemed(last, member_id=BOB)
     with monkeypatch.context() as patch:
-        patch.setattr(module, "rewards_by_ids", looks_late)
+        patch.setattr(redeeming_module, "rewards_by_ids", looks_late)
         before = await everything_kept()
         with pytest.raises(OutOfStock):
             await redeemed(last)

@@ -10,7 +10,6 @@ import orjson
 import pytest
 
 from domain.clock import Clock
-from domain.rewards.models import Reward
 from domain.storage import (
     Row,
     Table,
@@ -22,6 +21,7 @@ from domain.storage import (
     synchronise_clock,
     transaction,
 )
+from domain.tiers.models import Level, Perk
 from tests.domain.ledger.commands import NOW, tuples
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -144,29 +144,29 @@ async def test_a_json_column_is_text_whatever_it_holds() -> None:
 
 
 async def test_models_and_plain_statements_store_the_same() -> None:
-    """A moment without a fraction is the trap: a shorter text would be less than itself."""
-    await Reward.create(
+    """An id is the trap: SQLite has no type for it, so both must spell it alike."""
+    await Level.create(code="base", rank=0, name_zh="青铜", name_en="Bronze", threshold=0)
+    await Perk.create(
         id=ID,
-        code="r",
-        title_zh="礼",
-        title_en="gift",
+        level_code="base",
+        code="p",
+        position=0,
+        kind="DISCOUNT",
+        value="0.9",
+        title_zh="折扣",
+        title_en="discount",
         description_zh="",
         description_en="",
-        kind="GIFT",
-        points_price=5,
-        created_at=NOW,
-        ends_at=NOW,
     )
-    row = await the_row("SELECT id, ends_at, created_at FROM reward WHERE ends_at = $1", NOW)
-    assert_same(row, id=ID, ends_at=NOW, created_at=NOW)
+    row = await the_row("SELECT id, quota FROM perk WHERE id = $1", ID)
+    assert_same(row, id=ID, quota=None)
     for plainly_written in (False, True):
         if plainly_written:
-            assert await execute("UPDATE reward SET ends_at = $1, created_at = $1", NOW) == 1
-        reward = await Reward.get(id=ID)
-        assert (reward.ends_at, reward.created_at) == (NOW, NOW)
-        assert await Reward.filter(ends_at=NOW).count() == 1
-        assert await Reward.filter(ends_at__lt=NOW).count() == 0
-        assert await Reward.filter(ends_at__lte=NOW).count() == 1
+            assert await execute("UPDATE perk SET id = $1, quota = $2, period = 'DAY'", UUID(int=7), 3) == 1
+        known, quota = (UUID(int=7), 3) if plainly_written else (ID, None)
+        perk = await Perk.get(id=known)
+        assert (perk.id, perk.quota) == (known, quota)
+        assert await Perk.filter(id__in=[known]).count() == 1
 
 
 async def test_tables_write_batches_skip_and_add_up() -> None:
