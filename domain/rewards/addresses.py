@@ -74,7 +74,10 @@ async def add_address(command: AddAddress, *, now: datetime) -> Address:
         )
         if not added:
             raise AddressLimitReached(limit=ADDRESSES_MAX)
-        await _tell("AddressAdded", made.member_id, made.id, now=now)
+        # Only which address, never where it is: an event outlives an erasure.
+        facts = {"address": str(made.id)}
+        event = Event(kind="AddressAdded", member_id=made.member_id, facts=facts)
+        await announce([event], now=now)
         await remember(
             scope,
             command.idempotency_key,
@@ -96,7 +99,9 @@ async def remove_address(member_id: UUID, *, address_id: UUID, now: datetime) ->
         )
         if not removed:
             raise AddressUnknown(field=("address_id",))
-        await _tell("AddressRemoved", member_id, address_id, now=now)
+        facts = {"address": str(address_id)}
+        event = Event(kind="AddressRemoved", member_id=member_id, facts=facts)
+        await announce([event], now=now)
         return address_id
 
     return await transaction(work)
@@ -140,12 +145,6 @@ def _check(place: Place) -> None:
         )
     if place.postcode is not None:
         clean_text(place.postcode, field=("postcode",), characters_min=1, characters_max=16)
-
-
-async def _tell(kind: str, member_id: UUID, address_id: UUID, *, now: datetime) -> None:
-    # Only which address, never where it is: an event outlives an erasure.
-    facts = {"address": str(address_id)}
-    await announce([Event(kind=kind, member_id=member_id, facts=facts)], now=now)
 
 
 def _address(row: Row) -> Address:

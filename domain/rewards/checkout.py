@@ -117,13 +117,6 @@ async def release_coupon(command: UseCoupon, *, now: datetime) -> CouponInUse:
 
 Decide: TypeAlias = Callable[[CouponState, Order], CouponState]
 
-_EVENTS: Final = {
-    CouponStatus.RESERVED: "CouponReserved",
-    CouponStatus.USED: "CouponUsed",
-    CouponStatus.ACTIVE: "CouponReleased",
-    CouponStatus.EXPIRED: "CouponReleased",
-}
-
 _LOCK: Final = """
     SELECT member_id, id, code, status, expires_at, stacks, coupon_off, coupon_value,
            amount_min_fen, discount_max_fen, owner, order_reference, amount_fen, discount_fen,
@@ -197,13 +190,7 @@ async def _written(
         await _write(row, after, now=now)
     as_it_was = rules.as_of(before, now=now)
     if (after.status, after.order) != (as_it_was.status, as_it_was.order):
-        facts = {
-            "coupon": str(row["id"]),
-            "status": after.status.value,
-            "discount_fen": after.discount_fen,
-        }
-        event = Event(kind=_EVENTS[after.status], member_id=row["member_id"], facts=facts)
-        await announce([event], now=now)
+        await announce([_event(row, after)], now=now)
     return CouponInUse(
         member_id=row["member_id"],
         id=row["id"],
@@ -211,6 +198,18 @@ async def _written(
         discount_fen=after.discount_fen,
         reserved_until=after.reserved_until,
     )
+
+
+def _event(row: Row, after: CouponState) -> Event:
+    """What is told of a coupon: never the order, whose number is the shop's own."""
+    member_id: UUID = row["member_id"]
+    facts = {"coupon": str(row["id"]), "discount_fen": after.discount_fen}
+    match after.status:
+        case CouponStatus.RESERVED:
+            return Event(kind="CouponReserved", member_id=member_id, facts=facts)
+        case CouponStatus.USED:
+            return Event(kind="CouponUsed", member_id=member_id, facts=facts)
+    return Event(kind="CouponReleased", member_id=member_id, facts=facts)
 
 
 async def _write(row: Row, after: CouponState, *, now: datetime) -> None:

@@ -50,7 +50,8 @@ async def set_redemption_address(
         if found.shipment is not None and found.shipment.place == place:
             return found
         await _write(found, {"status": RedemptionStatus.PLACED.value, **asdict(place)})
-        return await _told(found, "RedemptionAddressed", now=now)
+        event = Event(kind="RedemptionAddressed", member_id=member_id, facts=_facts(found))
+        return await _told(found, event, now=now)
 
     return await transaction(work)
 
@@ -85,7 +86,8 @@ async def ship_redemption(command: ShipRedemption, *, by: Actor, now: datetime) 
                 "shipped_at": now,
             },
         )
-        return await _told(found, "RedemptionShipped", now=now)
+        event = Event(kind="RedemptionShipped", member_id=command.member_id, facts=_facts(found))
+        return await _told(found, event, now=now)
 
     return await transaction(work)
 
@@ -103,7 +105,8 @@ async def deliver_redemption(
         if found.status is not RedemptionStatus.SHIPPED:
             raise RedemptionNotOpen(state=found.status.value, field=("redemption_id",))
         await _write(found, {"status": RedemptionStatus.DELIVERED.value, "delivered_at": now})
-        return await _told(found, "RedemptionDelivered", now=now)
+        event = Event(kind="RedemptionDelivered", member_id=member_id, facts=_facts(found))
+        return await _told(found, event, now=now)
 
     return await transaction(work)
 
@@ -123,15 +126,19 @@ async def _write(found: Redemption, values: dict[str, Any]) -> None:
     )
 
 
-async def _told(found: Redemption, kind: str, *, now: datetime) -> Redemption:
-    """Tell what happened, never where the parcel goes; the redemption as it is now."""
-    facts = {
+def _facts(found: Redemption) -> dict[str, Any]:
+    """What is told of a step: never where the parcel goes."""
+    return {
         "redemption": str(found.id),
         "reward": found.reward.code,
         "title_zh": found.reward.title_zh,
         "title_en": found.reward.title_en,
     }
-    await announce([Event(kind=kind, member_id=found.member_id, facts=facts)], now=now)
+
+
+async def _told(found: Redemption, event: Event, *, now: datetime) -> Redemption:
+    """Tell what happened; the redemption as it is now."""
+    await announce([event], now=now)
     made = await redemption(found.member_id, redemption_id=found.id)
     assert made is not None, "its row is locked"
     return made

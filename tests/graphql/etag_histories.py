@@ -19,8 +19,10 @@ from domain.purchases import ImportOrders, Order, OrderLine
 from domain.storage import fetch_all
 from domain.tiers import LevelDefinition
 from tests.graphql.etag_looks import Looks
+from tests.graphql.gateway import global_id
 from tests.graphql.orders import line, order
 from tests.graphql.programme import GEMS, HOME, PRODUCTS, RULE, TEA
+from tests.graphql.redeeming import reward_id
 
 MICROSECOND: Final = timedelta(microseconds=1)
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
@@ -135,6 +137,49 @@ class History(Looks):
         )
         await self.step("hold", lambda: ledger.post(commands, now=now))
 
+    async def redeem(self) -> None:
+        """A coupon, or a gift; or the points are not there."""
+        member = self.chance.choice(self.members)
+        given = {
+            "rewardId": reward_id(self.chance.choice(["coupon", "gift"])),
+            "idempotencyKey": uuid7().hex,
+        }
+        token = self.token_of(member)
+        await self.step("redeem", lambda: self.gateway.send("RedeemReward", token, input=given))
+
+    async def take_back(self) -> None:
+        """The last redemption, where nothing of it was used."""
+        member = self.chance.choice(self.members)
+        rows = await fetch_all(
+            "SELECT id FROM redemption WHERE member_id = $1 ORDER BY id DESC LIMIT 1", member.member
+        )
+        for row in rows:
+            key = f"{member.member}:{row['id']}"
+            given = {
+                "redemptionId": global_id("Redemption", key),
+                "idempotencyKey": uuid7().hex,
+            }
+            token = self.token_of(member)
+            await self.step(
+                "take back",
+                partial(self.gateway.send, "CancelRedemption", token, input=given),
+            )
+
+    async def check_out(self) -> None:
+        """A shop reserves a coupon, and then uses it or lets it go, or does neither."""
+        rows = await fetch_all(
+            "SELECT code FROM coupon WHERE member_id = $1 ORDER BY id", self._someone()
+        )
+        use = {"code": self.chance.choice(rows)["code"], "orderReference": uuid7().hex}
+        shop = await self.gateway.shop()
+        for name in ("Reserve", self.chance.choice(["Confirm", "Release", ""])):
+            more = {"amount": 9_000} if name == "Reserve" else {}
+            given = {**use, **more, "idempotencyKey": uuid7().hex}
+            if name:
+                await self.step(
+                    name, partial(self.gateway.send, f"{name}Coupon", shop, input=given)
+                )
+
     async def say(self) -> None:
         """A member says something of themselves."""
         member = self.chance.choice(self.members)
@@ -218,7 +263,7 @@ class History(Looks):
             "SELECT expires_at FROM points_hold WHERE member_id = ANY($1::uuid[])", ids
         )
         coupons = await fetch_all(
-            "SELECT expires_at FROM coupon WHERE member_id = ANY($1::uuid[])", ids
+            "SELECT expires_at, reserved_until FROM coupon WHERE member_id = ANY($1::uuid[])", ids
         )
         midnights = [
             ledger.local_midnight(now.astimezone(zone).date() + timedelta(days=1), zone)
@@ -229,6 +274,7 @@ class History(Looks):
             *(row["expires_at"] for row in lots if row["expires_at"] < NEVER),
             *(row["expires_at"] - timedelta(days=30) for row in lots if row["expires_at"] < NEVER),
             *(row["expires_at"] for row in [*coupons, *holds]),
+            *(row["reserved_until"] for row in coupons if row["reserved_until"]),
             *midnights,
         }
         return sorted(moment for moment in found if moment > now + MICROSECOND)
@@ -248,6 +294,9 @@ STEPS: Final = (
     "earn",
     "spend",
     "hold",
+    "redeem",
+    "take_back",
+    "check_out",
     "say",
     "stock",
     "count_popularity",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Final
 from uuid import UUID
@@ -30,7 +30,7 @@ from tests.graphql.programme import SHOP, open_shop
 LANGUAGES: Final = ("zh", "en")
 NUMBERS: Final = count(1)
 
-# Nothing issues coupons yet; each member has theirs from the start.
+# Each member has some from the start, in every state that time alone ends.
 _COUPONS = Table(
     "coupon",
     member_id="uuid",
@@ -41,7 +41,33 @@ _COUPONS = Table(
     status="text",
     issued_at="timestamptz",
     expires_at="timestamptz",
+    owner="text",
+    order_reference="text",
+    amount_fen="bigint",
+    discount_fen="bigint",
+    reserved_until="timestamptz",
 )
+
+
+def _coupon(member: Session, status: str, *, now: datetime, days: int) -> dict[str, Any]:
+    """A coupon that expires after so many days; one that is reserved is so for a day."""
+    number = next(NUMBERS)
+    of_an_order = status != "ACTIVE"
+    return {
+        "member_id": member.member,
+        "id": uuid7(),
+        "code": f"COUPON-{number:06}",
+        "title_zh": "十元券",
+        "title_en": "ten yuan",
+        "status": status,
+        "issued_at": now,
+        "expires_at": now + timedelta(days=days, microseconds=days),
+        "owner": "till" if of_an_order else None,
+        "order_reference": f"order-{number}" if of_an_order else None,
+        "amount_fen": 9_000 if of_an_order else None,
+        "discount_fen": 1_000 if of_an_order else None,
+        "reserved_until": now + timedelta(days=1) if of_an_order else None,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +121,9 @@ class Looks:
         now = self.gateway.clock.now()
         await open_shop(self.gateway.named(SHOP), now=now)
         await _COUPONS.insert(
-            {
-                "member_id": member.member,
-                "id": uuid7(),
-                "code": f"COUPON-{next(NUMBERS):06}",
-                "title_zh": "十元券",
-                "title_en": "ten yuan",
-                "status": status,
-                "issued_at": now,
-                "expires_at": now + timedelta(days=days, microseconds=days),
-            }
+            _coupon(member, status, now=now, days=days)
             for member in self.members
-            for status, days in (("ACTIVE", 2), ("ACTIVE", 9), ("USED", 5), ("ACTIVE", 33))
+            for status, days in (("ACTIVE", 2), ("ACTIVE", 9), ("USED", 5), ("RESERVED", 33))
         )
         schema = self.schema._schema
         self.documents = {
@@ -145,6 +162,7 @@ class Looks:
         rows = await fetch_all(
             "SELECT 'Product' AS kind, id FROM product UNION ALL "
             "SELECT 'Coupon', id FROM coupon WHERE member_id = $1 UNION ALL "
+            "SELECT 'Redemption', id FROM redemption WHERE member_id = $1 UNION ALL "
             "SELECT 'Purchase', id FROM purchase WHERE member_id = $1",
             alice,
         )

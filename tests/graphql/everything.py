@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from graphql import (
@@ -18,9 +18,10 @@ from schema.requirements import is_versioned
 
 ARGUMENTS = {
     "Member.coupons": "(first: 4)",
-    "Member.ledger": "(first: 6)",
-    "PointsBalance.reasons": "(first: 20)",
-    "Member.purchases": "(first: 4)",
+    "Member.ledger": "(first: 4)",
+    "PointsBalance.reasons": "(first: 15)",
+    "Member.purchases": "(first: 2)",
+    "Member.redemptions": "(first: 1)",
     "Member.recommendations": "(surface: HOME, first: 4)",
     "Query.node": "(id: $id)",
 }
@@ -52,23 +53,47 @@ def _field(
     return f"{name}{given}{_selection(schema, kind, seen=seen)}"
 
 
-def _selection(schema: GraphQLSchema, kind: GraphQLNamedType, *, seen: tuple[str, ...]) -> str:
+def _differing(possible: Iterable[GraphQLObjectType]) -> frozenset[str]:
+    """The names under which two of the types have fields of different types."""
+    known: dict[str, str] = {}
+    found = set[str]()
+    for one in possible:
+        for name, declared in one.fields.items():
+            if known.setdefault(name, str(declared.type)) != str(declared.type):
+                found.add(name)
+    return frozenset(found)
+
+
+def _selection(
+    schema: GraphQLSchema,
+    kind: GraphQLNamedType,
+    *,
+    seen: tuple[str, ...],
+    differing: frozenset[str] = frozenset(),
+) -> str:
     if isinstance(kind, GraphQLInterfaceType):
+        possible = schema.get_possible_types(kind)
+        differing = _differing(possible)
         parts = [
-            f"... on {one.name} {_selection(schema, one, seen=seen)}"
-            for one in schema.get_possible_types(kind)
+            f"... on {one.name} {_selection(schema, one, seen=seen, differing=differing)}"
+            for one in possible
         ]
         return f" {{ __typename {' '.join(parts)} }}"
     if not isinstance(kind, GraphQLObjectType):
         return ""
     below = (*seen, kind.name)
-    return f" {{ {' '.join(_fields(schema, kind, seen=below))} }}"
+    fields = (
+        f"{kind.name}_{name}: {text}" if name in differing else text
+        for name, text in _fields(schema, kind, seen=below)
+    )
+    return f" {{ {' '.join(fields)} }}"
 
 
 def _fields(
     schema: GraphQLSchema, kind: GraphQLObjectType, *, seen: tuple[str, ...]
-) -> Iterator[str]:
+) -> Iterator[tuple[str, str]]:
+    """Each covered field by its name, with what is written for it."""
     for name, declared in kind.fields.items():
         below: Any = get_named_type(declared.type)
         if name not in SKIPPED and is_versioned(declared) and below.name not in seen:
-            yield _field(schema, kind, name, seen=seen)
+            yield name, _field(schema, kind, name, seen=seen)

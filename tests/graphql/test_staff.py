@@ -196,7 +196,7 @@ async def test_shops_and_partners_read_themselves(gateway: Gateway) -> None:
     query = "{ partner { code name scopes } }"
     shop = gateway.named("corner-shop")
     for token, expected in (
-        (await gateway.shop(), (shop, ["points:hold", "purchases:write"])),
+        (await gateway.shop(), (shop, ["coupons:use", "points:hold", "purchases:write"])),
         (await gateway.shop("points:hold"), (shop, ["points:hold"])),
         (await gateway.partner(), ("arcade", ["rewards:write"])),
     ):

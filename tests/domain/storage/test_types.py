@@ -162,7 +162,8 @@ async def test_models_and_plain_statements_store_the_same() -> None:
     assert_same(row, id=ID, quota=None)
     for plainly_written in (False, True):
         if plainly_written:
-            assert await execute("UPDATE perk SET id = $1, quota = $2, period = 'DAY'", UUID(int=7), 3) == 1
+            renewed = "UPDATE perk SET id = $1, quota = $2, period = 'DAY'"
+            assert await execute(renewed, UUID(int=7), 3) == 1
         known, quota = (UUID(int=7), 3) if plainly_written else (ID, None)
         perk = await Perk.get(id=known)
         assert (perk.id, perk.quota) == (known, quota)
