@@ -39,6 +39,7 @@ GUIDES: Final = {
     "mini-program": "doc_mini_program",
     "shops": "doc_shops",
     "operations": "doc_operations",
+    "rewards": "doc_rewards",
     "ledger": "doc_ledger",
     "errors": "doc_errors",
     "access": "doc_access",
