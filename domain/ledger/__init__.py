@@ -58,6 +58,7 @@ from domain.ledger.holds import (
     release_points,
 )
 from domain.ledger.member_tables import MEMBER_TABLES
+from domain.ledger.notes import erase_notes_given
 from domain.ledger.pages import EntryLot, JournalEntry, entries_of, entry, journal, lots_of
 from domain.ledger.posting import BATCH_MAX, Outcome, post, post_one
 from domain.ledger.reading import (
@@ -77,6 +78,7 @@ from domain.ledger.time_travel import (
     PointsReason,
     look_back,
 )
+from domain.ledger.timeline import TIMELINE
 from domain.ledger.transfers import TransferLimits, TransferPoints, transfer_points
 
 __all__ = [
@@ -90,6 +92,7 @@ __all__ = [
     "NEVER",
     "POINTS_MAX",
     "REASONS_MAX",
+    "TIMELINE",
     "VIOLATIONS_TOLD",
     "AdjustPoints",
     "Adjustment",
@@ -143,6 +146,7 @@ __all__ = [
     "entries_of",
     "entries_to_audit",
     "entry",
+    "erase_notes_given",
     "expires_at",
     "frozen_accounts",
     "hold_points",

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 import gateway
 from api.app import create_app
+from api.custody.settings import CustodySettings
 from api.fake_wechat import DEMO_APP_ID, RunningFake
 from api.runtime import Runtime
 from api.settings import Settings
@@ -201,6 +202,9 @@ def settings_for(database_url: str, folder: Path, fake: RunningFake) -> Settings
         "database_url": database_url,
         "redis_url": "memory://",
         "key_set_path": folder / "keys.json",
+        "custody": CustodySettings(
+            files_path=folder / "files", erasures_path=folder / "erasures.jsonl"
+        ),
         "issuer": ISSUER,
         "wechat_base_url": fake.base_url,
         "wechat_apps": APPS,
