@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from redis import asyncio as aioredis
 
 from api.settings import Settings
+from api.workers.timelines import TELLING
+from domain.members import timeline_consumer
 from domain.outbox import Announced, Consumer, publish_hints
 
 
@@ -16,7 +18,8 @@ def consumers_with(settings: Settings, *, redis: aioredis.Redis) -> tuple[Consum
     async def tell_followers(events: Sequence[Announced]) -> None:
         await publish_hints(redis, events)
 
+    timeline = timeline_consumer(TELLING)
     if settings.redis_url.startswith("memory:"):
         # Whoever follows is in this process, and hears the commits themselves.
-        return ()
-    return (Consumer("live", None, tell_followers),)
+        return (timeline,)
+    return (Consumer("live", None, tell_followers), timeline)

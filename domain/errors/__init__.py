@@ -22,6 +22,7 @@ Refusal
 │   ├── AccountUnknown              no enabled account has this code
 │   ├── CodeTaken                   another account has this code
 │   └── ScopeNotGranted             the account does not hold the scope
+├── ExportLimitReached              a member asked for their data too often within a day
 ├── OrderRefusal                    an order cannot be recorded as it was sent
 │   ├── AmountInvalid               an amount is negative or above 2^53−1 fen
 │   ├── QuantityInvalid             a quantity is negative or above 2^31−1
@@ -36,6 +37,14 @@ Refusal
 │   ├── WeChatRateLimited           WeChat limits how often this user may sign in
 │   ├── WeChatUserBlocked           WeChat classes the user as high-risk
 │   └── WeChatUnavailable           WeChat is busy, slow or not reachable
+├── PhoneRefusal                    a phone number cannot be proved
+│   ├── SignInCodeInvalid           wrong, used, too old or tried too often
+│   ├── SignInCodeTooSoon           another code was sent a minute ago, or ten in a day
+│   ├── SmsUnavailable              text messages cannot be sent now
+│   └── PhoneOfAnother              the number leads to a record that cannot be joined
+├── ConsentRefusal                  a consent cannot be given so
+│   ├── ConsentUnknown              the programme asks for none to this purpose
+│   └── ConsentOutdated             other words than the current ones are agreed to
 └── SessionRefusal                  a refresh token cannot be exchanged
     ├── RefreshTokenInvalid         unknown, expired or signed out
     └── RefreshTokenReused          presented twice: its whole family is revoked
@@ -46,6 +55,17 @@ Everything that is not a Refusal is a fault of ours: masked, logged and counted 
 
 from domain.errors.access import AccessRefusal, AccountUnknown, CodeTaken, ScopeNotGranted
 from domain.errors.codes import ErrorCode
+from domain.errors.custody import ExportLimitReached
+from domain.errors.members import (
+    ConsentOutdated,
+    ConsentRefusal,
+    ConsentUnknown,
+    PhoneOfAnother,
+    PhoneRefusal,
+    SignInCodeInvalid,
+    SignInCodeTooSoon,
+    SmsUnavailable,
+)
 from domain.errors.orders import (
     AmountInvalid,
     CurrencyMismatch,
@@ -95,9 +115,13 @@ __all__ = [
     "AmountInvalid",
     "ApprovalByRequester",
     "CodeTaken",
+    "ConsentOutdated",
+    "ConsentRefusal",
+    "ConsentUnknown",
     "CurrencyMismatch",
     "EntryNotReversible",
     "ErrorCode",
+    "ExportLimitReached",
     "FutureDated",
     "HoldExists",
     "HoldNotOpen",
@@ -107,6 +131,8 @@ __all__ = [
     "LinesInvalid",
     "MemberNotFound",
     "OrderRefusal",
+    "PhoneOfAnother",
+    "PhoneRefusal",
     "PointsOutOfRange",
     "PointsRefusal",
     "QuantityInvalid",
@@ -117,6 +143,9 @@ __all__ = [
     "ReversedBefore",
     "ScopeNotGranted",
     "SessionRefusal",
+    "SignInCodeInvalid",
+    "SignInCodeTooSoon",
+    "SmsUnavailable",
     "TextInvalid",
     "TransferLimitExceeded",
     "UnknownApp",

@@ -58,6 +58,7 @@ from domain.ledger.holds import (
     release_points,
 )
 from domain.ledger.member_tables import MEMBER_TABLES
+from domain.ledger.merges import AccountsMerged, merge_accounts, part_accounts
 from domain.ledger.notes import erase_notes_given
 from domain.ledger.pages import EntryLot, JournalEntry, entries_of, entry, journal, lots_of
 from domain.ledger.posting import BATCH_MAX, Outcome, post, post_one
@@ -94,6 +95,7 @@ __all__ = [
     "REASONS_MAX",
     "TIMELINE",
     "VIOLATIONS_TOLD",
+    "AccountsMerged",
     "AdjustPoints",
     "Adjustment",
     "AdjustmentRules",
@@ -156,6 +158,8 @@ __all__ = [
     "lock_accounts",
     "look_back",
     "lots_of",
+    "merge_accounts",
+    "part_accounts",
     "pending_adjustments",
     "policy_from_json",
     "policy_to_json",

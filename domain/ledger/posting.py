@@ -298,5 +298,6 @@ def event_of(entry: Entry) -> Event:
             "kind": entry.kind.value,
             "amount": entry.amount,
             "available": entry.balance_after,
+            "effective_at": entry.effective_at.isoformat(),
         },
     )

@@ -182,7 +182,8 @@ async def record_new(
         programme=programme,
         now=now,
     )
-    await announce((_event(p, source=source) for p in placed), now=now)
+    currency = programme.currency
+    await announce((_event(p, source=source, currency=currency) for p in placed), now=now)
     await idempotency.remember(order_scope(source), _answers(placed), now=now)
     return outcomes | {p.candidate.index: p.purchase for p in placed}
 
@@ -348,7 +349,7 @@ async def _write(
     )
 
 
-def _event(placement: _Placement, *, source: str) -> Event:
+def _event(placement: _Placement, *, source: str, currency: str) -> Event:
     order, purchase = placement.candidate.order, placement.purchase
     return Event(
         kind="PurchaseRecorded",
@@ -359,6 +360,9 @@ def _event(placement: _Placement, *, source: str) -> Event:
             "external_id": order.external_id,
             "placed_at": placement.placed_at.isoformat(),
             "paid_fen": order.paid_fen,
+            "currency": currency,
+            "channel": order.channel,
+            "shop": order.shop,
             "points": purchase.points,
         },
     )

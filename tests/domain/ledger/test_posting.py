@@ -111,7 +111,13 @@ async def test_a_redemption_draws_from_lots_and_every_entry_is_announced() -> No
         (
             ALICE,
             "PointsChanged",
-            {"seq": seq, "kind": kind, "amount": amount, "available": available},
+            {
+                "seq": seq,
+                "kind": kind,
+                "amount": amount,
+                "available": available,
+                "effective_at": NOW.isoformat(),
+            },
         )
         for seq, kind, amount, available in [
             (1, "EARN", 100, 100),
