@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from api.custody.settings import CustodySettings
 from api.observability.settings import MetricsSettings, TraceSettings
 from api.persisted.settings import DocumentSettings
 from api.rates.settings import RateSettings, with_development_rates
@@ -36,6 +37,7 @@ from api.stress.settings import StressSettings
 from api.workers.settings import WorkSettings
 from domain.ledger import AdjustmentRules, TransferLimits
 from domain.storage import PoolSettings
+from domain.texting import key_of
 
 DEMO_APP_ID: Final = "wxjifendemo0000001"
 DEMO_APP_SECRET: Final = "jifen-demo-secret"  # noqa: S105 - production refuses it
@@ -113,6 +115,28 @@ class DatabaseSettings(BaseModel):
         return [f"JIFEN_DATABASE__CONNECTIONS_MIN exceeds the {least} connections there may be"]
 
 
+class SmsSettings(BaseModel):
+    """The merchant's service that sends text messages. Without one, development logs them."""
+
+    url: str = ""
+    secret: SecretStr | None = None
+    """What signs them: `whsec_` and the base64 of 24 to 64 random bytes."""
+
+    def problems(self, *, is_production: bool) -> list[str]:
+        """What does not fit together."""
+        if not self.url:
+            return []
+        schemes = ("https://",) if is_production else ("https://", "http://")
+        problems = []
+        if not self.url.startswith(schemes):
+            problems.append(f"JIFEN_SMS__URL must begin with {' or '.join(schemes)}")
+        try:
+            key_of(self.secret.get_secret_value() if self.secret else "")
+        except ValueError as wrong:
+            problems.append(f"JIFEN_SMS__SECRET {wrong}")
+        return problems
+
+
 class AdjustmentSettings(BaseModel):
     """Corrections of points by staff."""
 
@@ -159,8 +183,10 @@ class Settings(BaseSettings):
     rates: RateSettings = RateSettings()
     transfers: TransferSettings = TransferSettings()
     adjustments: AdjustmentSettings = AdjustmentSettings()
+    sms: SmsSettings = SmsSettings()
     stress: StressSettings = StressSettings()
     work: WorkSettings = WorkSettings()
+    custody: CustodySettings = CustodySettings()
     streaming: StreamingSettings = StreamingSettings()
     metrics: MetricsSettings = MetricsSettings()
     traces: TraceSettings = TraceSettings()
@@ -208,6 +234,7 @@ class Settings(BaseSettings):
             *self._metrics_problems(),
             *self.database.problems(),
             *self.documents.problems(),
+            *self.sms.problems(is_production=self.is_production),
             *self._origin_problems(),
             *self._production_problems(),
         ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import strawberry
@@ -197,6 +198,27 @@ class ReversalExceeds(UserError):
 
     requested: Points
     """What was asked for."""
+
+
+@tells(errors.SignInCodeTooSoon)
+@object_type(policy=PUBLIC)
+class SignInCodeTooSoon(UserError):
+    """Too many codes were sent to the phone."""
+
+    retry_at: datetime
+    """When another one can be sent."""
+
+
+@tells(errors.ExportLimitReached)
+@object_type(policy=PUBLIC)
+class ExportLimitReached(UserError):
+    """A member may not ask for their data so often."""
+
+    limit: int
+    """How often within 24 hours."""
+
+    again_at: datetime
+    """From when on it may be asked for again."""
 
 
 def user_error_type(refusal: type[Refusal]) -> type[UserError]:

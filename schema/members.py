@@ -25,7 +25,7 @@ from schema.policies import OWNER
 from schema.purchases import PURCHASES, Purchase
 from schema.recommendations import Recommendations, RecommendationSurface, popular_shelf
 from schema.rewards import COUPONS, Coupon
-from schema.scalars import URL
+from schema.scalars import URL, PhoneNumber
 from schema.tiers import Tier, tier_of
 
 enum_type(
@@ -84,6 +84,13 @@ class Member(Node):
         """`female`, `male` or `other`; null where the member did not say."""
         record: MemberRecord = view(self)
         return record.member.gender
+
+    @computed(OWNER, cost=READS, versioned=True)
+    async def phone_masked(self) -> PhoneNumber | None:
+        """The member's telephone number with its middle hidden; null while none is bound."""
+        record: MemberRecord = view(self)
+        phone = await record.phone()
+        return PhoneNumber(phone) if phone else None
 
     @computed(OWNER)
     def preferred_channel(self) -> str | None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from schema import adjustments, holds, members, partners, profile, purchases, sessions, transfers
+from schema import (
+    adjustments,
+    custody,
+    holds,
+    members,
+    partners,
+    phones,
+    profile,
+    purchases,
+    sessions,
+    transfers,
+)
 from schema import program as programs
 from schema import staff as staffs
 from schema.building import JifenSchema, make_schema
@@ -35,10 +46,16 @@ class Mutation:
     """What can be changed. Every mutation takes one `input` and answers one payload."""
 
     sign_in_with_we_chat = sessions.sign_in_with_we_chat
+    request_sign_in_code = phones.request_sign_in_code
+    sign_in_with_phone = phones.sign_in_with_phone
+    bind_phone = phones.bind_phone
     refresh_session = sessions.refresh_session
     sign_out = sessions.sign_out
     update_profile = profile.update_profile
     set_interests = profile.set_interests
+    export_my_data = custody.export_my_data
+    request_account_deletion = custody.request_account_deletion
+    cancel_account_deletion = custody.cancel_account_deletion
     transfer_points = transfers.transfer_points
     record_purchases = purchases.record_purchases
     hold_points = holds.hold_points
@@ -54,7 +71,7 @@ def build_schema(limits: DocumentLimits | None = None) -> JifenSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Product, LedgerEntry, Coupon],
+        types=[Product, LedgerEntry, Coupon, custody.DataExport],
         limits=limits,
     )
 

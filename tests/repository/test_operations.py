@@ -23,7 +23,6 @@ OPERATIONS = read_operations(FOLDER)
 WAITING = {
     "profile, personal data, timeline": "Profile Timeline TierHistory Purchases SetConsent "
     "TrackBehavior ExportMyData MyDataExport RequestAccountDeletion CancelAccountDeletion",
-    "sign-in by phone": "RequestSignInCode SignInWithPhone BindPhone",
     "the whole ledger": "Proof StaffMember",
     "rewards, coupons, perks, refunds": "Rewards RedeemReward CancelRedemption UsePerk "
     "Redemptions Coupons TierForecast RefundPreview ReserveCoupon ConfirmCoupon ReleaseCoupon "
