@@ -30,6 +30,7 @@ from domain.custody.exporting import (
     take_export,
     tidy_exports,
 )
+from domain.custody.listing import ListedMember, list_members
 from domain.custody.parts import PARTS
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Brought",
     "DataExport",
     "ExportStatus",
+    "ListedMember",
     "Newcomer",
     "OpeningLot",
     "RequestDeletion",
@@ -53,6 +55,7 @@ __all__ = [
     "erase_again",
     "erase_due",
     "is_erased",
+    "list_members",
     "request_deletion",
     "request_export",
     "take_export",
