@@ -138,4 +138,8 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
         zh="授权文本已更新为 {refusal.current} 版，请重新阅读后同意",
         en="The words have changed: the current version is {refusal.current}",
     ),
+    ErrorCode.MERGE_UNKNOWN: Text(zh="没有这次合并", en="There is no such merge"),
+    ErrorCode.MERGE_NOT_UNDOABLE: Text(
+        zh="这次合并已无法撤销", en="The merge cannot be undone any more"
+    ),
 }

@@ -45,6 +45,9 @@ Refusal
 ├── ConsentRefusal                  a consent cannot be given so
 │   ├── ConsentUnknown              the programme asks for none to this purpose
 │   └── ConsentOutdated             other words than the current ones are agreed to
+├── MergeRefusal                    two records cannot be parted again
+│   ├── MergeUnknown                there is no such merge
+│   └── MergeNotUndoable            too long ago, undone already, or merged again since
 └── SessionRefusal                  a refresh token cannot be exchanged
     ├── RefreshTokenInvalid         unknown, expired or signed out
     └── RefreshTokenReused          presented twice: its whole family is revoked
@@ -60,6 +63,9 @@ from domain.errors.members import (
     ConsentOutdated,
     ConsentRefusal,
     ConsentUnknown,
+    MergeNotUndoable,
+    MergeRefusal,
+    MergeUnknown,
     PhoneOfAnother,
     PhoneRefusal,
     SignInCodeInvalid,
@@ -130,6 +136,9 @@ __all__ = [
     "InvalidInput",
     "LinesInvalid",
     "MemberNotFound",
+    "MergeNotUndoable",
+    "MergeRefusal",
+    "MergeUnknown",
     "OrderRefusal",
     "PhoneOfAnother",
     "PhoneRefusal",

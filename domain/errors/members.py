@@ -65,3 +65,22 @@ class ConsentOutdated(ConsentRefusal):
     code = ErrorCode.CONSENT_OUTDATED
     purpose: str
     current: str
+
+
+@dataclass(eq=False, kw_only=True)
+class MergeRefusal(Refusal):
+    """The branch of records that cannot be joined, or not be parted again."""
+
+
+@dataclass(eq=False, kw_only=True)
+class MergeUnknown(MergeRefusal):
+    """Returned when there is no such merge, or nobody's record came to the member."""
+
+    code = ErrorCode.MERGE_UNKNOWN
+
+
+@dataclass(eq=False, kw_only=True)
+class MergeNotUndoable(MergeRefusal):
+    """Returned when a merge is a day old, undone already, or not the last of one of the two."""
+
+    code = ErrorCode.MERGE_NOT_UNDOABLE

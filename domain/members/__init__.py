@@ -26,7 +26,6 @@ from domain.members.interest import (
     replace_declared_interests,
 )
 from domain.members.joining import Known, identities
-from domain.members.leaving import lock_leaving
 from domain.members.listing import MemberListing, list_members
 from domain.members.looking_up import look_up
 from domain.members.member_tables import MEMBER_TABLES
@@ -37,6 +36,7 @@ from domain.members.merging import (
     merge_profiles,
     part_profiles,
     records_of,
+    show_phone,
 )
 from domain.members.notes import AddMemberNote, MemberNote, add_member_note, member_notes
 from domain.members.phone_binding import BoundElsewhere, bind_phone, phone_from_wechat
@@ -47,6 +47,12 @@ from domain.members.phone_keys import (
     create_phone_keys,
     phone_vault,
     use_phone_keys,
+)
+from domain.members.phone_rotation import (
+    make_phone_keys_known,
+    phones_sealed_before,
+    put_phone_keys_in_use,
+    seal_phones_anew,
 )
 from domain.members.phone_sign_in import SignInWithPhone, sign_in_with_phone
 from domain.members.phones import (
@@ -169,11 +175,11 @@ __all__ = [
     "identities",
     "interests",
     "list_members",
-    "lock_leaving",
     "lock_phone",
     "lock_phones",
     "lock_records",
     "look_up",
+    "make_phone_keys_known",
     "mask_phone",
     "member_notes",
     "members_by_ids",
@@ -186,16 +192,20 @@ __all__ = [
     "phone_masked",
     "phone_vault",
     "phones_of",
+    "phones_sealed_before",
     "publish_consent_texts",
+    "put_phone_keys_in_use",
     "records_of",
     "refresh_session",
     "register_external_members",
     "replace_declared_interests",
     "request_sign_in_code",
     "resolve_members",
+    "seal_phones_anew",
     "service_contacts",
     "set_consent",
     "set_service_contacts",
+    "show_phone",
     "sign_in_with_phone",
     "sign_in_with_wechat",
     "sign_out",

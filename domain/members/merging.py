@@ -13,6 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.members.interest import THEMES_MAX
+from domain.members.phone_keys import phone_vault
 from domain.storage import Row, execute, fetch_all, inside_transaction
 
 STEPS_MAX: Final = 64
@@ -125,6 +126,19 @@ async def part_profiles(
         "UPDATE member_interest SET member_id = $1, came_with = NULL"
         " WHERE member_id = $2 AND came_with = $3",
         *(loser_id, keeper_id, merge_id),
+    )
+
+
+async def show_phone(member_id: UUID, phone: str, *, now: datetime) -> None:
+    """Let this number (E.164) be the one that is shown of the member's, who has more than one."""
+    rows = await fetch_all(
+        "UPDATE member_identity SET bound_at = $3"
+        " WHERE member_id = $1 AND kind = 'phone' AND subject = ANY($2::text[]) RETURNING id",
+        *(member_id, list(phone_vault().indexes(phone)), now),
+    )
+    await execute(
+        "UPDATE member_phone SET bound_at = $3 WHERE member_id = $1 AND id = ANY($2::uuid[])",
+        *(member_id, [row["id"] for row in rows], now),
     )
 
 
