@@ -56,6 +56,7 @@ async def test_an_earning_is_stored_as_an_account_an_entry_its_texts_and_a_lot()
         "next_change_at": expires,
         "recorded_at": NOW,
         "frozen_at": None,
+        "merged_into": None,
     }
     for name in ("text_commitment", "content_hash", "hash"):
         assert len(entry.pop(name)) == 32
