@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from api.authentication import Authenticator
 from api.cors import CrossOrigin
+from api.custody.downloads import downloads
 from api.graphiql import static_files
 from api.graphql_view import GraphQLView
 from api.health import key_set, live, readiness
@@ -151,6 +152,7 @@ def _routes(settings: Settings, schema: JifenSchema, view: GraphQLView) -> list[
         Route("/readyz", ready),
         Route("/.well-known/jwks.json", jwks),
         Route("/schema.graphql", schema_text),
+        downloads(settings.custody),
         *metrics_route(
             settings.metrics, at_home=not settings.is_production and settings.workers == 1
         ),

@@ -127,3 +127,27 @@ async def deletions_due(*, now: datetime, members_max: int) -> Sequence[UUID]:
         *(now, members_max),
     )
     return [row["member_id"] for row in rows]
+
+
+async def pass_on_deletion(member_id: UUID, *, to: UUID, now: datetime) -> None:
+    """The record that was to be deleted was joined to another one of the person: ask them anew.
+
+    They asked for less than what is now one record, so that one has a cooling period of its own.
+    """
+
+    async def work() -> None:
+        row = await fetch_one(
+            "DELETE FROM account_deletion WHERE member_id = $1 RETURNING reason, asked_by,"
+            " requested_at, deletes_at",
+            member_id,
+        )
+        if row is not None:
+            await begin_deletion(
+                to,
+                asked_by=AskedBy(row["asked_by"]),
+                reason=row["reason"],
+                cooling=row["deletes_at"] - row["requested_at"],
+                now=now,
+            )
+
+    await transaction(work)

@@ -15,11 +15,20 @@ from uuid import UUID
 import structlog
 
 from domain import ledger, members
-from domain.custody.deletion import deletions_due
+from domain.custody.deletion import deletions_due, pass_on_deletion
 from domain.custody.parts import PARTS
 from domain.files import ErasureJournal, FileStore
 from domain.outbox import Event, announce
-from domain.storage import Blank, Erasing, MemberTable, execute, fetch_all, fetch_one, transaction
+from domain.storage import (
+    Blank,
+    Erasing,
+    MemberTable,
+    Table,
+    execute,
+    fetch_all,
+    fetch_one,
+    transaction,
+)
 
 log = structlog.get_logger("jifen.custody")
 
@@ -30,6 +39,10 @@ named them, may write a row afterwards. So long after it whatever came is erased
 MEMBERS_AT_ONCE: Final = 100
 
 ASKED_AT_ONCE: Final = 500
+
+_ERASURES: Final = Table(
+    "erasure", member_id="uuid", erased_at="timestamptz", again_at="timestamptz"
+)
 
 
 async def erase(
@@ -52,7 +65,12 @@ async def erase_due(
     tries again.
     """
     done = 0
-    for member_id in await deletions_due(now=now, members_max=members_max):
+    due = await deletions_due(now=now, members_max=members_max)
+    heirs = await members.heirs(due)
+    for member_id in due:
+        if (heir := heirs.get(member_id, member_id)) != member_id:
+            await pass_on_deletion(member_id, to=heir, now=now)
+            continue
         done += await _tried(
             member_id, journal=journal, files=files, now=now, again_at=now + AGAIN_AFTER
         )
@@ -74,7 +92,7 @@ async def erase_again(
     """
     erased = 0
     for some in _portions(journal.members()):
-        for member_id in await members.members_by_ids(some):
+        for member_id in set((await members.heirs(some)).values()):
             await erase(member_id, journal=journal, files=files, now=now)
             erased += 1
         told(len(some))
@@ -112,19 +130,19 @@ async def _erase(
     again_at: datetime | None,
 ) -> None:
     async def work() -> Sequence[str]:
-        erased = [member_id]
-        await members.lock_leaving(erased)
+        erased = await _lock_records_of(member_id)
         exports = await _files_of(erased)
+        await _forget_codes_of(erased)
         await ledger.erase_notes_given(erased)
         for table in _in_order():
             await _erase_from(table, erased)
-        await execute(
-            "INSERT INTO erasure (member_id, erased_at, again_at) VALUES ($1, $2, $3)"
-            " ON CONFLICT (member_id) DO UPDATE SET again_at = excluded.again_at",
-            *(member_id, now, again_at),
+        await _ERASURES.insert(
+            ({"member_id": one, "erased_at": now, "again_at": again_at} for one in erased),
+            or_update="(member_id) DO UPDATE SET again_at = excluded.again_at",
         )
-        event = Event(kind="MemberErased", member_id=member_id, facts={})
-        await announce([event], now=now)
+        await announce(
+            (Event(kind="MemberErased", member_id=one, facts={}) for one in erased), now=now
+        )
         # Before the commit: who is erased and not in the journal would come back with a backup.
         # Who is in it and not erased is so at the next run, since it is too late to take it back.
         journal.append(erased, now=now)
@@ -132,6 +150,25 @@ async def _erase(
 
     for name in await transaction(work):
         files.delete(name)
+
+
+async def _lock_records_of(member_id: UUID) -> Sequence[UUID]:
+    """Lock the member's record and those that were joined to it, which are erased with it."""
+    records = await members.records_of([member_id])
+    while True:
+        await members.lock_records(records)
+        # Whoever joined another one meanwhile had locked one of these.
+        found = await members.records_of([member_id])
+        if set(found) <= set(records):
+            return records
+        records = found
+
+
+async def _forget_codes_of(member_ids: Collection[UUID]) -> None:
+    """Sign-in codes belong to a number and not to a member."""
+    phones = list((await members.phones_of(list(member_ids))).values())
+    if phones:
+        await members.forget_codes_of(phones)
 
 
 def _in_order() -> Iterator[MemberTable]:

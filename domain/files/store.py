@@ -22,7 +22,7 @@ class FileStore:
     """Files by name: small letters, digits, `_` and `-`, and one ending."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     @contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
@@ -31,7 +31,7 @@ class FileStore:
         Until then nobody finds it, and where the block raises nothing is left of it.
         """
         final = self._path(name)
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = final.with_name(f"{name}{_UNFINISHED}")
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
@@ -57,12 +57,12 @@ class FileStore:
 
     def names(self, *, before: datetime) -> list[str]:
         """The files, finished or not, that were last written to before this moment."""
-        if not self._folder.is_dir():
+        if not self.folder.is_dir():
             return []
         return sorted(
             {
                 entry.name.removesuffix(_UNFINISHED)
-                for entry in self._folder.iterdir()
+                for entry in self.folder.iterdir()
                 if entry.is_file()
                 and datetime.fromtimestamp(entry.stat().st_mtime, tz=UTC) < before
             }
@@ -70,4 +70,4 @@ class FileStore:
 
     def _path(self, name: str) -> Path:
         assert _NAME.fullmatch(name), f"no name of a file: {name!r}"
-        return self._folder / name
+        return self.folder / name

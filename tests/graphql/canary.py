@@ -64,7 +64,7 @@ async def live(gateway: Gateway, bob: Session) -> Session:
         "member": {"id": person.member_id},
         "points": 5,
         "reason": f"she is {WORD}",
-        "idempotencyKey": "adjust",
+        "idempotencyKey": gateway.named("adjust"),
     }
     await done(gateway, "AdjustPoints", clerk, correction)
     leaving = {"reason": f"{WORD} leaves", "idempotencyKey": "leave"}

@@ -25,6 +25,7 @@ from api.workers.settings import WorkSettings
 from domain import access
 from domain.access import AccessTokens, CallerKind
 from domain.clock import Clock
+from domain.files import FileStore
 from schema.root import build_schema
 from tests.domain.wechat.fixtures import quick_http
 from tests.domain.wechat.mini_program import APPS, MiniProgram
@@ -103,6 +104,7 @@ class Gateway:
     clock: StandingClock
     phone: MiniProgram
     tokens: AccessTokens
+    files: FileStore
     tag: str = ""
 
     async def ask(
@@ -242,4 +244,5 @@ async def open_gateway(settings: Settings, fake: RunningFake) -> AsyncIterator[G
             clock=clock,
             phone=MiniProgram(phone),
             tokens=opened[0].services.tokens,
+            files=settings.custody.files,
         )

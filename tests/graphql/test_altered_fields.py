@@ -149,6 +149,9 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
         "transferPoints": First(
             alice.access_token, {"toMember": bobs, "points": 5, "note": "生日快乐"}, others
         ),
+        "exportMyData": First(alice.access_token, {}),
+        "requestAccountDeletion": First(alice.access_token, {"reason": "搬家了"}),
+        "cancelAccountDeletion": First(alice.access_token, {}),
         "adjustPoints": First(
             staff, {"member": alices, "points": 5, "reason": "包裹迟到"}, others, audited=True
         ),

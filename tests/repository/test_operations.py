@@ -21,9 +21,7 @@ from tests.repository.tree import ROOT
 OPERATIONS = read_operations(FOLDER)
 
 WAITING = {
-    "profile, personal data, timeline": "Profile Timeline TierHistory Purchases SetConsent "
-    "TrackBehavior ExportMyData MyDataExport RequestAccountDeletion CancelAccountDeletion",
-    "the whole ledger": "Proof StaffMember",
+    "the whole ledger": "Proof",
     "rewards, coupons, perks, refunds": "Rewards RedeemReward CancelRedemption UsePerk "
     "Redemptions Coupons TierForecast RefundPreview ReserveCoupon ConfirmCoupon ReleaseCoupon "
     "RecordRefunds",

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from domain import ledger, members, recommendations, storage
+from domain import custody, ledger, members, recommendations, storage
 from domain.access import Caller, CallerKind, StaffRole
 from domain.ledger import Source
 from domain.ledger.commands import TakeBack
@@ -22,6 +22,7 @@ from tests.graphql.programme import CLERK, open_account
 
 MARK: Final = "MARKED-A"
 BIRTHDAY: Final = "1987-06-05"
+PHONE: Final = "+8613912345678"
 
 PROFILE: Final = {
     "nickname": f"{MARK} nickname",
@@ -49,6 +50,8 @@ class Member:
         return {
             "mark": MARK.encode(),
             "birthday": BIRTHDAY.encode(),
+            "phone": PHONE[-8:].encode(),
+            "masked phone": b"****" + PHONE[-4:].encode(),
             "id": str(self.id).encode(),
             "global id": self.session.member_id.encode(),
             "openid": self.openid.encode(),
@@ -132,6 +135,7 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
     token = session.access_token
     if marked:
         await gateway.send("UpdateProfile", token, input=PROFILE)
+        await members.bind_phone(session.member, PHONE, now=NOW)
     await gateway.send("SetInterests", token, input={"themes": ["tea"]})
     await record(
         gateway,
@@ -148,6 +152,8 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
         ],
     )
     await _give_coupon(session.member, mark)
+    await gateway.send("ExportMyData", token, input={"idempotencyKey": "export"})
+    assert await custody.write_exports(files=gateway.files, now=gateway.clock.now) == 1
     return Member(session=session, openid=gateway.named(openid))
 
 
