@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from schema import (
     adjustments,
+    behavior,
+    consents,
+    contacts,
     custody,
     holds,
     members,
+    notes,
     partners,
     phones,
     profile,
@@ -18,7 +22,7 @@ from schema import program as programs
 from schema import staff as staffs
 from schema.building import JifenSchema, make_schema
 from schema.catalogue import Product
-from schema.cost import READS
+from schema.cost import READS, STATEMENT_COST, Cost
 from schema.documents import DocumentLimits
 from schema.fields import field, object_type
 from schema.ledger import LedgerEntry
@@ -34,6 +38,12 @@ class Query:
 
     program: programs.Program | None = field(
         PUBLIC, resolver=programs.program, cost=READS, versioned=True
+    )
+    consent_texts: list[consents.ConsentText] | None = field(
+        PUBLIC,
+        resolver=consents.consent_texts,
+        cost=Cost(own=STATEMENT_COST, items=10),
+        versioned=True,
     )
     me: members.Member | None = field(OWNER, resolver=members.me, versioned=True)
     partner: partners.Partner | None = field(CLIENT, resolver=partners.partner)
@@ -53,6 +63,8 @@ class Mutation:
     sign_out = sessions.sign_out
     update_profile = profile.update_profile
     set_interests = profile.set_interests
+    set_consent = consents.set_consent
+    track_behavior = behavior.track_behavior
     export_my_data = custody.export_my_data
     request_account_deletion = custody.request_account_deletion
     cancel_account_deletion = custody.cancel_account_deletion
@@ -61,6 +73,8 @@ class Mutation:
     hold_points = holds.hold_points
     capture_points = holds.capture_points
     release_points = holds.release_points
+    add_member_note = notes.add_member_note
+    set_service_contacts = contacts.set_service_contacts
     adjust_points = adjustments.adjust_points
     approve_adjustment = adjustments.approve_adjustment
 

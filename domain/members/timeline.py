@@ -7,7 +7,7 @@ the same item whenever it is handed over, so repetition leaves one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
@@ -15,11 +15,13 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import orjson
 
-from domain.outbox import Announced, Consumer
+from domain.members.merging import heirs
+from domain.outbox import Announced, Consumer, ConsumerUnavailable
 from domain.paging import Page, PageRequest, page_of
-from domain.storage import Row, Table, fetch_all
+from domain.storage import Row, Table, fetch_all, transaction
 
-CHANNEL_CHARACTERS_MAX: Final = 64
+LOOKS_MAX: Final = 8
+"""So often may the owners of a batch change while they are being locked."""
 
 _ITEMS: Final = Table(
     "timeline_item",
@@ -84,22 +86,48 @@ def timeline_consumer(telling: Telling) -> Consumer:
 
 
 async def keep_timeline_items(items: Sequence[TimelineItem]) -> None:
-    """Write the items; those that are there already stay. One statement on PostgreSQL."""
-    await _ITEMS.insert(
-        (
-            {
-                "member_id": item.member_id,
-                "occurred_at": item.occurred_at,
-                "id": item.id,
-                "kind": item.kind,
-                "channel": item.channel,
-                "facts": orjson.dumps(item.facts).decode(),
-                "for_staff": item.for_staff,
-            }
-            for item in items
-        ),
-        or_ignore=True,
-    )
+    """Write the items; those that are there already stay. Four statements, however many they are.
+
+    What is told late of a record that was given up is an item of whoever has it now; what is told
+    of nobody, who was erased meanwhile, is left out.
+    """
+
+    async def work() -> None:
+        owners = await _owners({item.member_id for item in items})
+        await _ITEMS.insert(
+            (
+                {
+                    "member_id": owners[item.member_id],
+                    "occurred_at": item.occurred_at,
+                    "id": item.id,
+                    "kind": item.kind,
+                    "channel": item.channel,
+                    "facts": orjson.dumps(item.facts).decode(),
+                    "for_staff": item.for_staff,
+                }
+                for item in items
+                if item.member_id in owners
+            ),
+            or_ignore=True,
+        )
+
+    if items:
+        await transaction(work)
+
+
+async def _owners(member_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+    """To whom each of these leads, until the transaction ends: whoever would join two waits."""
+    leads = await heirs(member_ids)
+    for _ in range(LOOKS_MAX):
+        await fetch_all(
+            "SELECT id FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR KEY SHARE",
+            sorted({*leads, *leads.values()}),
+        )
+        found = await heirs(member_ids)
+        if found == leads:
+            return leads
+        leads = found
+    raise ConsumerUnavailable
 
 
 async def timeline(

@@ -10,10 +10,11 @@ from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from domain import access, catalogue, program, purchases, tiers
+from domain import access, catalogue, members, program, purchases, tiers
 from domain.access import Account, CallerKind, RegisterAccount, StaffRole
 from domain.catalogue import CatalogueItem, Theme
 from domain.ledger import AfterMonths
+from domain.members import ConsentText
 from domain.purchases import EarningRule
 from domain.tiers import LevelDefinition, PerkDefinition
 from tests.domain.access.fixtures import OPERATOR
@@ -110,6 +111,21 @@ PERKS = (
 )
 
 
+PURPOSES = ("behavior_tracking", "marketing", "partner:*", "personalization", "terms")
+
+
+def consent_text(purpose: str, version: str = "1") -> ConsentText:
+    """What members are asked to agree to."""
+    return ConsentText(
+        purpose=purpose,
+        version=version,
+        title_zh=f"授权 {purpose}",
+        title_en=f"Consent to {purpose}",
+        body_zh=f"第 {version} 版",
+        body_en=f"Version {version}",
+    )
+
+
 async def set_up_programme(*, now: datetime) -> None:
     """Make the programme, a shop, a partner without a right to write purchases, and staff."""
     await program.set_up(
@@ -124,6 +140,7 @@ async def set_up_programme(*, now: datetime) -> None:
     await tiers.define_levels(LEVELS, perks=PERKS, now=now)
     await catalogue.upsert_products(PRODUCTS, now=now)
     await purchases.publish_rule(RULE, now=now)
+    await members.publish_consent_texts([consent_text(one) for one in PURPOSES], now=now)
     await open_shop(SHOP, now=now)
     await open_account(CallerKind.PARTNER, ARCADE, "rewards:write", now=now)
     await open_account(CallerKind.STAFF, CLERK, *StaffRole, now=now)
