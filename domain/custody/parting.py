@@ -94,10 +94,13 @@ async def _part(merge: Merge, facts: dict[str, Any], *, now: datetime) -> None:
 
 
 async def _move_back(table: MemberTable, merge: Merge) -> None:
+    """Give the other record its rows back; one that stands there already, of the same key, stays."""
     member = table.member_column
+    same = " AND ".join(f"own.{name} = {table.name}.{name}" for name in table.key)
     await execute(
         f"UPDATE {table.name} SET {member} = $1, came_with = NULL"
-        f" WHERE {member} = $2 AND came_with = $3",
+        f" WHERE {member} = $2 AND came_with = $3"
+        f" AND NOT EXISTS (SELECT 1 FROM {table.name} AS own WHERE own.{member} = $1 AND {same})",
         *(merge.loser_id, merge.keeper_id, merge.id),
     )
 

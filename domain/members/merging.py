@@ -122,11 +122,7 @@ async def part_profiles(
     await execute(
         "UPDATE member SET merged_into = NULL, version = version + 1 WHERE id = $1", loser_id
     )
-    await execute(
-        "UPDATE member_interest SET member_id = $1, came_with = NULL"
-        " WHERE member_id = $2 AND came_with = $3",
-        *(loser_id, keeper_id, merge_id),
-    )
+    await execute(_INTERESTS_THAT_GO, loser_id, keeper_id, merge_id)
 
 
 async def show_phone(member_id: UUID, phone: str, *, now: datetime) -> None:
@@ -156,6 +152,16 @@ _INTERESTS_THAT_COME: Final = f"""
             SELECT CASE WHEN COUNT(*) < {THEMES_MAX} THEN {THEMES_MAX} - COUNT(*) ELSE 0 END
             FROM member_interest WHERE member_id = $2
         )
+    )
+"""
+
+
+_INTERESTS_THAT_GO: Final = """
+    UPDATE member_interest SET member_id = $1, came_with = NULL
+    WHERE member_id = $2 AND came_with = $3 AND NOT EXISTS (
+        SELECT 1 FROM member_interest AS own
+        WHERE own.member_id = $1 AND own.theme_code = member_interest.theme_code
+            AND own.source = member_interest.source
     )
 """
 
