@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from domain import members
-from domain.errors import PhoneOfAnother
+from domain import custody, members
 from resolvers.context import RequestContext
 from resolvers.records import MemberRecord
 
@@ -28,10 +27,8 @@ async def sign_in_with_phone(
 
 
 async def bind_phone(context: RequestContext, *, app_id: str, code: str) -> MemberRecord:
-    """Bind the number that WeChat vouches for to the member who asks."""
+    """Bind the number that WeChat vouches for to the member who asks, whose records become one."""
     member_id = context.require_member()
     phone = await members.phone_from_wechat(app_id, code, wechat=context.services.wechat)
-    bound = await members.bind_phone(member_id, phone, now=context.now)
-    if isinstance(bound, members.BoundElsewhere):
-        raise PhoneOfAnother(field=("code",))
+    bound = await custody.bind_phone(member_id, phone, now=context.now)
     return MemberRecord(bound, context)
