@@ -44,6 +44,7 @@ from api.stress.deadlines import Deadlines
 from api.stress.draining import Draining, heeding_signals, leaving_in_order
 from api.stress.places import Places
 from api.transport import TransportFault, fault_response
+from api.wechat_push import wechat_push
 from schema.building import JifenSchema
 from schema.documents import DocumentLimits
 from schema.faults import FaultCode
@@ -153,6 +154,7 @@ def _routes(settings: Settings, schema: JifenSchema, view: GraphQLView) -> list[
         Route("/.well-known/jwks.json", jwks),
         Route("/schema.graphql", schema_text),
         downloads(settings.custody),
+        wechat_push(settings.wechat_pushes),
         *metrics_route(
             settings.metrics, at_home=not settings.is_production and settings.workers == 1
         ),

@@ -28,7 +28,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from api.custody.settings import CustodySettings
+from api.custody.settings import CustodySettings, PushSettings
 from api.observability.settings import MetricsSettings, TraceSettings
 from api.persisted.settings import DocumentSettings
 from api.rates.settings import RateSettings, with_development_rates
@@ -177,6 +177,7 @@ class Settings(BaseSettings):
     phone_keys_path: Path | None = None
     wechat_base_url: str = ""
     wechat_apps: dict[str, SecretStr] = {DEMO_APP_ID: SecretStr(DEMO_APP_SECRET)}
+    wechat_pushes: dict[str, PushSettings] = {}
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     database: DatabaseSettings = DatabaseSettings()
     limits: LimitSettings = LimitSettings()
@@ -236,6 +237,7 @@ class Settings(BaseSettings):
             *self.documents.problems(),
             *self.sms.problems(is_production=self.is_production),
             *self._origin_problems(),
+            *self._push_problems(),
             *self._production_problems(),
         ]
         if problems:
@@ -263,6 +265,17 @@ class Settings(BaseSettings):
             if origin != "*" and not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin)
         ]
 
+    def _push_problems(self) -> list[str]:
+        problems = [
+            problem
+            for app_id, push in self.wechat_pushes.items()
+            for problem in push.problems(app_id)
+        ]
+        unknown = sorted(self.wechat_pushes.keys() - self.wechat_apps.keys())
+        if unknown:
+            problems.append(f"JIFEN_WECHAT_PUSHES: {unknown[0]} is not in JIFEN_WECHAT_APPS")
+        return problems
+
     def _production_problems(self) -> list[str]:
         if not self.is_production:
             return []
@@ -277,6 +290,9 @@ class Settings(BaseSettings):
             "JIFEN_KEY_SET_PATH must be set": "key_set_path" not in self.model_fields_set,
             "JIFEN_WECHAT_BASE_URL must be WeChat's https address": (
                 not self.wechat_base_url.startswith("https://")
+            ),
+            "JIFEN_WECHAT_PUSHES must have the aes_key of each": any(
+                push.aes_key is None for push in self.wechat_pushes.values()
             ),
             "JIFEN_WECHAT_APPS must name the programme's own mini-programs": (
                 not self.wechat_apps

@@ -42,6 +42,7 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "MemberJoined": ("MEMBER_JOINED", _member),
     "ProfileUpdated": ("PROFILE_UPDATED", _member),
     "InterestsDeclared": ("INTERESTS_DECLARED", _member),
+    "PhoneUnbound": ("PHONE_UNBOUND", _member),
     "DataExportReady": ("DATA_EXPORT_READY", _export),
     "AccountDeletionRequested": ("ACCOUNT_DELETION_REQUESTED", _member),
     "AccountDeletionCancelled": ("ACCOUNT_DELETION_CANCELLED", _member),

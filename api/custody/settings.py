@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, Field, PositiveInt
+from pydantic import BaseModel, Field, PositiveInt, SecretStr
 
 from domain.custody import COOLING
 from domain.files import ErasureJournal, FileStore
+from domain.wechat import PushCipher
 
 
 class CustodySettings(BaseModel):
@@ -41,3 +42,23 @@ class CustodySettings(BaseModel):
     def journal(self) -> ErasureJournal:
         """The journal of erasures."""
         return ErasureJournal(self.erasures_path)
+
+
+class PushSettings(BaseModel):
+    """What the console of one mini-program shows under message push."""
+
+    token: SecretStr
+    aes_key: SecretStr | None = None
+    """The EncodingAESKey, 43 characters; without it the plain mode, for development."""
+
+    def problems(self, app_id: str) -> list[str]:
+        """What does not fit."""
+        found = []
+        if not self.token.get_secret_value():
+            found.append(f"JIFEN_WECHAT_PUSHES: the token of {app_id} is empty")
+        if self.aes_key is not None:
+            try:
+                PushCipher(app_id=app_id, encoding_aes_key=self.aes_key.get_secret_value())
+            except ValueError as wrong:
+                found.append(f"JIFEN_WECHAT_PUSHES: {app_id}: {wrong}")
+        return found

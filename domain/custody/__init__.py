@@ -35,6 +35,7 @@ from domain.custody.listing import ListedMember, list_members
 from domain.custody.merging import Merge, MergeBecause, merge, were_parted
 from domain.custody.parting import find_merge, last_merge_of, part
 from domain.custody.parts import PARTS
+from domain.custody.pushes import AuthorizationChanged, AuthorizationNotice, heed
 from domain.custody.staff_merges import MergeMembers, UndoMerge, merge_members, undo_merge
 
 __all__ = [
@@ -44,6 +45,8 @@ __all__ = [
     "OPENING_LOTS_MAX",
     "PARTS",
     "AskedBy",
+    "AuthorizationChanged",
+    "AuthorizationNotice",
     "Brought",
     "DataExport",
     "ExportStatus",
@@ -64,6 +67,7 @@ __all__ = [
     "erase_again",
     "erase_due",
     "find_merge",
+    "heed",
     "is_erased",
     "last_merge_of",
     "list_members",

@@ -7,7 +7,7 @@ they are erased by again, so it must not be restored together with the backup.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -25,7 +25,7 @@ class ErasureJournal:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def append(self, member_ids: list[UUID], *, now: datetime) -> None:
+    def append(self, member_ids: Sequence[UUID], *, now: datetime) -> None:
         """Write the lines to the disk. They may be there before, and may stand there twice.
 
         Several processes may append at once: what one appends is one write.
