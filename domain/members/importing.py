@@ -7,6 +7,7 @@ if it leads to two, joining those is a decision of staff, and the member is refu
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +20,7 @@ from uuid_utils.compat import uuid7
 from domain.errors import InvalidInput, Refusal
 from domain.members.interest import bring_interests, clean_themes
 from domain.members.joining import SUBJECT_CHARACTERS_MAX, Known, insert_identities
-from domain.members.phones import (
-    bind_phone_identities,
-    lock_phones,
-    members_by_phones,
-    parse_phone,
-)
+from domain.members.phones import bind_phone_identities, lock_phones, members_by_phones
 from domain.members.profile import UNCHANGED, UpdateProfile, clean_profile
 from domain.members.references import members_by_ids
 from domain.members.values import MEMBER_COLUMNS, IdentityKind, Member, member_of
@@ -34,6 +30,7 @@ from domain.texts import clean_text
 
 JOINED_AT_MIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NOBODY: Final = UUID(int=0)
+_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _SAID: Final = ("nickname", "avatar_url", "birthday", "gender", "preferred_channel")
 
 _MEMBER: Final = Table(
@@ -95,7 +92,7 @@ def check_brought(member: BroughtMember, *, now: datetime) -> None:
             characters_min=1,
             characters_max=SUBJECT_CHARACTERS_MAX,
         )
-    if member.phone is not None and parse_phone(member.phone) != member.phone:
+    if member.phone is not None and not _E164.fullmatch(member.phone):
         raise InvalidInput(field=("phone",), rule="a phone number in E.164")
     said = {name: getattr(member, name) for name in _SAID}
     clean_profile(
