@@ -79,6 +79,7 @@ PLAINLY_TOLD: Final[frozenset[type[Refusal]]] = frozenset(
         errors.AccountUnknown,
         errors.CodeTaken,
         errors.ScopeNotGranted,
+        errors.ConsentUnknown,
     }
 )
 """Refusals whose facts are told by their message alone. A test asks every other one for a type."""
@@ -198,6 +199,15 @@ class ReversalExceeds(UserError):
 
     requested: Points
     """What was asked for."""
+
+
+@tells(errors.ConsentOutdated)
+@object_type(policy=PUBLIC)
+class ConsentOutdated(UserError):
+    """Other words than the current ones are agreed to."""
+
+    current: str
+    """The version of the current words, see `consentTexts`."""
 
 
 @tells(errors.SignInCodeTooSoon)

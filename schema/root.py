@@ -10,6 +10,7 @@ from schema import (
     custody,
     holds,
     members,
+    merges,
     notes,
     partners,
     phones,
@@ -74,6 +75,8 @@ class Mutation:
     capture_points = holds.capture_points
     release_points = holds.release_points
     add_member_note = notes.add_member_note
+    merge_members = merges.merge_members
+    undo_merge = merges.undo_merge
     set_service_contacts = contacts.set_service_contacts
     adjust_points = adjustments.adjust_points
     approve_adjustment = adjustments.approve_adjustment

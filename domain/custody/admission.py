@@ -16,7 +16,7 @@ from domain import members
 from domain.access import AccessTokens
 from domain.custody.merging import Merge, MergeBecause, merge, were_parted
 from domain.errors import PhoneOfAnother, Refusal
-from domain.members import BoundElsewhere, Member, SessionLifetimes, SignedIn, SignInWithWeChat
+from domain.members import BoundElsewhere, Member, SignedIn, SignInWithWeChat
 from domain.storage import TransactionContended, transaction
 from domain.wechat import WeChatClient
 
@@ -56,16 +56,13 @@ async def sign_in_with_wechat(
     wechat: WeChatClient,
     tokens: AccessTokens,
     now: datetime,
-    lifetimes: SessionLifetimes,
 ) -> SignedIn:
     """Sign in, and join the record of the unionid to that of the openid where they are two.
 
     Raises what `members.sign_in_with_wechat` raises. A merge that cannot be does not keep anybody
     from signing in: the two stay two, and the next sign-in tries again.
     """
-    signed_in = await members.sign_in_with_wechat(
-        command, wechat=wechat, tokens=tokens, now=now, lifetimes=lifetimes
-    )
+    signed_in = await members.sign_in_with_wechat(command, wechat=wechat, tokens=tokens, now=now)
     if signed_in.twin is None:
         return signed_in
     member_id, twin = signed_in.member.id, signed_in.twin

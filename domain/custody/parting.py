@@ -94,7 +94,7 @@ async def _part(merge: Merge, facts: dict[str, Any], *, now: datetime) -> None:
 
 
 async def _move_back(table: MemberTable, merge: Merge) -> None:
-    """Give the other record its rows back; one that stands there already, of the same key, stays."""
+    """Give the other record its rows back. One of the same key that it has already stays."""
     member = table.member_column
     same = " AND ".join(f"own.{name} = {table.name}.{name}" for name in table.key)
     await execute(

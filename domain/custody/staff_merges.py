@@ -69,7 +69,7 @@ async def undo_merge(command: UndoMerge, *, by: Actor, now: datetime) -> Merge:
     """
     merge_id, member_id = command.merge_id, command.member_id
     if (merge_id is None) == (member_id is None):
-        raise InvalidInput(field=("merge_id",), rule="either the merge or the member")
+        raise InvalidInput(field=("merge",), rule="either the merge or the member")
 
     async def work() -> Merge:
         if merge_id is not None:
@@ -78,12 +78,10 @@ async def undo_merge(command: UndoMerge, *, by: Actor, now: datetime) -> Merge:
             assert member_id is not None
             found = await last_merge_of(member_id)
         if found is None:
-            raise MergeUnknown(field=("merge_id",) if merge_id else ("member_id",))
+            raise MergeUnknown(field=("merge", "merge_id" if merge_id else "member_id"))
         return await part(found, by=by.name, now=now)
 
-    digests = idempotency.digests(
-        {"merge_id": merge_id and str(merge_id), "member_id": member_id and str(member_id)}
-    )
+    digests = idempotency.digests({"merge": [str(merge_id), str(member_id)]})
     return await _once("unmerge", command.idempotency_key, digests, work, by=by, now=now)
 
 

@@ -63,7 +63,6 @@ class ConsentOutdated(ConsentRefusal):
     """Returned when other words than the current ones are agreed to; `current` is their version."""
 
     code = ErrorCode.CONSENT_OUTDATED
-    purpose: str
     current: str
 
 
