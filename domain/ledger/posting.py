@@ -7,7 +7,7 @@ whatever the size of the batch. A batch of one is the single mutation.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final, get_args
@@ -45,6 +45,10 @@ BATCH_MAX = 1_000
 Outcome = Posted | Refusal
 
 
+Beside = Callable[[Posted], Iterable[Write]]
+"""What is to be written together with what a command does, by its outcome."""
+
+
 async def post(
     commands: Sequence[Command], *, now: datetime, books: Books | None = None
 ) -> list[Outcome]:
@@ -65,9 +69,16 @@ async def post(
     return await transaction(lambda: _post(commands, now=now, books=books))
 
 
-async def post_one(command: Command, *, now: datetime, books: Books | None = None) -> Posted:
-    """Post one command, or raise its refusal. For `books` see `post`."""
-    [outcome] = await post([command], now=now, books=books)
+async def post_one(
+    command: Command, *, now: datetime, books: Books | None = None, beside: Beside | None = None
+) -> Posted:
+    """Post one command, or raise its refusal. For `books` see `post`.
+
+    What `beside` gives is written in the same statement on PostgreSQL, which saves its journey; so
+    it must be of other tables. The command must have no key, for a replay writes nothing.
+    """
+    assert beside is None or command.key is None, "a replay writes nothing"
+    [outcome] = await transaction(lambda: _post([command], now=now, books=books, beside=beside))
     if isinstance(outcome, Refusal):
         raise outcome
     return outcome
@@ -81,12 +92,16 @@ class _Unsound(Exception):
 
 
 async def _post(
-    commands: Sequence[Command], *, now: datetime, books: Books | None
+    commands: Sequence[Command],
+    *,
+    now: datetime,
+    books: Books | None,
+    beside: Beside | None = None,
 ) -> list[Outcome]:
     unsound: frozenset[UUID] = frozenset()
     while True:
         try:
-            return await _post_but(unsound, commands, now=now, locked=books)
+            return await _post_but(unsound, commands, now=now, locked=books, beside=beside)
         except _Unsound as found:
             # What was decided in them before the fault was found does not hold.
             books = None
@@ -101,6 +116,7 @@ async def _post_but(
     *,
     now: datetime,
     locked: Books | None,
+    beside: Beside | None,
 ) -> list[Outcome]:
     """Post the commands; those that concern an unsound account are refused as if it was frozen."""
     outcomes: dict[int, Outcome] = {}
@@ -130,6 +146,7 @@ async def _post_but(
     past = await load_past(books, {place for one in fresh if (place := past_of(one))})
 
     answers: dict[Key, tuple[Digests, Posted]] = {}
+    others: list[Write] = []
     moved: dict[UUID, Book] = {}
     for index, command in sound.items():
         key = command.key
@@ -145,10 +162,12 @@ async def _post_but(
         moved.update((member_id, books[member_id]) for member_id in members_of(command))
         if key is not None:
             answers[key] = (digests[index], posted)
+        if beside is not None:
+            others += beside(posted)
 
     # A book in which nothing succeeded is dropped whole, its due changes included: a refusal
     # changes nothing, and readers compute what is due anyway.
-    await write_books(list(moved.values()), beside=_remembering(answers, now=now))
+    await write_books(list(moved.values()), beside=[*_remembering(answers, now=now), *others])
     await remove_unused([book for book in books.values() if book.member_id not in moved])
     await announce((event_of(e) for book in moved.values() for e in book.entries), now=now)
     return [outcomes[index] for index in range(len(commands))]

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain import idempotency
 from domain.errors import InvalidInput, MemberNotFound, TransferLimitExceeded
-from domain.ledger.client_keys import checked_key, child_id, named, recall, remember
+from domain.ledger.client_keys import checked_key, child_id, named, recall, remembering
 from domain.ledger.commands import Key, Transfer
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import Source
@@ -82,8 +82,8 @@ async def transfer_points(command: TransferPoints, *, limits: TransferLimits, no
             ),
             now=now,
             books=books,
+            beside=lambda posted: [remembering(key, digests, {"seq": posted.seq}, now=now)],
         )
-        await remember(key, digests, {"seq": posted.seq}, now=now)
         return posted.seq
 
     return await transaction(work)
