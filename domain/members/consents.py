@@ -165,7 +165,7 @@ async def _version(command: SetConsent, before: Consent | None) -> str:
     if current is None:
         raise ConsentUnknown(field=("purpose",), purpose=command.purpose)
     if command.granted and command.version != current:
-        raise ConsentOutdated(field=("version",), purpose=command.purpose, current=current)
+        raise ConsentOutdated(field=("version",), current=current)
     return current
 
 

@@ -35,6 +35,10 @@ SCHEMA: JifenSchema = build_schema()
 UNCOVERED = {
     # Where its answer begins depends on which events are kept.
     "Member.changes",
+    # It is told of an event a moment after it.
+    "Member.timeline",
+    # Some are bound without an event.
+    "Member.identities",
     # As it is written nothing is announced.
     *("DataExport.status", "DataExport.progress", "DataExport.url"),
 }
