@@ -10,6 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from api.fake_wechat import DEMO_APP_ID
+from api.workers.timelines import TELLING
+from domain.members import timeline_consumer
+from domain.outbox import drain
 from domain.storage import dialect, fetch_all
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import TABLES
@@ -17,30 +21,54 @@ from tests.graphql.points import earn
 
 WORD: Final = "qz7canary"
 BIRTHDAY: Final = "1987-06-05"
-TRACES: Final = (WORD, BIRTHDAY)
+PHONE: Final = "18712340077"
+TRACES: Final = (WORD, BIRTHDAY, PHONE)
 
 PLANTED: Final = {
     "account_deletion.reason",
+    "behavior_event.kind",
     "member.avatar_url",
     "member.birthday",
     "member.nickname",
     "member.preferred_channel",
     "member_identity.subject",
+    "member_note.text",
     "outbox.payload",
     "points_adjustment.reason",
     "points_entry_text.note",
     "points_entry_text.reason",
+    "service_contact.channel",
+    "service_contact.name",
+    "service_contact.role",
 }
-"""Where it is found before the erasure: a place that is not filled proves nothing of it."""
+"""Where it is found before the erasure: a place that is not filled proves nothing of it. The phone
+number is sealed, so it is found nowhere even then."""
 
 
-async def live(gateway: Gateway, bob: Session) -> Session:
+async def live(gateway: Gateway, bob: Session, phone: str = PHONE) -> Session:
     """The person's life; `bob` is another, who keeps what is his."""
     code = await gateway.login(f"o-{WORD}", unionid=f"u-{WORD}")
-    given = {"appId": "wxjifendemo0000001", "code": code, "inviteCode": f"i-{WORD}"}
+    given = {"appId": DEMO_APP_ID, "code": code, "inviteCode": f"i-{WORD}"}
     signed_in = (await gateway.send("SignInWithWeChat", input=given))["session"]
     person = await gateway.sign_in(f"o-{WORD}", unionid=f"u-{WORD}")
     assert person.member_id == signed_in["member"]["id"]
+    await _says_much(gateway, person, phone)
+    await earn(gateway, person, 1_200)
+    gift = {
+        "toMember": {"id": bob.member_id},
+        "points": 100,
+        "note": f"from {WORD}",
+        "idempotencyKey": "gift",
+    }
+    await done(gateway, "transferPoints", person.access_token, gift)
+    await _is_written_about(gateway, person)
+    leaving = {"reason": f"{WORD} leaves", "idempotencyKey": "leave"}
+    await done(gateway, "requestAccountDeletion", person.access_token, leaving)
+    await drain((timeline_consumer(TELLING),), clock=gateway.clock.now)
+    return person
+
+
+async def _says_much(gateway: Gateway, person: Session, phone: str) -> None:
     token = person.access_token
     profile = {
         "nickname": f"昵称 {WORD}",
@@ -49,34 +77,43 @@ async def live(gateway: Gateway, bob: Session) -> Session:
         "gender": "female",
         "preferredChannel": WORD,
     }
-    await done(gateway, "UpdateProfile", token, profile)
-    await done(gateway, "SetInterests", token, {"themes": ["tea"]})
-    await earn(gateway, person, 1_200)
-    gift = {
-        "toMember": {"id": bob.member_id},
-        "points": 100,
-        "note": f"from {WORD}",
-        "idempotencyKey": "gift",
-    }
-    await done(gateway, "TransferPoints", token, gift)
-    clerk = await gateway.staff()
+    await done(gateway, "updateProfile", token, profile)
+    await done(gateway, "setInterests", token, {"themes": ["tea"]})
+    code = await gateway.phone.phone(phone=phone)
+    await done(gateway, "bindPhone", token, {"appId": DEMO_APP_ID, "code": code})
+    agreed = {"purpose": "behavior_tracking", "granted": True, "version": "1"}
+    await done(gateway, "setConsent", token, agreed)
+    looked = {"kind": WORD, "theme": "tea", "at": "2026-03-01T11:00:00Z", "eventId": f"e-{WORD}"}
+    await done(gateway, "trackBehavior", token, {"events": [looked]})
+
+
+async def _is_written_about(gateway: Gateway, person: Session) -> None:
+    clerk, member = await gateway.staff(), {"id": person.member_id}
     correction = {
-        "member": {"id": person.member_id},
+        "member": member,
         "points": 5,
         "reason": f"she is {WORD}",
         "idempotencyKey": gateway.named("adjust"),
     }
-    await done(gateway, "AdjustPoints", clerk, correction)
-    leaving = {"reason": f"{WORD} leaves", "idempotencyKey": "leave"}
-    await done(gateway, "RequestAccountDeletion", token, leaving)
-    return person
+    await done(gateway, "adjustPoints", clerk, correction)
+    note = {
+        "member": member,
+        "text": f"{WORD} likes quiet tables",
+        "idempotencyKey": gateway.named("note"),
+    }
+    await done(gateway, "addMemberNote", clerk, note)
+    contact = {"name": f"n {WORD}", "role": f"r {WORD}", "channel": WORD}
+    await done(gateway, "setServiceContacts", clerk, {"member": member, "contacts": [contact]})
 
 
-async def done(gateway: Gateway, name: str, token: str, given: dict[str, Any]) -> Any:
-    """Send a planned operation that is not refused."""
-    answer = await gateway.send(name, token, input=given)
-    assert answer["userErrors"] == [], (name, answer)
-    return answer
+async def done(gateway: Gateway, name: str, token: str, given: dict[str, Any]) -> None:
+    """Send a mutation that is not refused."""
+    kind = f"{name[0].upper()}{name[1:]}Input"
+    document = (
+        f"mutation ($input: {kind}!) {{ {name}(input: $input) {{ userErrors {{ code field }} }} }}"
+    )
+    answer = (await gateway.ask(document, {"input": given}, token=token)).json()
+    assert answer == {"data": {name: {"userErrors": []}}}, answer
 
 
 async def found(*traces: str) -> set[str]:

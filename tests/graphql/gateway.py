@@ -25,7 +25,7 @@ from api.workers.settings import WorkSettings
 from domain import access
 from domain.access import AccessTokens, CallerKind
 from domain.clock import Clock
-from domain.files import FileStore
+from domain.files import ErasureJournal, FileStore
 from schema.root import build_schema
 from tests.domain.wechat.fixtures import quick_http
 from tests.domain.wechat.mini_program import APPS, MiniProgram
@@ -105,6 +105,7 @@ class Gateway:
     phone: MiniProgram
     tokens: AccessTokens
     files: FileStore
+    erasures: ErasureJournal
     tag: str = ""
 
     async def ask(
@@ -245,4 +246,5 @@ async def open_gateway(settings: Settings, fake: RunningFake) -> AsyncIterator[G
             phone=MiniProgram(phone),
             tokens=opened[0].services.tokens,
             files=settings.custody.files,
+            erasures=settings.custody.journal,
         )

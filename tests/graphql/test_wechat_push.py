@@ -59,7 +59,7 @@ async def open_for_pushes(
     database_url: str, tmp_path: Path, fake: RunningFake
 ) -> AsyncIterator[Gateway]:
     """A gateway that believes the console's token and key."""
-    pushes = {app_id: PushSettings(**push) for app_id, push in PUSHES.items()}
+    pushes = {app_id: PushSettings.model_validate(push) for app_id, push in PUSHES.items()}
     settings = settings_for(database_url, tmp_path, fake)
     settings = settings.model_copy(update={"wechat_pushes": pushes})
     async with open_gateway(settings, fake) as gateway:
