@@ -310,6 +310,7 @@ def test_points_are_swept(command: CommandLine) -> None:
 ACTS = {
     *("add-client", "add-staff", "set-grants", "issue-token", "revoke-tokens"),
     *("disable-account", "enable-account", "create-keys", "rotate-keys", "rotate-phone-keys"),
+    *("import-members", "export-members"),
     *("import-products", "import-purchases", "outbox replay", "unfreeze-account", "erase-again"),
 }
 """Commands by which somebody decides something: each is told to the log."""
