@@ -43,6 +43,7 @@ JOBS = [
     "audit-changes",
     "audit-everything",
     "forget-events",
+    "forget-sign-in-codes",
     "refresh-recommendations",
     "sweep-points",
 ]
