@@ -22,7 +22,7 @@ from domain.ledger import Earn, HoldPoints, Key, Redeem, Source, hold_points, po
 from domain.ledger.commands import TakeBack
 from domain.members import ByExternalReference, IdentityKind, Known, resolve_members
 from domain.members.joining import join
-from tests.imports.moving import import_members, many, prepare, rejected, write
+from tests.imports.moving import import_members, many, prepare, rejected, run_import, write
 from tests.imports.running import run
 
 LATELY = datetime.now(UTC) - timedelta(days=2)
@@ -214,8 +214,20 @@ async def test_who_owes_points_is_told_and_not_brought(sqlite_url: str, tmp_path
     with file.open(encoding="utf-8", newline="") as opened:
         [row] = csv.DictReader(opened)
     assert (row["debt"], row["points"]) == ("10", "")
-    await import_members(sqlite_url, file, rejects=tmp_path / "no.csv")
+    again = await run_import(sqlite_url, file, "--rejects", tmp_path / "no.csv")
+    assert (again.rows, again.rejected, again.members) == (1, 1, 0)
     assert rejected(tmp_path / "no.csv") == [("1", "DEBT")]
+    await storage.connect(sqlite_url)
+    try:
+        acts = await storage.fetch_all(
+            "SELECT action, target_id FROM audit_entry WHERE target_kind = 'file' ORDER BY seq"
+        )
+        assert [tuple(dict(act).values()) for act in acts] == [
+            ("export.members", "export.csv"),
+            ("import.members", "export.csv"),
+        ]
+    finally:
+        await storage.close()
 
 
 @pytest.mark.parametrize(

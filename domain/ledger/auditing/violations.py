@@ -43,7 +43,7 @@ class StoredRule:
         return [name for _, name, _, _ in Formatter().parse(self.detail) if name]
 
 
-CREDITED_ONCE: Final = ("adjustment", "transfer")
+CREDITED_ONCE: Final = ("adjustment", "transfer", "opening")
 """Sources whose references name one credit each. An order's number does not: two shops may use the
 same one, and an order that grew earns again."""
 

@@ -243,6 +243,23 @@ async def test_a_bug_that_forgets_who_was_brought_doubles_nothing(
     assert await available(brought.member_id) == 10
 
 
+async def test_an_audit_finds_a_lot_that_was_brought_twice() -> None:
+    [brought] = await bring(newcomer("C-1", 10, 20))
+    rows = await fetch_all("SELECT reference FROM points_entry_text ORDER BY seq")
+    assert len({row["reference"] for row in rows}) == 2
+    again = Earn(
+        member_id=brought.member_id,
+        points=10,
+        source=Source(kind="opening", reference=rows[0]["reference"]),
+        effective_at=NOW,
+        expires_at=NEVER,
+        key=Key(scope="tests", key="a bug's"),
+    )
+    await post_one(again, now=NOW)
+    [violation] = await verify_account(brought.member_id)
+    assert violation.rule == "references"
+
+
 async def test_a_higher_level_stays_and_the_base_needs_no_row() -> None:
     await bring(newcomer("C-1", level="gold"), newcomer("C-2", level="bronze"))
     [high] = await resolve_members([ByExternalReference("C-1")])
