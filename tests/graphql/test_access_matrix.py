@@ -276,6 +276,8 @@ EMPTY = {
     "RecommendedItem.reasons",  # What is popular is so for no reason of the member's.
     *(f"RecommendationReason.{name}" for name in ("kind", "text", "theme", "product")),
     "RecommendationReason.contribution",
+    *("Purchase.refunds", "PurchaseLine.review", "Review.id", "Review.stars"),
+    *(f"PurchaseRefund.{name}" for name in ("amount", "refundedAt", "pointsTaken")),
 }
 """What nothing can fill in any member's life yet."""
 
