@@ -10,6 +10,7 @@ import strawberry
 from domain import custody
 from domain.custody import ExportStatus
 from resolvers import custody as resolvers
+from schema.cost import Cost
 from schema.fields import Info, computed, enum_type, input_type, object_type, view
 from schema.mutations import Payload, mutation
 from schema.node import Node, node_type, parse_uuid
@@ -51,19 +52,19 @@ class DataExport(Node):
     """When its link ends, a day after it was written; null before."""
 
     # These change without an event, as it is written and when its time is over: no ETag.
-    @computed(OWNER)
+    @computed(OWNER, cost=Cost(own=1))
     async def status(self) -> ExportStatus:
         """Where it stands."""
         export: custody.DataExport = view(self)
         return export.status
 
-    @computed(OWNER)
+    @computed(OWNER, cost=Cost(own=1))
     async def progress(self) -> int:
         """How much of it is written, 0 to 100 percent."""
         export: custody.DataExport = view(self)
         return export.percent
 
-    @computed(OWNER)
+    @computed(OWNER, cost=Cost(own=1))
     async def url(self, info: Info) -> URL | None:
         """Where to fetch it, a ZIP with a line of JSON for each row of each table. Good once, for
         whoever has it; null while it is not ready, once it was fetched, and when it has expired."""

@@ -129,9 +129,10 @@ async def _erase(
     now: datetime,
     again_at: datetime | None,
 ) -> None:
-    async def work() -> Sequence[str]:
+    async def work() -> None:
         erased = await _lock_records_of(member_id)
-        exports = await _files_of(erased)
+        for name in await _files_of(erased):
+            files.delete(name)
         await _forget_codes_of(erased)
         await ledger.erase_notes_given(erased)
         for table in _in_order():
@@ -146,10 +147,8 @@ async def _erase(
         # Before the commit: who is erased and not in the journal would come back with a backup.
         # Who is in it and not erased is so at the next run, since it is too late to take it back.
         journal.append(erased, now=now)
-        return exports
 
-    for name in await transaction(work):
-        files.delete(name)
+    await transaction(work)
 
 
 async def _lock_records_of(member_id: UUID) -> Sequence[UUID]:

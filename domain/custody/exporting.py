@@ -229,14 +229,16 @@ async def tidy_exports(*, files: FileStore, now: datetime) -> int:
         now,
     )
     deleted = 0
+    # What no row tells of may be another database's, while its link may still be good.
+    left_over = set(files.names(before=now - 2 * LINK_LIVES))
     for name in files.names(before=now - KEPT_AFTER_DOWNLOAD):
-        if not await _is_wanted(name, now=now):
+        if not await _is_wanted(name, is_left_over=name in left_over, now=now):
             files.delete(name)
             deleted += 1
     return deleted
 
 
-async def _is_wanted(name: str, *, now: datetime) -> bool:
+async def _is_wanted(name: str, *, is_left_over: bool, now: datetime) -> bool:
     try:
         export_id = UUID(name.removesuffix(".zip"))
     except ValueError:
@@ -245,7 +247,7 @@ async def _is_wanted(name: str, *, now: datetime) -> bool:
         "SELECT status, started_at, downloaded_at FROM data_export WHERE id = $1", export_id
     )
     if row is None:
-        return False
+        return not is_left_over
     if row["downloaded_at"] is not None:
         return bool(row["downloaded_at"] > now - KEPT_AFTER_DOWNLOAD)
     return row["status"] in {"QUEUED", "RUNNING", "READY"}

@@ -115,6 +115,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "JIFEN_TRACES__ENDPOINT": "none",
         "JIFEN_TRACES__HEADERS": "none",
         "JIFEN_WECHAT_APPS": "the demo's app",
+        "JIFEN_WECHAT_PUSHES": "none",
         "JIFEN_WECHAT_BASE_URL": "empty",
         "JIFEN_WORK__IN_PROCESS": "in development",
     }
