@@ -151,6 +151,13 @@ class History(Looks):
                 "declare", lambda: self.gateway.send("SetInterests", token, input=themes)
             )
 
+    async def telephone(self) -> None:
+        """Somebody binds a number, or the same again; nobody else has it."""
+        member = self._someone()
+        number = f"+86138{member.int % 10**7:07}{self.chance.randrange(3)}"
+        now = self.gateway.clock.now()
+        await self.step("telephone", lambda: members.bind_phone(member, number, now=now))
+
     async def consent(self) -> None:
         """Somebody agrees to something, or no longer does, or says so again."""
         member = self.chance.choice(self.members)
@@ -278,6 +285,7 @@ STEPS: Final = (
     "spend",
     "hold",
     "say",
+    "telephone",
     "consent",
     "reword",
     "introduce",
