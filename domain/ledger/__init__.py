@@ -59,6 +59,7 @@ from domain.ledger.holds import (
 )
 from domain.ledger.member_tables import MEMBER_TABLES
 from domain.ledger.merges import AccountsMerged, merge_accounts, part_accounts
+from domain.ledger.naming import lock_named
 from domain.ledger.notes import erase_notes_given
 from domain.ledger.pages import EntryLot, JournalEntry, entries_of, entry, journal, lots_of
 from domain.ledger.posting import BATCH_MAX, Outcome, post, post_one
@@ -156,6 +157,7 @@ __all__ = [
     "journal",
     "local_midnight",
     "lock_accounts",
+    "lock_named",
     "look_back",
     "lots_of",
     "merge_accounts",

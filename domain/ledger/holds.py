@@ -25,9 +25,10 @@ from domain.ledger.client_keys import (
 from domain.ledger.commands import Capture, Key, Posted, Release, SetAside
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import HoldState, Source
+from domain.ledger.naming import lock_named
 from domain.ledger.posting import post_one
 from domain.ledger.store import lock_accounts
-from domain.members import MemberRef, resolve_members
+from domain.members import MemberRef
 from domain.storage import Row, Table, Write, fetch_all, fetch_one, transaction
 from domain.texts import clean_text
 
@@ -116,8 +117,7 @@ async def hold_points(command: HoldPoints, *, now: datetime) -> PointsHold:
     )
 
     async def work() -> PointsHold:
-        [member_id] = await resolve_members([command.member])
-        books = await lock_accounts([] if member_id is None else [member_id])
+        [member_id], books = await lock_named([command.member])
         answer = await recall(key, digests)
         if answer is not None:
             return _hold_of_answer(answer)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from domain.errors import AccountFrozen, PointsOutOfRange
@@ -26,6 +26,9 @@ from domain.ledger.entries import (
     Source,
     Texts,
 )
+
+SOURCE_KIND: Final = "merge"
+"""The source of what moves points from one account to another of the same person."""
 
 LotPlace: TypeAlias = tuple[UUID, int]
 """A lot: its member and its number."""
@@ -74,7 +77,7 @@ def close(
     """
     if loser.frozen or keeper.frozen:
         raise AccountFrozen
-    _check_room(keeper, points=loser.total, debt=loser.debt)
+    check_room_for(keeper, points=loser.total, debt=loser.debt)
     for hold in [one for one in loser.holds.values() if one.state is HoldState.OPEN]:
         released = Source(kind=source.kind, reference=hold.reference)
         loser.release(hold, HoldState.RELEASED, at=now, now=now, salt=salt, source=released)
@@ -110,7 +113,7 @@ def carry_over(
     if not handed and giver.debt == 0:
         return None
     debt = giver.debt
-    _check_room(taker, points=sum(one.points for one in handed), debt=debt)
+    check_room_for(taker, points=sum(one.points for one in handed), debt=debt)
     out = giver.write(
         EntryKind.MERGE_OUT,
         amount=giver.debt - giver.total,
@@ -148,7 +151,7 @@ def part(
     ]
     if not handed and paid_loser + owed_still == 0:
         return None
-    _check_room(loser, points=sum(one.points for one in handed), debt=paid_loser + owed_still)
+    check_room_for(loser, points=sum(one.points for one in handed), debt=paid_loser + owed_still)
     check_room(keeper, paid_loser)
     out = _given_back(
         keeper,
@@ -280,7 +283,8 @@ def _pay(book: Book, points: int, *, entry: Entry) -> None:
             book.draw(lot, entry=entry, amount=taken)
 
 
-def _check_room(book: Book, *, points: int, debt: int) -> None:
+def check_room_for(book: Book, *, points: int, debt: int) -> None:
+    """Refuse what would lift what the member has, or owes, out of the range: PointsOutOfRange."""
     check_room(book, points)
     if book.debt + debt > POINTS_MAX:
         raise PointsOutOfRange(points=book.debt + debt)

@@ -6,23 +6,20 @@ stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from domain.ledger import merge_decisions
 from domain.ledger.book import Book, Books
 from domain.ledger.entries import POINTS_MAX, Lot, Source
 from domain.ledger.loading import COLUMNS_OF_LOT, LOT_COLUMNS, load_open_lots, lot_of
-from domain.ledger.merge_decisions import Came, Handing, LotPlace
+from domain.ledger.merge_decisions import SOURCE_KIND, Came, Handing
+from domain.ledger.origins import handing_writes, origins_of
 from domain.ledger.posting import event_of, new_salt
 from domain.ledger.store import open_books, remove_unused, write_books
 from domain.outbox import announce
-from domain.storage import Table, Write, execute, fetch_all, inside_transaction
-
-SOURCE_KIND: Final = "merge"
+from domain.storage import execute, fetch_all, inside_transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,60 +74,15 @@ async def part_accounts(
         keeper, loser, came, source=_source(merge_id), now=now, salt=new_salt
     )
     await _write(books, handing, now=now)
-    await remove_unused(books.values())
     await execute("UPDATE points_account SET merged_into = NULL WHERE member_id = $1", loser_id)
+    loser.merged_into = None
+    await remove_unused(books.values())
     await execute(
         "UPDATE points_adjustment SET member_id = $1, came_with = NULL"
         " WHERE member_id = $2 AND came_with = $3 AND status = 'PENDING'",
         *(loser_id, keeper_id, merge_id),
     )
     return handing.into.amount if handing else 0
-
-
-_MERGES = Table(
-    "points_merge", member_id="uuid", out_seq="bigint", to_member_id="uuid", in_seq="bigint"
-)
-_ORIGINS = Table(
-    "points_lot_origin",
-    member_id="uuid",
-    lot_seq="bigint",
-    from_member_id="uuid",
-    from_lot_seq="bigint",
-)
-
-
-def handing_writes(handings: Iterable[Handing]) -> Iterator[Write]:
-    """Which entries are a pair, and which lots their lots were at first."""
-    pairs = list(handings)
-    yield _MERGES.inserting(
-        {
-            "member_id": one.out.member_id,
-            "out_seq": one.out.seq,
-            "to_member_id": one.into.member_id,
-            "in_seq": one.into.seq,
-        }
-        for one in pairs
-    )
-    yield _ORIGINS.inserting(
-        {
-            "member_id": one.into.member_id,
-            "lot_seq": lot_seq,
-            "from_member_id": member_id,
-            "from_lot_seq": from_lot_seq,
-        }
-        for one in pairs
-        for lot_seq, (member_id, from_lot_seq) in one.origins.items()
-    )
-
-
-async def origins_of(member_id: UUID, lots: Collection[int]) -> Mapping[int, LotPlace]:
-    """Of these lots of a member those that came from another account, and which they were there."""
-    rows = await fetch_all(
-        "SELECT lot_seq, from_member_id, from_lot_seq FROM points_lot_origin"
-        " WHERE member_id = $1 AND lot_seq = ANY($2::bigint[])",
-        *(member_id, sorted(lots)),
-    )
-    return {row["lot_seq"]: (row["from_member_id"], row["from_lot_seq"]) for row in rows}
 
 
 def _source(merge_id: UUID) -> Source:

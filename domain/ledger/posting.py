@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, Final, get_args
 from uuid import UUID
@@ -22,9 +22,12 @@ from domain.ledger.book import Book, Books
 from domain.ledger.commands import (
     Command,
     Earn,
+    GiveBack,
     Key,
+    Mature,
     Place,
     Posted,
+    TakeBack,
     hold_ids_of,
     members_of,
     past_of,
@@ -32,7 +35,10 @@ from domain.ledger.commands import (
 )
 from domain.ledger.deciding import after, check, decide
 from domain.ledger.entries import Entry, EntryKind, Past
+from domain.ledger.heirs import Heirs, open_heirs
 from domain.ledger.loading import load_open_lots, load_past
+from domain.ledger.merge_decisions import check_room_for
+from domain.ledger.origins import handing_writes
 from domain.ledger.store import open_books, remove_unused, write_books
 from domain.outbox import Event, announce
 from domain.storage import Write, inside_transaction, transaction
@@ -135,6 +141,11 @@ async def _post_but(
         locked=locked,
     )
     digests = {index: _digests(command) for index, command in sound.items() if command.key}
+    heirs = await open_heirs(books, sound.values(), now=now)
+    if heirs.books:
+        books |= {heir.member_id: heir for heir in heirs.books.values()}
+        sound, refused = _aimed(sound, heirs)
+        outcomes |= refused
     earlier = await _recall(sound, digests)
     fresh = [command for command in sound.values() if command.key not in earlier]
     await load_open_lots(
@@ -154,12 +165,12 @@ async def _post_but(
             if key is not None and (key in earlier or key in answers):
                 outcomes[index] = _replay(key, digests[index], earlier=earlier, answers=answers)
                 continue
-            posted = _apply(command, books, past, now=now)
+            posted = _apply(command, books, past, heirs=heirs, now=now)
         except Refusal as refusal:
             outcomes[index] = refusal
             continue
         outcomes[index] = posted
-        moved.update((member_id, books[member_id]) for member_id in members_of(command))
+        moved.update((book.member_id, book) for book in _concerned(command, books, heirs))
         if key is not None:
             answers[key] = (digests[index], posted)
         if beside is not None:
@@ -167,16 +178,45 @@ async def _post_but(
 
     # A book in which nothing succeeded is dropped whole, its due changes included: a refusal
     # changes nothing, and readers compute what is due anyway.
+    others += handing_writes(heirs.handings)
     await write_books(list(moved.values()), beside=[*_remembering(answers, now=now), *others])
     await remove_unused([book for book in books.values() if book.member_id not in moved])
     await announce((event_of(e) for book in moved.values() for e in book.entries), now=now)
     return [outcomes[index] for index in range(len(commands))]
 
 
-def _apply(
-    command: Command, books: dict[UUID, Book], past: dict[Place, Past], *, now: datetime
-) -> Posted:
+def _aimed(
+    commands: dict[int, Command], heirs: Heirs
+) -> tuple[dict[int, Command], dict[int, Refusal]]:
+    """The commands at accounts that are open; refused is what comes to a gift to oneself."""
+    aimed: dict[int, Command] = {}
+    refused: dict[int, Refusal] = {}
+    for index, command in commands.items():
+        try:
+            aimed[index] = heirs.aimed(command)
+            check(aimed[index])
+        except Refusal as refusal:
+            refused[index] = refusal
+            del aimed[index]
+    return aimed, refused
+
+
+def _concerned(command: Command, books: dict[UUID, Book], heirs: Heirs) -> list[Book]:
+    """The books that the command changes, in the order in which they are decided."""
+    heir = heirs.of(command)
     concerned = [books[member_id] for member_id in members_of(command)]
+    return concerned if heir is None else [*concerned, heir]
+
+
+def _apply(
+    command: Command,
+    books: dict[UUID, Book],
+    past: dict[Place, Past],
+    *,
+    heirs: Heirs,
+    now: datetime,
+) -> Posted:
+    concerned = _concerned(command, books, heirs)
     for book in concerned:
         _settle(book, now=now)
     place = past_of(command)
@@ -186,7 +226,7 @@ def _apply(
         if undone is None:
             raise EntryNotReversible(entry=place[1], kind=None)
     try:
-        entry = decide(command, concerned, undone, now=now, salt=new_salt)
+        entry = _decided(command, concerned, undone, heirs=heirs, now=now)
     except AssertionError as fault:
         raise _Unsound(*members_of(command)) from fault
     if place is not None and undone is not None:
@@ -201,6 +241,24 @@ def _apply(
         amount=entry.amount,
         balance_after=entry.balance_after,
     )
+
+
+def _decided(
+    command: Command, books: list[Book], past: Past | None, *, heirs: Heirs, now: datetime
+) -> Entry:
+    if past is None or heirs.of(command) is None:
+        return decide(command, books, past, now=now, salt=new_salt)
+    closed, heir = books
+    if isinstance(command, Mature):
+        # What waits to mature went over: it is a lot of the heir's.
+        past = replace(past, lots=heirs.lots_of(command, past))
+        return decide(command, [heir], past, now=now, salt=new_salt)
+    assert isinstance(command, TakeBack | GiveBack)
+    # Checked first, so that it cannot be refused half-way.
+    check_room_for(heir, points=command.points, debt=command.points)
+    entry = decide(command, [closed], past, now=now, salt=new_salt)
+    heirs.carry(command, closed, past, now=now, salt=new_salt)
+    return entry
 
 
 def _settle(book: Book, *, now: datetime) -> None:

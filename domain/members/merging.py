@@ -77,6 +77,20 @@ async def lock_records(member_ids: Collection[UUID]) -> Mapping[UUID, UUID | Non
     return {row["id"]: row["merged_into"] for row in rows}
 
 
+async def lock_standing(member_ids: Collection[UUID]) -> bool:
+    """Lock these records until the transaction ends; whether none of them was given up.
+
+    No statement for none.
+    """
+    if not member_ids:
+        return True
+    rows = await fetch_all(
+        "SELECT merged_into FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+        sorted(member_ids),
+    )
+    return all(row["merged_into"] is None for row in rows)
+
+
 async def merge_profiles(
     loser_id: UUID, keeper_id: UUID, *, merge_id: UUID, now: datetime
 ) -> ProfileMerged:
