@@ -7,6 +7,7 @@ import typer
 from api.cli.operators import tell_the_log
 from api.cli.session import console, with_database
 from api.logs import configure_logs
+from api.opening import open_phone_keys
 from api.settings import Settings
 from domain import custody
 from domain.audit import Target
@@ -24,6 +25,7 @@ def erase_again() -> None:
     async def work(settings: Settings, clock: Clock) -> int:
         configure_logs(production=settings.is_production, level=settings.log_level)
         kept, now = settings.custody, clock.now()
+        open_phone_keys(settings, now=now)
         await tell_the_log(
             "members.erase_again", Target(kind="journal", id=str(kept.erasures_path)), now=now
         )

@@ -10,9 +10,13 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 import orjson
+
+_CUT_OFF: Final = b" (cut off)\n"
+"""What ends a line that the one who wrote it did not end: the machine lost its power."""
 
 
 class JournalUnreadable(ValueError):
@@ -35,8 +39,11 @@ class ErasureJournal:
             for one in member_ids
         )
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                lines = _CUT_OFF + lines
             written = os.write(descriptor, lines)
             assert written == len(lines), "a line is written whole"
             os.fsync(descriptor)
@@ -46,16 +53,16 @@ class ErasureJournal:
     def members(self) -> Iterator[UUID]:
         """All who were erased, each once, in the order of their first line; JournalUnreadable.
 
-        Without a file nobody was. A last line without its end was cut off while it was written, and
-        the erasure that it tells of was not committed: it is passed over.
+        Without a file nobody was. A line without its end was cut off while it was written, and the
+        erasure that it tells of was not committed: it is passed over.
         """
         if not self._path.exists():
             return
         seen: set[UUID] = set()
         with self._path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    return
+                if line.endswith(_CUT_OFF) or not line.endswith(b"\n"):
+                    continue
                 member_id = self._member_of(line, number)
                 if member_id not in seen:
                     seen.add(member_id)

@@ -23,6 +23,7 @@ from domain import access, audit, members, storage
 from domain.access import AccessTokens, KeyRing
 from domain.audit import AuditEntry, Head, Target
 from domain.clock import Clock
+from domain.files import ErasureJournal
 from domain.ledger import Earn, Source, post
 from domain.paging import PageRequest
 from tests.domain.access.fixtures import ISSUER
@@ -45,6 +46,8 @@ class CommandLine:
             "DATABASE_URL": self.url,
             "JIFEN_KEY_SET_PATH": str(self.keys),
             "JIFEN_ISSUER": ISSUER,
+            "JIFEN_CUSTODY__FILES_PATH": str(self.keys.with_name("files")),
+            "JIFEN_CUSTODY__ERASURES_PATH": str(self.keys.with_name("erasures.jsonl")),
             "COLUMNS": "200",
         }
         result = CliRunner().invoke(app, arguments, env=environment)
@@ -212,6 +215,28 @@ def test_phone_numbers_are_sealed_with_new_keys(command: CommandLine) -> None:
     assert command.ask(lambda: members.phones_sealed_before(new)) == 0
     entry = command.log()[-1]
     assert (entry.action, entry.target) == ("phone_keys.rotate", Target(kind="keys", id=str(path)))
+
+
+def test_whom_a_backup_brought_back_is_erased_again(command: CommandLine) -> None:
+    path, now = command.keys.with_name("erasures.jsonl"), datetime.now(UTC)
+    refs = [members.ByExternalReference(f"e-{number}") for number in range(3)]
+
+    async def join() -> list[UUID]:
+        joined = await members.register_external_members(refs, now=now)
+        return [joined[one.reference] for one in refs]
+
+    gone, known, also_gone = command.ask(join)
+    # One who was erased, one of another time, and a line that was cut off.
+    ErasureJournal(path).append([gone, also_gone, UUID(int=7)], now=now)
+    with path.open("ab") as file:
+        file.write(orjson.dumps({"member": str(known)}))
+    assert command.run("erase-again") == "erased again: 2\n"
+    assert command.ask(lambda: members.resolve_members(refs)) == [None, known, None]
+    assert command.run("erase-again") == "erased again: 0\n"
+    assert command.log()[-1].action == "members.erase_again"
+    with path.open("ab") as file:
+        file.write(b"nonsense\n")
+    assert "line 7: no erasure" in command.run("erase-again", status=1)
 
 
 def test_no_key_is_touched_when_the_log_cannot_be_told(command: CommandLine) -> None:
