@@ -69,11 +69,18 @@ class _Handed:
 
 
 def close(
-    loser: Book, keeper: Book, *, source: Source, now: datetime, salt: Salt
+    loser: Book,
+    keeper: Book,
+    *,
+    origins: Mapping[int, LotPlace],
+    source: Source,
+    now: datetime,
+    salt: Salt,
 ) -> Handing | None:
     """Move all that the loser has and owes to the keeper; None where that is nothing.
 
-    Open holds of the loser are released first. Refused: AccountFrozen (either), PointsOutOfRange.
+    `origins` are those of the loser's lots that came from elsewhere themselves. Open holds of the
+    loser are released first. Refused: AccountFrozen (either), PointsOutOfRange.
     """
     if loser.frozen or keeper.frozen:
         raise AccountFrozen
@@ -82,7 +89,7 @@ def close(
         released = Source(kind=source.kind, reference=hold.reference)
         loser.release(hold, HoldState.RELEASED, at=now, now=now, salt=salt, source=released)
     loser.plan_next_change()
-    return carry_over(loser, keeper, origins={}, source=source, now=now, salt=salt)
+    return carry_over(loser, keeper, origins=origins, source=source, now=now, salt=salt)
 
 
 def carry_over(

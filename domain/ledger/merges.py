@@ -43,7 +43,14 @@ async def merge_accounts(
     books = await _opened(loser_id, keeper_id, now=now)
     loser, keeper = books[loser_id], books[keeper_id]
     since = keeper.version + 1
-    handing = merge_decisions.close(loser, keeper, source=_source(merge_id), now=now, salt=new_salt)
+    handing = merge_decisions.close(
+        loser,
+        keeper,
+        origins=await origins_of(loser_id, loser.lots),
+        source=_source(merge_id),
+        now=now,
+        salt=new_salt,
+    )
     await _write(books, handing, now=now)
     await remove_unused([keeper])
     await execute(

@@ -7,9 +7,26 @@ from uuid import UUID
 
 import pytest
 
-from domain.errors import AccountFrozen, HoldNotOpen, PointsOutOfRange
-from domain.ledger import POINTS_MAX, Source, balance, post, post_one, verify_account
-from domain.ledger.commands import Release, SetAside, TakeBack
+from domain.errors import (
+    AccountFrozen,
+    HoldNotOpen,
+    InvalidInput,
+    PointsOutOfRange,
+    ReversedBefore,
+)
+from domain.ledger import (
+    NEVER,
+    POINTS_MAX,
+    EntryKind,
+    Posted,
+    Source,
+    balance,
+    merges,
+    post,
+    post_one,
+    verify_account,
+)
+from domain.ledger.commands import GiveBack, Mature, Release, SetAside, TakeBack, Transfer
 from domain.ledger.merges import AccountsMerged, merge_accounts, part_accounts
 from domain.storage import execute, fetch_all, transaction
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, redeem
@@ -18,6 +35,8 @@ from tests.domain.ledger.kept import ledger_kept
 pytestmark = pytest.mark.usefixtures("database")
 
 MERGE = UUID(int=7)
+CAROL = UUID(int=9)
+NEVER_DAYS = (NEVER - NOW).days
 LATER = NOW + days(1)
 SOURCE = Source(kind="test", reference="1")
 
@@ -171,3 +190,113 @@ async def test_more_than_points_can_be_is_not_merged() -> None:
     with pytest.raises(PointsOutOfRange):
         await merge()
     assert await ledger_kept() == before
+
+
+def taking_back(points: int, *, entry: int, cause: str = "R1") -> TakeBack:
+    source = Source(kind="refund", reference=cause)
+    return TakeBack(member_id=BOB, entry_seq=entry, points=points, source=source)
+
+
+async def test_what_is_new_is_the_heirs() -> None:
+    await post([earn(10), earn(5, member_id=BOB)], now=NOW)
+    await merge()
+    outcomes = await post(
+        [earn(7, member_id=BOB), redeem(20, member_id=BOB), earn(1, member_id=ALICE)], now=NOW
+    )
+    assert [(one.member_id, one.amount) for one in outcomes if isinstance(one, Posted)] == [
+        (ALICE, 7),
+        (ALICE, -20),
+        (ALICE, 1),
+    ]
+    assert (await balances(ALICE), await balances(BOB)) == ((3, 0, 0, 0), (0, 0, 0, 0))
+    given = Transfer(member_id=BOB, to_member_id=ALICE, points=1, source=SOURCE)
+    [refused] = await post([given], now=NOW)
+    assert isinstance(refused, InvalidInput)
+    await sound()
+
+
+async def test_an_earning_of_the_closed_journal_is_taken_back_from_its_own_lot_first() -> None:
+    await post([earn(100, expires=NOW + days(5)), earn(60, member_id=BOB)], now=NOW)
+    merged = await merge()
+    taken = await post_one(taking_back(25, entry=1), now=NOW)
+    assert (taken.member_id, taken.kind, taken.amount) == (BOB, EntryKind.REVERSAL, -25)
+    assert await lots(ALICE) == [(100, False, 5), (35, False, NEVER_DAYS)]
+    with pytest.raises(ReversedBefore):
+        await post_one(taking_back(1, entry=1), now=NOW)
+    await sound()
+    assert await part(merged) == 35
+    assert (await balances(ALICE), await balances(BOB)) == ((100, 0, 0, 0), (35, 0, 0, 0))
+    await sound()
+
+
+async def test_more_than_is_left_of_it_is_taken_from_others_and_then_owed() -> None:
+    await post([earn(20), earn(60, member_id=BOB, expires=NOW + days(5))], now=NOW)
+    merged = await merge()
+    await post([redeem(50)], now=NOW)
+    await post_one(taking_back(60, entry=1), now=NOW)
+    assert await balances(ALICE) == (0, 0, 0, 30)
+    await sound()
+    # Of Bob's points none is left, and of what he owes all but what his own lot paid.
+    assert await part(merged) == -50
+    assert (await balances(ALICE), await balances(BOB)) == ((20, 0, 0, 0), (0, 0, 0, 50))
+    await sound()
+
+
+async def test_what_waits_is_taken_back_and_matures_in_the_heirs_account() -> None:
+    waiting = earn(60, member_id=BOB, matures=NOW + days(5), expires=NOW + days(9))
+    await post([earn(10), waiting], now=NOW)
+    await merge()
+    await post_one(taking_back(15, entry=1), now=NOW)
+    assert await balances(ALICE) == (10, 45, 0, 0)
+    ripe = await post_one(Mature(member_id=BOB, entry_seq=1, source=SOURCE), now=NOW)
+    assert (ripe.member_id, ripe.amount) == (ALICE, 45)
+    assert await balances(ALICE) == (55, 0, 0, 0)
+    await sound()
+
+
+async def test_what_the_closed_account_had_spent_comes_back_to_the_heir() -> None:
+    await post([earn(60, member_id=BOB, expires=NOW + days(9)), redeem(40, member_id=BOB)], now=NOW)
+    merged = await merge()
+    back = GiveBack(member_id=BOB, entry_seq=2, points=30, grace_until=NOW + days(2), source=SOURCE)
+    await post([back, taking_back(5, entry=1)], now=NOW)
+    assert (await balances(ALICE), await balances(BOB)) == ((45, 0, 0, 0), (0, 0, 0, 0))
+    assert sum(remaining for remaining, _, expires in await lots(ALICE) if expires == 9) == 45
+    await sound()
+    assert await part(merged) == 45
+    assert (await balances(ALICE), await balances(BOB)) == ((0, 0, 0, 0), (45, 0, 0, 0))
+    await sound()
+
+
+async def test_of_three_records_the_last_has_it_all() -> None:
+    await post([earn(5), earn(60, member_id=BOB), earn(7, member_id=CAROL)], now=NOW)
+    await merge()
+
+    async def again() -> AccountsMerged:
+        return await merge_accounts(ALICE, CAROL, merge_id=UUID(int=8), now=NOW)
+
+    await transaction(again)
+    await post([taking_back(25, entry=1), earn(2, member_id=BOB)], now=NOW)
+    assert await balances(CAROL) == (49, 0, 0, 0)
+    assert sorted(remaining for remaining, _, _ in await lots(CAROL)) == [2, 5, 7, 35]
+    await sound()
+    assert await verify_account(CAROL) == []
+
+
+async def rules_broken() -> set[tuple[UUID, str]]:
+    found = [*await verify_account(ALICE), *await verify_account(BOB)]
+    return {(one.member_id, one.rule) for one in found}
+
+
+async def test_an_audit_finds_points_that_went_over_to_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await post([earn(10), earn(5, member_id=BOB)], now=NOW)
+    monkeypatch.setattr(merges, "handing_writes", lambda handings: ())
+    await merge()
+    assert await rules_broken() == {(ALICE, "merges"), (BOB, "merges")}
+
+
+async def test_an_audit_finds_points_in_an_account_that_was_given_up() -> None:
+    await post([earn(5, member_id=BOB)], now=NOW)
+    await execute("UPDATE points_account SET merged_into = $1 WHERE member_id = $2", ALICE, BOB)
+    assert await rules_broken() == {(BOB, "merges")}
