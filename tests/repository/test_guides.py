@@ -109,7 +109,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "JIFEN_METRICS__ADDRESSES": "none",
         "JIFEN_METRICS__PORT": "none",
         "JIFEN_METRICS__TOKEN": "none",
-        "JIFEN_PHONE_KEYS_PATH": "`phone-keys.json` beside the signing keys",
+        "JIFEN_PHONE_KEYS_PATH": "beside the signing keys: `phone-keys.json`",
         "JIFEN_SMS__SECRET": "none",
         "JIFEN_SMS__URL": "empty",
         "JIFEN_TRACES__ENDPOINT": "none",
