@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from domain.access import secret_file
+from domain.access import secret_lock
 from domain.members.phone_keys import (
     PhoneKeys,
     PhoneVault,
@@ -42,7 +42,7 @@ async def make_phone_keys_known(path: Path, *, now: datetime) -> datetime:
     That moment lies in the past where they are in use already and numbers wait to be sealed anew.
     """
     unfinished = await phones_sealed_before(read_phone_keys(path)[0].id) > 0
-    with secret_file.exclusive(path):
+    with secret_lock(path):
         keys = read_phone_keys(path)
         newest = _newest(keys)
         if newest == keys[0].id and not unfinished:
@@ -56,7 +56,7 @@ async def make_phone_keys_known(path: Path, *, now: datetime) -> datetime:
 
 def put_phone_keys_in_use(path: Path, *, now: datetime) -> str:
     """Let the newest keys be written with; their id. They must have been known for LEAD."""
-    with secret_file.exclusive(path):
+    with secret_lock(path):
         keys = read_phone_keys(path)
         newest = _newest(keys)
         in_use = sorted(keys, key=lambda key: key.id != newest)
