@@ -34,7 +34,7 @@ _SUMMARY = re.compile(
     r"(?P<rejected>[\d,]+) rejected, (?P<members>[\d,]+) members \((?P<created>[\d,]+) new\), "
     r"(?P<lots>[\d,]+) lots, (?P<points>[\d,]+) points; (?P<rate>[\d,]+) rows/s"
 )
-_BROUGHT = re.compile(rb"importing: ([\d,]+) of ")
+_BROUGHT = re.compile(rb"importing: ([\d,]+) of [\d,]+ rows \(([\d,]+) rows/s\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +109,21 @@ def summary_of(output: str) -> Summary:
     return Summary(**{name: int(text.replace(",", "")) for name, text in found.groupdict().items()})
 
 
-async def kill_import_after(
-    url: str, file: Path, *options: str | Path, rows: int
-) -> tuple[int, list[int]]:
+async def kill_import_after(url: str, file: Path, *, rows: int) -> tuple[int, int]:
     """Import, and kill -9 once so many rows are brought.
 
-    Returns how many were, as it said, and the resident memory in KiB each time it said so.
+    Returns how many were, and how many a second while they were, as it said.
     """
-    process = await start(url, "import-members", file, *options)
-    brought, resident = 0, []
+    process = await start(url, "import-members", file)
+    brought = rate = 0
     while brought < rows:
-        line, kib = await next_words(process)
+        line, _ = await next_words(process)
         assert line, "the import ended before it could be killed"
         if said := _BROUGHT.search(line):
-            brought = int(said[1].replace(b",", b""))
-            resident.append(kib)
+            brought, rate = (int(number.replace(b",", b"")) for number in said.groups())
     process.kill()
     assert await process.wait() < 0
-    return brought, resident
+    return brought, rate
 
 
 async def next_words(process: asyncio.subprocess.Process) -> tuple[bytes, int]:
