@@ -103,19 +103,21 @@ async def _write(claimed: Claimed, *, files: FileStore, now: datetime) -> int:
 
 
 async def _archive(file: BinaryIO, member_id: UUID, *, progress: _Progress, now: datetime) -> None:
+    # What was joined to the member's record, and stayed under its own id, is the member's too.
+    records = await members.records_of([member_id])
     tables = [table for _, tables in PARTS for table in tables if table.told]
-    progress.all = sum([await _count(table, member_id) for table in tables])
+    progress.all = sum([await _count(table, records) for table in tables])
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         contents = []
         for table in tables:
-            rows = 0
+            done = progress.done
             with archive.open(f"{table.name}.jsonl", "w", force_zip64=True) as entry:
-                async for page in _pages(table, member_id):
-                    lines = b"".join(_line(table, row) for row in page)
-                    await asyncio.to_thread(entry.write, lines)
-                    rows += len(page)
-                    progress.done += len(page)
-            contents.append(f"{table.name}.jsonl  {rows}")
+                for record in records:
+                    async for page in _pages(table, record):
+                        lines = b"".join(_line(table, row) for row in page)
+                        await asyncio.to_thread(entry.write, lines)
+                        progress.done += len(page)
+            contents.append(f"{table.name}.jsonl  {progress.done - done}")
         phone = (await members.phones_of([member_id])).get(member_id)
         if phone is not None:
             archive.writestr("phone.txt", phone + "\n")
@@ -123,17 +125,17 @@ async def _archive(file: BinaryIO, member_id: UUID, *, progress: _Progress, now:
         archive.writestr("README.txt", told)
 
 
-async def _count(table: MemberTable, member_id: UUID) -> int:
+async def _count(table: MemberTable, records: Sequence[UUID]) -> int:
     row = await fetch_one(
-        f"SELECT COUNT(*) AS rows FROM {table.name} WHERE {table.member_column} = $1",
-        member_id,
+        f"SELECT COUNT(*) AS rows FROM {table.name} WHERE {table.member_column} = ANY($1::uuid[])",
+        list(records),
     )
     assert row is not None
     return int(row["rows"])
 
 
 async def _pages(table: MemberTable, member_id: UUID) -> AsyncIterator[Sequence[Any]]:
-    """The member's rows in the order of their key, some at a time."""
+    """A record's rows in the order of their key, some at a time."""
     columns = ", ".join(dict.fromkeys([*table.key, *table.told]))
     of_member = f"SELECT {columns} FROM {table.name} WHERE {table.member_column} = $1"
     if not table.key:

@@ -18,6 +18,7 @@ import pytest_asyncio
 from domain import custody
 from domain.custody import PARTS, archive
 from domain.storage import MemberTable, fetch_all
+from tests.domain.wechat.mini_program import OTHER_APP_ID
 from tests.graphql.canary import WORD, done, live
 from tests.graphql.gateway import NOW, Gateway, Session, plain_id
 from tests.graphql.kept import everything_kept
@@ -33,6 +34,12 @@ async def person(gateway: Gateway) -> Session:
     """Somebody of whom much is held, beside a friend."""
     number = gateway.tag.removeprefix("-")
     return await live(gateway, await gateway.sign_in("o-bob"), f"187{int(number):08d}")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def alice(gateway: Gateway) -> Session:
+    """Somebody of whom little is held."""
+    return await gateway.sign_in()
 
 
 async def ask(gateway: Gateway, member: Session, key: str = "mine") -> Any:
@@ -79,8 +86,8 @@ async def kept(table: MemberTable, member: Session) -> Sequence[Any]:
     return [orjson.loads(text) for text in as_json]
 
 
-async def test_the_way_to_the_file(gateway: Gateway, person: Session) -> None:
-    asked = await ask(gateway, person)
+async def test_the_way_to_the_file(gateway: Gateway, alice: Session) -> None:
+    asked = await ask(gateway, alice)
     export_id = asked["export"]["id"]
     assert asked == {
         "export": {"id": export_id, "status": "QUEUED", "url": None, "expiresAt": None},
@@ -88,7 +95,7 @@ async def test_the_way_to_the_file(gateway: Gateway, person: Session) -> None:
     }
     gateway.clock.advance(seconds=5)
     assert await write(gateway) == 1
-    ready = await look(gateway, person, export_id)
+    ready = await look(gateway, alice, export_id)
     url = ready.pop("url")
     assert ready == {"id": export_id, "status": "READY", "expiresAt": "2026-03-02T12:00:05Z"}
 
@@ -104,7 +111,7 @@ async def test_the_way_to_the_file(gateway: Gateway, person: Session) -> None:
         404,
         "NOT_FOUND",
     )
-    assert (await look(gateway, person, export_id))["url"] is None
+    assert (await look(gateway, alice, export_id))["url"] is None
     # An hour later the file goes too.
     assert await custody.tidy_exports(files=gateway.files, now=NOW) == 0
     assert len(gateway.files.names(before=NOW + timedelta(days=36_500))) == 1
@@ -137,6 +144,7 @@ async def test_it_holds_every_row_of_the_member(gateway: Gateway, person: Sessio
         *("points_entry", "points_entry_text", "points_lot", "points_transferred", "purchase"),
         *("purchase_line", "qualifying_day", "refresh_token", "member_level", "level_change"),
     }
+    assert file.read("phone.txt").decode() == f"+86187{int(gateway.tag[1:]):08d}\n"
     readme = file.read("README.txt").decode()
     assert f"points_entry.jsonl  {held['points_entry']}\n" in readme
 
@@ -157,6 +165,23 @@ async def test_it_holds_nothing_of_anybody_else(gateway: Gateway, person: Sessio
         assert foreign == [], table.name
 
 
+async def test_it_holds_what_stayed_with_a_record_that_was_joined(
+    gateway: Gateway, person: Session
+) -> None:
+    """The journal of points stays under the id of the record that was given up."""
+    second = await gateway.sign_in("o2", app_id=OTHER_APP_ID)
+    phone = f"187{int(gateway.tag[1:]):08d}"
+    code = await gateway.phone.phone(phone=phone, appId=OTHER_APP_ID)
+    await done(gateway, "bindPhone", second.access_token, {"appId": OTHER_APP_ID, "code": code})
+    file = await exported(gateway, second)
+    for name in ("points_entry", "points_entry_text", "member_session", "member", "purchase"):
+        table = next(one for one in TOLD if one.name == name)
+        both = [*await kept(table, second), *await kept(table, person)]
+        assert sorted(lines(file, table), key=str) == sorted(both, key=str), name
+        assert len(both) > 1 or name == "purchase", name
+    assert file.read("phone.txt").decode() == f"+86{phone}\n"
+
+
 async def test_a_long_table_is_read_page_by_page(
     gateway: Gateway, person: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,18 +194,18 @@ async def test_a_long_table_is_read_page_by_page(
     assert len(lines(whole, next(one for one in TOLD if one.name == "points_entry"))) > 2
 
 
-async def test_one_at_a_time_and_three_a_day(gateway: Gateway, person: Session) -> None:
-    first = await ask(gateway, person, "1")
-    assert (await ask(gateway, person, "1b"))["export"]["id"] == first["export"]["id"]
-    assert (await ask(gateway, person, "1"))["export"]["id"] == first["export"]["id"]
+async def test_one_at_a_time_and_three_a_day(gateway: Gateway, alice: Session) -> None:
+    first = await ask(gateway, alice, "1")
+    assert (await ask(gateway, alice, "1b"))["export"]["id"] == first["export"]["id"]
+    assert (await ask(gateway, alice, "1"))["export"]["id"] == first["export"]["id"]
     ids = {first["export"]["id"]}
     for key in ("2", "3"):
         assert await write(gateway) == 1
         gateway.clock.advance(hours=1)
-        ids.add((await ask(gateway, person, key))["export"]["id"])
+        ids.add((await ask(gateway, alice, key))["export"]["id"])
     assert len(ids) == 3
     assert await write(gateway) == 1
-    token = await token_of(gateway, person)
+    token = await token_of(gateway, alice)
     before = await everything_kept()
     response = await gateway.ask(
         "mutation ($input: ExportMyDataInput!) { exportMyData(input: $input) { export { id }"
@@ -201,16 +226,16 @@ async def test_one_at_a_time_and_three_a_day(gateway: Gateway, person: Session) 
     }
     assert await everything_kept() == before
     gateway.clock.moment = NOW + timedelta(days=1)
-    assert (await ask(gateway, person, "4"))["export"]["status"] == "QUEUED"
+    assert (await ask(gateway, alice, "4"))["export"]["status"] == "QUEUED"
     assert await write(gateway) == 1
 
 
-async def test_the_link_ends_after_a_day(gateway: Gateway, person: Session) -> None:
-    export_id = (await ask(gateway, person))["export"]["id"]
+async def test_the_link_ends_after_a_day(gateway: Gateway, alice: Session) -> None:
+    export_id = (await ask(gateway, alice))["export"]["id"]
     assert await write(gateway) == 1
-    url = (await look(gateway, person, export_id))["url"]
+    url = (await look(gateway, alice, export_id))["url"]
     gateway.clock.moment = NOW + timedelta(days=1)
-    assert await look(gateway, person, export_id) == {
+    assert await look(gateway, alice, export_id) == {
         "id": export_id,
         "status": "EXPIRED",
         "url": None,
@@ -220,21 +245,21 @@ async def test_the_link_ends_after_a_day(gateway: Gateway, person: Session) -> N
 
 
 async def test_of_twenty_who_follow_the_link_one_gets_the_file(
-    gateway: Gateway, person: Session
+    gateway: Gateway, alice: Session
 ) -> None:
-    export_id = (await ask(gateway, person))["export"]["id"]
+    export_id = (await ask(gateway, alice))["export"]["id"]
     assert await write(gateway) == 1
-    url = (await look(gateway, person, export_id))["url"]
+    url = (await look(gateway, alice, export_id))["url"]
     answers = await asyncio.gather(*(fetch(gateway, url) for _ in range(20)))
     assert sorted(one.status_code for one in answers) == [200] + [404] * 19
 
 
-async def test_another_members_export_is_nobodys(gateway: Gateway, person: Session) -> None:
+async def test_another_members_export_is_nobodys(gateway: Gateway, alice: Session) -> None:
     bob = await gateway.sign_in("o-bob")
-    export_id = (await ask(gateway, person))["export"]["id"]
+    export_id = (await ask(gateway, alice))["export"]["id"]
     assert await write(gateway) == 1
     assert await look(gateway, bob, export_id) is None
-    url = (await look(gateway, person, export_id))["url"]
+    url = (await look(gateway, alice, export_id))["url"]
     path, token = urlsplit(url).path, urlsplit(url).query.removeprefix("token=")
     for guess in ("", token[:-1], token[:-1] + ("A" if token[-1] != "A" else "B"), "é" * 43):
         assert (await gateway.http.get(path, params={"token": guess})).status_code == 404
@@ -244,9 +269,9 @@ async def test_another_members_export_is_nobodys(gateway: Gateway, person: Sessi
 
 
 async def test_a_file_that_cannot_be_written_is_tried_three_times(
-    gateway: Gateway, person: Session
+    gateway: Gateway, alice: Session
 ) -> None:
-    export_id = (await ask(gateway, person))["export"]["id"]
+    export_id = (await ask(gateway, alice))["export"]["id"]
     # A folder stands where the file would.
     export = plain_id(export_id).rpartition(":")[2]
     blocked = gateway.files.folder / f"{export}.zip.part"
@@ -255,20 +280,20 @@ async def test_a_file_that_cannot_be_written_is_tried_three_times(
         assert await custody.write_exports(files=gateway.files, now=gateway.clock.now) == 0
     finally:
         blocked.rmdir()
-    assert (await look(gateway, person, export_id))["status"] == "FAILED"
+    assert (await look(gateway, alice, export_id))["status"] == "FAILED"
     # It does not count: the member may ask again at once.
-    assert (await ask(gateway, person, "again"))["export"]["status"] == "QUEUED"
+    assert (await ask(gateway, alice, "again"))["export"]["status"] == "QUEUED"
     assert await write(gateway) == 1
 
 
-async def test_a_worker_that_died_is_taken_over_from(gateway: Gateway, person: Session) -> None:
-    export_id = (await ask(gateway, person))["export"]["id"]
+async def test_a_worker_that_died_is_taken_over_from(gateway: Gateway, alice: Session) -> None:
+    export_id = (await ask(gateway, alice))["export"]["id"]
     claimed = await custody.exporting.claim_export(now=NOW)
     assert claimed is not None
     assert await write(gateway) == 0
-    assert (await look(gateway, person, export_id))["status"] == "RUNNING"
+    assert (await look(gateway, alice, export_id))["status"] == "RUNNING"
     gateway.clock.advance(minutes=15, seconds=1)
     assert await write(gateway) == 1
-    assert (await look(gateway, person, export_id))["status"] == "READY"
+    assert (await look(gateway, alice, export_id))["status"] == "READY"
     # The one that was thought dead finds that it was overtaken.
     assert not await custody.exporting.finish_export(claimed, rows=1, now=gateway.clock.now())
