@@ -7,6 +7,7 @@ from uuid import UUID
 from domain import rewards
 from domain.paging import Page, PageRequest
 from resolvers.context import RequestContext
+from resolvers.owning import own_id
 
 
 async def coupons(
@@ -23,6 +24,8 @@ async def coupons(
 async def coupon_node(context: RequestContext, key: tuple[UUID, UUID]) -> rewards.Coupon | None:
     """The coupon with this key, when it is the caller's own."""
     member_id, coupon_id = key
-    if context.member_id != member_id:
+    # A coupon goes over with its member's record.
+    mine = await own_id(context, member_id)
+    if mine is None:
         return None
-    return await rewards.coupon(member_id, coupon_id=coupon_id, now=context.now)
+    return await rewards.coupon(mine, coupon_id=coupon_id, now=context.now)

@@ -197,3 +197,28 @@ async def test_a_sign_in_whose_unionid_is_another_members_joins_the_two(gateway:
     once_more = await gateway.sign_in("o-alice", unionid="u-bob", app_id=OTHER_APP_ID)
     assert once_more.member_id == alice.member_id
     assert (await gateway.sign_in("o-bob", unionid="u-bob")).member_id == bob.member_id
+
+
+async def test_ids_of_the_record_that_was_given_up_are_the_keepers(gateway: Gateway) -> None:
+    alice, bob = await two(gateway)
+    query = (
+        """{ me { id ledger(first: 1) { nodes { id } } purchases(first: 1) { nodes { id } } } }"""
+    )
+    body = (await gateway.ask(query, token=bob.access_token)).json()["data"]["me"]
+    ids = [bob.member_id, *(body[name]["nodes"][0]["id"] for name in ("ledger", "purchases"))]
+    look = "query($id: ID!) { node(id: $id) { __typename id } }"
+
+    async def looked(session: Session) -> list[Any]:
+        answers = [await gateway.ask(look, {"id": one}, token=session.access_token) for one in ids]
+        return [answer.json()["data"]["node"] for answer in answers]
+
+    assert await looked(alice) == [None, None, None]
+    answer = await merged(gateway, {"id": alice.member_id}, {"id": bob.member_id})
+    assert [one and one["__typename"] for one in await looked(alice)] == [
+        "Member",
+        "LedgerEntry",
+        "Purchase",
+    ]
+    assert (await looked(alice))[0]["id"] == alice.member_id
+    await undone(gateway, {"mergeId": answer["merge"]["id"]})
+    assert await looked(alice) == [None, None, None]
