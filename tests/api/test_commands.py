@@ -337,6 +337,7 @@ ACTS = {
     *("disable-account", "enable-account", "create-keys", "rotate-keys", "rotate-phone-keys"),
     *("import-members", "export-members"),
     *("import-products", "import-purchases", "outbox replay", "unfreeze-account", "erase-again"),
+    "publish-consents",
 }
 """Commands by which somebody decides something: each is told to the log."""
 
