@@ -307,6 +307,7 @@ async def spent_tries() -> int:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(600)
 async def test_guessing_never_gets_more_tries_than_codes_have(
     telephones: Telephones, full_form: bool, tally: Callable[[str, int, int], None]
 ) -> None:
