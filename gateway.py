@@ -74,7 +74,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 audit_within_s=settings.stress.request_s_max / 2,
                 texts=texts,
                 cooling=settings.custody.cooling,
-                public_url=settings.issuer,
+                public_url=settings.public_url,
             ),
             clock=clock,
             jwks=keys.jwks,

@@ -212,6 +212,11 @@ class Settings(BaseSettings):
         return self.phone_keys_path or self.key_set_path.with_name("phone-keys.json")
 
     @property
+    def public_url(self) -> str:
+        """Where links lead that clients are given: the issuer's address, or else this machine's."""
+        return self.issuer if "issuer" in self.model_fields_set else f"http://localhost:{self.port}"
+
+    @property
     def wechat_url(self) -> str:
         """Where WeChat is: the setting, or else the fake one of this machine."""
         return self.wechat_base_url or f"http://127.0.0.1:{self.fake_wechat_port}"
