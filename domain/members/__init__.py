@@ -5,6 +5,7 @@ and is one person for life.
 """
 
 from domain.members.consents import (
+    ANY_PARTNER,
     Consent,
     ConsentText,
     SetConsent,
@@ -113,6 +114,7 @@ from domain.members.values import (
 )
 
 __all__ = [
+    "ANY_PARTNER",
     "MEMBER_TABLES",
     "THEMES_MAX",
     "TIMELINE",

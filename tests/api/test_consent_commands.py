@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
@@ -24,7 +25,7 @@ def test_texts_of_consents_are_published(command: CommandLine, tmp_path: Path) -
     }
     file = tmp_path / "consents.json"
 
-    def publish(*texts: dict[str, str], status: int = 0) -> str:
+    def publish(*texts: Mapping[str, str | int], status: int = 0) -> str:
         file.write_bytes(orjson.dumps(texts))
         return command.run("publish-consents", str(file), status=status)
 
