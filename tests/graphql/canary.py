@@ -17,7 +17,7 @@ from domain.outbox import drain
 from domain.storage import dialect, fetch_all
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import TABLES
-from tests.graphql.points import earn
+from tests.graphql.points import earn, held
 
 WORD: Final = "qz7canary"
 BIRTHDAY: Final = "1987-06-05"
@@ -61,6 +61,7 @@ async def live(gateway: Gateway, bob: Session, phone: str = PHONE) -> Session:
         "idempotencyKey": "gift",
     }
     await done(gateway, "transferPoints", person.access_token, gift)
+    await held(gateway, person, 30, reference=f"order-{person.member}")
     await _is_written_about(gateway, person)
     leaving = {"reason": f"{WORD} leaves", "idempotencyKey": "leave"}
     await done(gateway, "requestAccountDeletion", person.access_token, leaving)

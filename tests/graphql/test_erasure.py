@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,10 @@ from api.fake_wechat import RunningFake
 from api.settings import Settings
 from domain import custody, ledger, storage
 from domain.custody import PARTS, erasing
+from domain.errors import Refusal
+from domain.members import ById
 from domain.outbox import Event, announce
+from tests.domain.access.fixtures import OPERATOR
 from tests.domain.wechat.mini_program import OTHER_APP_ID
 from tests.graphql.canary import (
     PHONE,
@@ -28,6 +32,7 @@ from tests.graphql.canary import (
     live,
 )
 from tests.graphql.gateway import NOW, Gateway, Session, open_gateway, settings_for
+from tests.graphql.points import earn
 from tests.graphql.programme import set_up_programme
 
 TOTALS = """
@@ -49,7 +54,7 @@ async def totals() -> dict[str, Any]:
 KEPT_OF_THE_CANARY = {
     *("erasure", "level_change", "member_level", "outbox", "outbox_stream", "points_account"),
     *("points_adjustment", "points_draw", "points_entry", "points_lot", "points_transferred"),
-    *("purchase", "purchase_line", "qualifying_day"),
+    *("points_hold", "points_pin", "purchase", "purchase_line", "qualifying_day"),
 }
 """Tables with rows under the random id that is left; in the outbox is the news of the erasure."""
 
@@ -88,6 +93,10 @@ async def test_nothing_is_left_of_a_person(
         assert await rows_left(person.member) == KEPT_OF_THE_CANARY
         assert await ledger.verify_account(person.member) == []
         assert await ledger.verify_account(bob.member) == []
+        # The hold of a checkout that was under way runs out as any other.
+        swept = await ledger.sweep(now=gateway.clock.now(), accounts_max=10, within_s=10.0)
+        assert swept.entries == 1
+        assert await ledger.verify_account(person.member) == []
         # What is written a moment later by what was under way goes a day later.
         late = Event(kind="ProfileUpdated", member_id=person.member, facts={"nickname": WORD})
         await announce([late], now=gateway.clock.now())
@@ -194,6 +203,30 @@ async def test_a_joined_record_is_erased_with_the_one_that_it_leads_to(
     for one in (first, second):
         assert await ledger.verify_account(one.member) == []
         assert await custody.is_erased(one.member)
+
+
+async def test_a_merge_cannot_be_undone_once_the_person_is_erased(own_gateway: Gateway) -> None:
+    gateway = own_gateway
+    first = await gateway.sign_in("o-1")
+    await earn(gateway, first, 100)
+    second = await gateway.sign_in("o-2")
+    clerk = replace(OPERATOR, account_id=UUID(int=9))
+    joined = await custody.merge_members(
+        custody.MergeMembers(
+            keep=ById(second.member), lose=ById(first.member), idempotency_key="merge"
+        ),
+        by=clerk,
+        now=NOW,
+    )
+    await custody.erase(second.member, journal=gateway.erasures, files=gateway.files, now=NOW)
+    before = await totals()
+    with pytest.raises(Refusal) as refused:
+        await custody.undo_merge(
+            custody.UndoMerge(merge_id=joined.id, idempotency_key="undo"), by=clerk, now=NOW
+        )
+    assert str(refused.value.code) == "MERGE_NOT_UNDOABLE"
+    assert await totals() == before
+    assert await found("o-1", "o-2") == set()
 
 
 async def test_a_record_that_was_joined_asks_again_for_the_one_that_it_leads_to(
