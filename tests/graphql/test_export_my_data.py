@@ -139,6 +139,8 @@ async def test_it_holds_every_row_of_the_member(gateway: Gateway, person: Sessio
             assert sorted(told, key=str) == sorted(expected, key=str), table.name
         held[table.name] = len(told)
     assert {name for name, rows in held.items() if rows} >= {
+        *("behavior_event", "member_consent", "member_note", "member_phone", "points_hold"),
+        *("points_hold_reference", "points_pin", "service_contact", "timeline_item"),
         *("account_deletion", "data_export", "member", "member_identity", "member_interest"),
         *("member_session", "outbox", "points_account", "points_adjustment", "points_draw"),
         *("points_entry", "points_entry_text", "points_lot", "points_transferred", "purchase"),
@@ -284,6 +286,20 @@ async def test_a_file_that_cannot_be_written_is_tried_three_times(
     # It does not count: the member may ask again at once.
     assert (await ask(gateway, alice, "again"))["export"]["status"] == "QUEUED"
     assert await write(gateway) == 1
+
+
+async def test_three_workers_write_each_file_once(gateway: Gateway) -> None:
+    people = [await gateway.sign_in(f"o-{number}") for number in range(7)]
+    ids = [(await ask(gateway, one))["export"]["id"] for one in people]
+    written = await asyncio.gather(*(write(gateway) for _ in range(3)))
+    assert sum(written) == 7
+    looks = [await look(gateway, one, export) for one, export in zip(people, ids, strict=True)]
+    assert [one["status"] for one in looks] == ["READY"] * 7
+    rows = await fetch_all(
+        "SELECT tries FROM data_export WHERE member_id = ANY($1::uuid[])",
+        [one.member for one in people],
+    )
+    assert [row["tries"] for row in rows] == [1] * 7
 
 
 async def test_a_worker_that_died_is_taken_over_from(gateway: Gateway, alice: Session) -> None:
