@@ -61,9 +61,11 @@ MAY_BE_TOLD = {
 
 # By what others may change what is A's, as they are meant to: asked after all else.
 MAY_CHANGE = {
+    "Mutation.addMemberNote",
     "Mutation.adjustPoints",
     "Mutation.holdPoints",
     "Mutation.recordPurchases",
+    "Mutation.setServiceContacts",
     "Mutation.transferPoints",
 }
 
