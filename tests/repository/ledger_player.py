@@ -60,10 +60,8 @@ class Player:
             joining = partial(merge_accounts, other, one, merge_id=self.run, now=row.when)
             self.since = (await transaction(joining)).since
         else:
-            parting = partial(
-                *(part_accounts, other, one), merge_id=self.run, since=self.since, now=row.when
-            )
-            await transaction(parting)
+            parting = partial(part_accounts, other, one, since=self.since, now=row.when)
+            await transaction(partial(parting, merge_id=self.run))
 
     async def _look(self, row: Row) -> None:
         """What a reader is shown at that moment, whatever has been written by then."""
