@@ -3,6 +3,7 @@
 from domain.recommendations.behavior import (
     BEHAVIOR_TRACKING,
     BehaviorEvent,
+    behavior_consumer,
     set_consent,
     track_behavior,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "MEMBER_TABLES",
     "BehaviorEvent",
     "Recommendation",
+    "behavior_consumer",
     "popular",
     "refresh_popularity",
     "set_consent",

@@ -15,6 +15,7 @@ from domain import members
 from domain.catalogue import missing_themes, products_by_id
 from domain.errors import InvalidInput, MemberNotFound
 from domain.members import Consent, SetConsent
+from domain.outbox import Announced, Consumer
 from domain.storage import Table, execute, fetch_one, transaction
 from domain.texts import clean_code, clean_text
 
@@ -28,6 +29,7 @@ AGE_MAX: Final = timedelta(days=30)
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """So far ahead of ours may the clock of a phone be."""
 
+_LOCKED: Final = "SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE"
 _IDS: Final = uuid5(NAMESPACE_URL, "https://jifen.example/behavior")
 _EVENTS: Final = Table(
     "behavior_event",
@@ -67,8 +69,7 @@ async def track_behavior(member_id: UUID, events: Sequence[BehaviorEvent], *, no
 
     async def work() -> int:
         # Withdrawing takes this lock too: no event is written beside a withdrawal.
-        locked = "SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE"
-        if not await fetch_one(locked, member_id):
+        if not await fetch_one(_LOCKED, member_id):
             raise MemberNotFound
         codes = await _product_codes(events)
         await _check_themes(events)
@@ -105,6 +106,30 @@ async def set_consent(command: SetConsent, *, now: datetime) -> Consent:
         return consent
 
     return await transaction(work)
+
+
+def behavior_consumer() -> Consumer:
+    """Whoever forgets those that came not to agree by another way than `set_consent`.
+
+    Two records that became one, of which one had withdrawn later; whatever else changes consents.
+    It looks at what holds now, so that repetition and delay do no harm.
+    """
+
+    async def forget(events: Sequence[Announced]) -> None:
+        for member_id in dict.fromkeys(event.member_id for event in events):
+            await _forget_unwilling(member_id)
+
+    return Consumer("behavior", frozenset({"ConsentChanged", "MembersMerged"}), forget)
+
+
+async def _forget_unwilling(member_id: UUID) -> None:
+    async def work() -> None:
+        # As in `track_behavior`: nothing is agreed to, nor written, between the look and the deed.
+        await fetch_one(_LOCKED, member_id)
+        if not await members.has_consented(member_id, BEHAVIOR_TRACKING):
+            await execute("DELETE FROM behavior_event WHERE member_id = $1", member_id)
+
+    await transaction(work)
 
 
 def _check(events: Sequence[BehaviorEvent], *, now: datetime) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from domain import catalogue
-from domain.storage import fetch_all
+from domain import catalogue, custody
+from domain.members import SetConsent, set_consent
+from domain.outbox import stream
+from domain.recommendations import behavior_consumer
+from domain.storage import fetch_all, transaction
 from tests.graphql.gateway import NOW, Gateway, Session, global_id
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.test_set_consent import say
@@ -97,6 +100,39 @@ async def test_a_withdrawal_forgets_everything_at_once(gateway: Gateway) -> None
     gateway.clock.advance(seconds=1)
     await say(gateway, alice, "behavior_tracking", granted=True)
     assert (await track(gateway, alice, event(4)))["accepted"] == 1
+
+
+async def test_two_records_of_one_person_keep_what_the_person_agrees_to(gateway: Gateway) -> None:
+    alice, older = await willing(gateway, "o-alice"), await willing(gateway, "o-older")
+    bob, newer = await willing(gateway, "o-bob"), await willing(gateway, "o-newer")
+    for session in (alice, older, bob, newer):
+        await track(gateway, session, event(1))
+    # Bob withdraws, by a way that does not know of what is kept; what came with the other goes too.
+    gateway.clock.advance(seconds=1)
+    withdrawn = SetConsent(
+        member_id=bob.member, purpose="behavior_tracking", granted=False, version="1"
+    )
+    await set_consent(withdrawn, now=gateway.clock.now())
+    assert len(await kept(bob)) == 1
+    for keeper, loser in ((alice, older), (bob, newer)):
+        await joined(keeper, loser, now=gateway.clock.now())
+    assert (len(await kept(alice)), len(await kept(bob))) == (2, 2)
+    for _ in range(2):
+        # Handed over again, as after a crash, they do no harm.
+        for session in (alice, bob):
+            await behavior_consumer().handle(await stream(session.member, after=0, limit=100))
+        assert (len(await kept(alice)), len(await kept(bob))) == (2, 0)
+
+
+async def joined(keeper: Session, loser: Session, *, now: datetime) -> None:
+    because = custody.MergeBecause.STAFF
+
+    async def work() -> None:
+        assert await custody.merge(
+            keeper.member, loser.member, because=because, by="staff:clerk", now=now
+        )
+
+    await transaction(work)
 
 
 async def test_the_bounds_of_time_and_number(gateway: Gateway) -> None:

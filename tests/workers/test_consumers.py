@@ -14,9 +14,12 @@ from api.workers.timelines import TELLING
 
 @pytest.mark.parametrize(
     ("url", "names"),
-    [("memory://", ["timeline"]), ("redis://127.0.0.1:1/0", ["live", "timeline"])],
+    [
+        ("memory://", ["timeline", "behavior"]),
+        ("redis://127.0.0.1:1/0", ["live", "timeline", "behavior"]),
+    ],
 )
-async def test_timelines_are_kept_with_and_without_a_redis(
+async def test_what_is_kept_of_events_is_so_with_and_without_a_redis(
     url: str, names: list[str], tmp_path: Path
 ) -> None:
     settings = Settings(
@@ -27,4 +30,5 @@ async def test_timelines_are_kept_with_and_without_a_redis(
     async with fakeredis.FakeAsyncRedis() as redis:
         consumers = consumers_with(settings, redis=redis)
     assert [consumer.name for consumer in consumers] == names
-    assert consumers[-1].kinds == TELLING.keys()
+    [timeline] = [consumer for consumer in consumers if consumer.name == "timeline"]
+    assert timeline.kinds == frozenset(TELLING)
