@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 
 from api.fake_wechat import DEMO_APP_ID
+from domain.storage import execute
 from tests.domain.wechat.mini_program import OTHER_APP_ID
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import changed, everything_kept
@@ -197,6 +198,24 @@ async def test_a_sign_in_whose_unionid_is_another_members_joins_the_two(gateway:
     once_more = await gateway.sign_in("o-alice", unionid="u-bob", app_id=OTHER_APP_ID)
     assert once_more.member_id == alice.member_id
     assert (await gateway.sign_in("o-bob", unionid="u-bob")).member_id == bob.member_id
+
+
+async def test_an_account_that_cannot_be_joined_keeps_nobody_from_signing_in(
+    gateway: Gateway,
+) -> None:
+    alice = await gateway.sign_in("o-alice", app_id=OTHER_APP_ID)
+    bob = await gateway.sign_in("o-bob", unionid="u-bob")
+    await earn(gateway, bob, 50)
+    frozen = "UPDATE points_account SET frozen_at = $1 WHERE member_id = $2"
+    await execute(frozen, gateway.clock.now(), bob.member)
+    again = await gateway.sign_in("o-alice", unionid="u-bob", app_id=OTHER_APP_ID)
+    assert again.member_id == alice.member_id
+    assert await me(gateway, bob) is not None
+    answer = await merged(gateway, {"id": alice.member_id}, {"id": bob.member_id})
+    assert errors(answer) == [("ACCOUNT_FROZEN", None)]
+    await execute(frozen, None, bob.member)
+    await gateway.sign_in("o-alice", unionid="u-bob", app_id=OTHER_APP_ID)
+    assert (await balance(gateway, alice))["available"] == 50
 
 
 async def test_ids_of_the_record_that_was_given_up_are_the_keepers(gateway: Gateway) -> None:

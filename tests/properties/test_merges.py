@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from domain import ledger, members, tiers
-from domain.custody import PARTS, Merge, MergeBecause, merge, part
+from domain.custody import PARTS, Merge, MergeBecause, merge, merging, part
 from domain.storage import Merging, fetch_all, transaction
 from tests.domain.tiers.levels import LEVELS
 from tests.properties.lives import Life, open_programme, two_lives
@@ -202,3 +202,16 @@ async def test_what_happens_between_stays_with_whom_it_happened_to(
             await life.step(now=now)
         await sound(keeper, loser)
     tally(f"pairs parted after a while on {database.split(':', maxsplit=1)[0]}", PAIRS, 6)
+
+
+async def test_a_table_that_a_merge_forgets_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: coupons do not go over."""
+    await open_programme()
+    keeper, loser, now = await two_lives("p", Random(0), Counter())
+    await loser.get_coupon(now)
+    both = await rows_of(keeper.member_id, loser.member_id)
+    but_coupons = [table for table in MOVED if table.name != "coupon"]
+    monkeypatch.setattr(merging, "moving_tables", lambda: but_coupons)
+    await joined(keeper, loser, now=now)
+    with pytest.raises(AssertionError):
+        await has_all(keeper, loser, both)
