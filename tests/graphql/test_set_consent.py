@@ -76,7 +76,9 @@ async def test_the_whole_history_is_kept(gateway: Gateway) -> None:
 async def test_saying_what_holds_already_writes_nothing(gateway: Gateway) -> None:
     alice = await gateway.sign_in()
     first = await say(gateway, alice, "marketing", granted=True)
-    await say(gateway, alice, "terms", granted=False)
+    # Who was never asked may say no, whatever words they read.
+    refused = await say(gateway, alice, "terms", granted=False, version="before")
+    assert refused["consent"] == consent("terms", granted=False)
     before = await everything_kept()
     gateway.clock.advance(seconds=60)
     assert await say(gateway, alice, "marketing", granted=True) == first
