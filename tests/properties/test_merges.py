@@ -23,7 +23,11 @@ PAIRS: Final = 120 if os.environ.get("JIFEN_SOAK") else 6
 MOVED: Final = [t for _, tables in PARTS for t in tables if t.merging is Merging.MOVE]
 MUST_HAPPEN: Final = frozenset({"buy", "earn", "redeem", "hold", "take_back", "InsufficientPoints"})
 
-pytestmark = [pytest.mark.soak, pytest.mark.usefixtures("database")]
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.timeout(0 if os.environ.get("JIFEN_SOAK") else 120),
+    pytest.mark.usefixtures("database"),
+]
 
 Rows = dict[str, list[dict[str, Any]]]
 
