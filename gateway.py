@@ -20,6 +20,7 @@ from api.opening import (
     open_live,
     open_phone_keys,
     open_rates,
+    open_texting,
     open_wechat,
 )
 from api.persisted.keeping import KeptDocuments
@@ -53,6 +54,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         open_phone_keys(settings, now=clock.now()).vault()
         live = await stack.enter_async_context(open_live(settings.redis_url))
         rates = await stack.enter_async_context(open_rates(settings, redis=redis))
+        texts = await stack.enter_async_context(open_texting(settings))
         await stack.enter_async_context(keeping_time(clock))
         await stack.enter_async_context(
             background(settings, clock=clock, consumers=consumers_with(settings, redis=redis))
@@ -72,6 +74,9 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 reward_rules=RewardRules(**settings.rewards.model_dump()),
                 # An audit leaves the rest of its request's time to the last batch.
                 audit_within_s=settings.stress.request_s_max / 2,
+                texts=texts,
+                cooling=settings.custody.cooling,
+                public_url=settings.public_url,
             ),
             clock=clock,
             jwks=keys.jwks,

@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from api.authentication import Authenticator
 from api.cors import CrossOrigin
+from api.custody.downloads import downloads
 from api.graphiql import static_files
 from api.graphql_view import GraphQLView
 from api.health import key_set, live, readiness
@@ -43,6 +44,7 @@ from api.stress.deadlines import Deadlines
 from api.stress.draining import Draining, heeding_signals, leaving_in_order
 from api.stress.places import Places
 from api.transport import TransportFault, fault_response
+from api.wechat_push import wechat_push
 from schema.building import JifenSchema
 from schema.documents import DocumentLimits
 from schema.faults import FaultCode
@@ -151,6 +153,8 @@ def _routes(settings: Settings, schema: JifenSchema, view: GraphQLView) -> list[
         Route("/readyz", ready),
         Route("/.well-known/jwks.json", jwks),
         Route("/schema.graphql", schema_text),
+        downloads(settings.custody),
+        wechat_push(settings.wechat_pushes),
         *metrics_route(
             settings.metrics, at_home=not settings.is_production and settings.workers == 1
         ),

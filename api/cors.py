@@ -25,6 +25,7 @@ ALLOWED_HEADERS: Final = ", ".join(
         "If-None-Match",
         "Traceparent",
         "X-Apollo-Operation-Name",
+        "X-Device-Id",
         "X-Jifen-Cost",
         "X-Request-Id",
     )

@@ -23,6 +23,13 @@ from domain.access import KeyRing
 from domain.clock import Clock
 from domain.members import PhoneKeyFile, use_phone_keys
 from domain.outbox import Live
+from domain.texting import (
+    LoggedTextMessages,
+    NoTextMessages,
+    TextingLimits,
+    TextMessages,
+    WebhookTextMessages,
+)
 from domain.wechat import AppSecret, WeChatClient, WeChatLimits
 
 CLOCK_SYNCHRONISED_EVERY_S = 60
@@ -90,6 +97,29 @@ def open_wechat(settings: Settings, *, redis: aioredis.Redis) -> WeChatClient:
         waiting=outside,
         make_http=WatchedHttp,
     )
+
+
+@asynccontextmanager
+async def open_texting(settings: Settings) -> AsyncIterator[TextMessages]:
+    """Whoever sends text messages: the merchant's service, in development the log, else nobody."""
+    sms = settings.sms
+    if not sms.url:
+        yield NoTextMessages() if settings.is_production else LoggedTextMessages()
+        return
+    assert sms.secret is not None, "the settings saw to it"
+    # Its calls end before requests must, like WeChat's.
+    within_s = settings.stress.wechat_s_max
+    sender = WebhookTextMessages(
+        url=sms.url,
+        secret=sms.secret.get_secret_value(),
+        limits=TextingLimits(deadline_s=within_s, try_s=within_s / 2),
+        waiting=outside,
+        make_http=WatchedHttp,
+    )
+    try:
+        yield sender
+    finally:
+        await sender.aclose()
 
 
 def open_key_ring(settings: Settings, *, now: datetime) -> KeyRing:

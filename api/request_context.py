@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
@@ -12,6 +14,9 @@ from api.runtime import Runtime
 from api.settings import Settings
 from api.transport import response_language
 from resolvers.context import RequestContext
+
+DEVICE_HEADER: Final = "x-device-id"
+DEVICE_CHARACTERS_MAX: Final = 128
 
 
 async def request_context(
@@ -46,6 +51,13 @@ async def request_context(
         opens_schema=asks.caller is not None or not settings.is_production,
         clock=runtime.clock,
         address=address,
+        device=_device(connection.headers),
         sends_batches=asks.caller is not None and sends_batches(asks.caller),
         tells_cost=tells_cost,
     )
+
+
+def _device(headers: Headers) -> str:
+    """What the client calls its device; what is too long for a name is none."""
+    named = headers.get(DEVICE_HEADER, "").strip()
+    return named if len(named) <= DEVICE_CHARACTERS_MAX else ""

@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from api.custody.settings import CustodySettings, PushSettings
 from api.observability.settings import MetricsSettings, TraceSettings
 from api.persisted.settings import DocumentSettings
 from api.rates.settings import RateSettings, with_development_rates
@@ -37,6 +38,7 @@ from api.workers.settings import WorkSettings
 from domain.ledger import AdjustmentRules, TransferLimits
 from domain.rewards import RewardRules
 from domain.storage import PoolSettings
+from domain.texting import key_of
 
 DEMO_APP_ID: Final = "wxjifendemo0000001"
 DEMO_APP_SECRET: Final = "jifen-demo-secret"  # noqa: S105 - production refuses it
@@ -114,6 +116,28 @@ class DatabaseSettings(BaseModel):
         return [f"JIFEN_DATABASE__CONNECTIONS_MIN exceeds the {least} connections there may be"]
 
 
+class SmsSettings(BaseModel):
+    """The merchant's service that sends text messages. Without one, development logs them."""
+
+    url: str = ""
+    secret: SecretStr | None = None
+    """What signs them: `whsec_` and the base64 of 24 to 64 random bytes."""
+
+    def problems(self, *, is_production: bool) -> list[str]:
+        """What does not fit together."""
+        if not self.url:
+            return []
+        schemes = ("https://",) if is_production else ("https://", "http://")
+        problems = []
+        if not self.url.startswith(schemes):
+            problems.append(f"JIFEN_SMS__URL must begin with {' or '.join(schemes)}")
+        try:
+            key_of(self.secret.get_secret_value() if self.secret else "")
+        except ValueError as wrong:
+            problems.append(f"JIFEN_SMS__SECRET {wrong}")
+        return problems
+
+
 class AdjustmentSettings(BaseModel):
     """Corrections of points by staff."""
 
@@ -164,6 +188,7 @@ class Settings(BaseSettings):
     phone_keys_path: Path | None = None
     wechat_base_url: str = ""
     wechat_apps: dict[str, SecretStr] = {DEMO_APP_ID: SecretStr(DEMO_APP_SECRET)}
+    wechat_pushes: dict[str, PushSettings] = {}
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     database: DatabaseSettings = DatabaseSettings()
     limits: LimitSettings = LimitSettings()
@@ -171,8 +196,10 @@ class Settings(BaseSettings):
     transfers: TransferSettings = TransferSettings()
     adjustments: AdjustmentSettings = AdjustmentSettings()
     rewards: RewardSettings = RewardSettings()
+    sms: SmsSettings = SmsSettings()
     stress: StressSettings = StressSettings()
     work: WorkSettings = WorkSettings()
+    custody: CustodySettings = CustodySettings()
     streaming: StreamingSettings = StreamingSettings()
     metrics: MetricsSettings = MetricsSettings()
     traces: TraceSettings = TraceSettings()
@@ -195,6 +222,11 @@ class Settings(BaseSettings):
     def phone_keys_file(self) -> Path:
         """Where the keys of phone numbers are: the setting, or else beside the signing keys."""
         return self.phone_keys_path or self.key_set_path.with_name("phone-keys.json")
+
+    @property
+    def public_url(self) -> str:
+        """Where links lead that clients are given: the issuer's address, or else this machine's."""
+        return self.issuer if "issuer" in self.model_fields_set else f"http://localhost:{self.port}"
 
     @property
     def wechat_url(self) -> str:
@@ -220,7 +252,9 @@ class Settings(BaseSettings):
             *self._metrics_problems(),
             *self.database.problems(),
             *self.documents.problems(),
+            *self.sms.problems(is_production=self.is_production),
             *self._origin_problems(),
+            *self._push_problems(),
             *self._production_problems(),
         ]
         if problems:
@@ -248,6 +282,17 @@ class Settings(BaseSettings):
             if origin != "*" and not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin)
         ]
 
+    def _push_problems(self) -> list[str]:
+        problems = [
+            problem
+            for app_id, push in self.wechat_pushes.items()
+            for problem in push.problems(app_id)
+        ]
+        unknown = sorted(self.wechat_pushes.keys() - self.wechat_apps.keys())
+        if unknown:
+            problems.append(f"JIFEN_WECHAT_PUSHES: {unknown[0]} is not in JIFEN_WECHAT_APPS")
+        return problems
+
     def _production_problems(self) -> list[str]:
         if not self.is_production:
             return []
@@ -262,6 +307,9 @@ class Settings(BaseSettings):
             "JIFEN_KEY_SET_PATH must be set": "key_set_path" not in self.model_fields_set,
             "JIFEN_WECHAT_BASE_URL must be WeChat's https address": (
                 not self.wechat_base_url.startswith("https://")
+            ),
+            "JIFEN_WECHAT_PUSHES must have the aes_key of each": any(
+                push.aes_key is None for push in self.wechat_pushes.values()
             ),
             "JIFEN_WECHAT_APPS must name the programme's own mini-programs": (
                 not self.wechat_apps

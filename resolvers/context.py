@@ -7,18 +7,20 @@ here and hands them down.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 from uuid import UUID
 
 from domain.access import AccessTokens, Account, Caller, CallerKind
 from domain.audit import Actor
 from domain.clock import Clock
+from domain.custody import COOLING
 from domain.ledger import AdjustmentRules, TransferLimits
 from domain.members import Member
 from domain.outbox import Live
 from domain.program import Programme, program
 from domain.rewards import RewardRules
+from domain.texting import NoTextMessages, TextMessages
 from domain.wechat import WeChatClient
 from resolvers.once import Once
 from resolvers.rates import RateKey, Rates, Spending, Unlimited
@@ -49,6 +51,9 @@ class Services:
     adjustment_rules: AdjustmentRules = field(default_factory=AdjustmentRules)
     reward_rules: RewardRules = field(default_factory=RewardRules)
     audit_within_s: float = 2.0
+    texts: TextMessages = field(default_factory=NoTextMessages)
+    cooling: timedelta = COOLING
+    public_url: str = ""
 
 
 @dataclass(slots=True)
@@ -73,8 +78,9 @@ class RequestContext:
     `principal` is who the caller's token stands for, read when the token was confirmed.
     `opens_schema` says whether introspection and suggestions are offered to this caller; they are
     withheld from anonymous callers in production. `clock` is what `now` was read from. `address` is
-    where the request came from, as far as one person may have several. `sends_batches` says that
-    the caller may send more at once than others; `tells_cost`, that the client wants to know what
+    where the request came from, as far as one person may have several, `device` what the client
+    calls the device that it runs on, where it says so. `sends_batches` says that the caller may
+    send more at once than others; `tells_cost`, that the client wants to know what
     its operation costs.
     """
 
@@ -89,6 +95,7 @@ class RequestContext:
     once: Once = field(default_factory=Once)
     operation: OperationFacts = field(default_factory=OperationFacts)
     address: str = "unknown"
+    device: str = ""
     sends_batches: bool = False
     tells_cost: bool = False
     spending: Spending = field(default_factory=Spending)

@@ -12,6 +12,7 @@ from domain.ledger import EntryKind, EntryLot, JournalEntry
 from domain.paging import Page, PageRequest
 from resolvers.context import RequestContext
 from resolvers.once import Once
+from resolvers.owning import own_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,8 @@ async def journal(
 async def entry_node(context: RequestContext, key: tuple[UUID, int]) -> EntryRecord | None:
     """The entry with this key, when it is the caller's own."""
     member_id, seq = key
-    if context.member_id != member_id:
+    # The journal of a record that was given up stays as it was.
+    if await own_id(context, member_id) is None:
         return None
     found = await ledger.entry(member_id, seq=seq)
     return None if found is None else record_of(found)

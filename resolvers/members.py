@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain import members
 from resolvers.context import NotAllowed, RequestContext
+from resolvers.owning import own_id
 from resolvers.records import MemberRecord
 
 
@@ -18,8 +19,8 @@ async def me(context: RequestContext) -> MemberRecord:
 
 
 async def member_node(context: RequestContext, member_id: UUID) -> MemberRecord | None:
-    """The member with this id, when it is the one who asks."""
-    return await me(context) if context.member_id == member_id else None
+    """The member with this id, when it is the one who asks, or was, before a merge."""
+    return None if await own_id(context, member_id) is None else await me(context)
 
 
 async def member(context: RequestContext, member_id: UUID) -> MemberRecord:

@@ -15,6 +15,11 @@ async def update_profile(context: RequestContext, command: members.UpdateProfile
     return MemberRecord(await members.update_profile(command, now=context.now), context)
 
 
+async def identities(member_id: UUID) -> Sequence[members.Identity]:
+    """What the member is known by."""
+    return await members.identities(member_id)
+
+
 async def interests(member_id: UUID) -> Sequence[catalogue.ThemeInterest]:
     """The themes that the member cares for."""
     return await catalogue.theme_interests(member_id)

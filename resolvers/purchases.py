@@ -11,6 +11,7 @@ from domain.access import CallerKind
 from domain.paging import Page, PageRequest
 from resolvers.context import RequestContext
 from resolvers.once import Once
+from resolvers.owning import own_id
 
 
 async def record_purchases(
@@ -53,7 +54,9 @@ async def member_purchases(member_id: UUID, request: PageRequest) -> Page[Purcha
 async def purchase_node(context: RequestContext, key: tuple[UUID, UUID]) -> PurchaseRecord | None:
     """The order with this key, when it is the caller's own."""
     member_id, purchase_id = key
-    if context.member_id != member_id:
+    # An order goes over with its member's record.
+    mine = await own_id(context, member_id)
+    if mine is None:
         return None
-    found = await purchases.purchase(member_id, purchase_id=purchase_id)
+    found = await purchases.purchase(mine, purchase_id=purchase_id)
     return PurchaseRecord(found, (found.id,), Once()) if found else None

@@ -7,7 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from domain import ledger, notifications, tiers
-from domain.members import Member
+from domain.members import Member, phones_of
 from resolvers.context import RequestContext
 from resolvers.once import Once
 from resolvers.points import PointsRecord, points_now, points_then
@@ -34,6 +34,11 @@ class MemberRecord:
     async def freshness(self) -> notifications.Freshness:
         """The member's version and unread count."""
         return await self._once.read("freshness", lambda: notifications.freshness(self.id))
+
+    async def phone(self) -> str | None:
+        """The member's telephone number (E.164), which no answer shows whole."""
+        phones = await self._once.read("phone", lambda: phones_of([self.id]))
+        return phones.get(self.id)
 
     async def balance(self) -> ledger.Balance:
         """The member's points as of now."""

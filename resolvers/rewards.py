@@ -10,6 +10,7 @@ from domain import rewards, tiers
 from domain.paging import Page, PageRequest
 from domain.tiers import LevelDefinition
 from resolvers.context import RequestContext
+from resolvers.owning import own_id
 
 
 async def rewards_page(context: RequestContext, page: PageRequest) -> Page[rewards.Reward]:
@@ -39,9 +40,11 @@ async def coupons(
 async def coupon_node(context: RequestContext, key: tuple[UUID, UUID]) -> rewards.Coupon | None:
     """The coupon with this key, when it is the caller's own."""
     member_id, coupon_id = key
-    if context.member_id != member_id:
+    # A coupon goes over with its member's record.
+    mine = await own_id(context, member_id)
+    if mine is None:
         return None
-    return await rewards.coupon(member_id, coupon_id=coupon_id, now=context.now)
+    return await rewards.coupon(mine, coupon_id=coupon_id, now=context.now)
 
 
 async def reserve_coupon(

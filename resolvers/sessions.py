@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain import members
+from domain import custody, members
 from resolvers.context import RequestContext
 
 
@@ -10,7 +10,7 @@ async def sign_in_with_wechat(
     context: RequestContext, command: members.SignInWithWeChat
 ) -> members.SignedIn:
     """Sign in the user of a mini-program."""
-    return await members.sign_in_with_wechat(
+    return await custody.sign_in_with_wechat(
         command, wechat=context.services.wechat, tokens=context.services.tokens, now=context.now
     )
 

@@ -42,10 +42,25 @@ def _coupon(event: Announced) -> strawberry.ID:
     return encode_global_id("Coupon", f"{event.member_id}:{event.facts['coupon']}")
 
 
+def _export(event: Announced) -> strawberry.ID:
+    return encode_global_id("DataExport", f"{event.member_id}:{event.facts['export_id']}")
+
+
 CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "MemberJoined": ("MEMBER_JOINED", _member),
     "ProfileUpdated": ("PROFILE_UPDATED", _member),
     "InterestsDeclared": ("INTERESTS_DECLARED", _member),
+    "PhoneBound": ("PHONE_BOUND", _member),
+    "PhoneUnbound": ("PHONE_UNBOUND", _member),
+    "MembersMerged": ("MEMBERS_MERGED", _member),
+    "MembersParted": ("MEMBERS_PARTED", _member),
+    "DataExportReady": ("DATA_EXPORT_READY", _export),
+    "AccountDeletionRequested": ("ACCOUNT_DELETION_REQUESTED", _member),
+    "AccountDeletionCancelled": ("ACCOUNT_DELETION_CANCELLED", _member),
+    # The member is not there any more to see this one; partners are told.
+    "MemberErased": ("MEMBER_ERASED", _member),
+    "ConsentChanged": ("CONSENT_CHANGED", _member),
+    "ServiceContactsSet": ("SERVICE_CONTACTS_SET", _member),
     "PointsChanged": ("POINTS_CHANGED", _entry),
     "LevelChanged": ("LEVEL_CHANGED", _member),
     "PurchaseRecorded": ("PURCHASE_RECORDED", _purchase),

@@ -71,7 +71,8 @@ class Sensitive:
     """A mutation that must not be tried often.
 
     Each time it runs takes one out of the bucket `limit` of the caller's address and, where
-    `subject` reads from the input what is tried, out of the bucket `subject_limit` of that.
+    `subject` reads from the input what is tried, out of the bucket `subject_limit` of that; where
+    there is a `device_limit`, also out of the bucket of the device, if the client names it.
     `runs_without_redis` lets a process count by itself while the shared buckets are away, where
     being refused is worse than a few tries more.
     """
@@ -79,6 +80,7 @@ class Sensitive:
     limit: str
     subject_limit: str = ""
     subject: Callable[[Any], str] | None = None
+    device_limit: str = ""
     runs_without_redis: bool = False
 
     def keys(self, context: RequestContext, given: Any) -> list[RateKey]:
@@ -86,6 +88,8 @@ class Sensitive:
         keys = [RateKey(self.limit, context.address)]
         if self.subject is not None:
             keys.append(RateKey.of_secret(self.subject_limit, self.subject(given)))
+        if self.device_limit and context.device:
+            keys.append(RateKey.of_secret(self.device_limit, context.device))
         return keys
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import strawberry
@@ -79,6 +80,7 @@ PLAINLY_TOLD: Final[frozenset[type[Refusal]]] = frozenset(
         errors.AccountUnknown,
         errors.CodeTaken,
         errors.ScopeNotGranted,
+        errors.ConsentUnknown,
     }
 )
 """Refusals whose facts are told by their message alone. A test asks every other one for a type."""
@@ -198,6 +200,36 @@ class ReversalExceeds(UserError):
 
     requested: Points
     """What was asked for."""
+
+
+@tells(errors.ConsentOutdated)
+@object_type(policy=PUBLIC)
+class ConsentOutdated(UserError):
+    """Other words than the current ones are agreed to."""
+
+    current: str
+    """The version of the current words, see `consentTexts`."""
+
+
+@tells(errors.SignInCodeTooSoon)
+@object_type(policy=PUBLIC)
+class SignInCodeTooSoon(UserError):
+    """Too many codes were sent to the phone."""
+
+    retry_at: datetime
+    """When another one can be sent."""
+
+
+@tells(errors.ExportLimitReached)
+@object_type(policy=PUBLIC)
+class ExportLimitReached(UserError):
+    """A member may not ask for their data so often."""
+
+    limit: int
+    """How often within 24 hours."""
+
+    again_at: datetime
+    """From when on it may be asked for again."""
 
 
 def user_error_type(refusal: type[Refusal]) -> type[UserError]:

@@ -87,6 +87,7 @@ def field(
 def computed(
     policy: Policy,
     *,
+    name: str | None = None,
     deprecated: str | None = None,
     cost: Cost | None = None,
     versioned: bool = False,
@@ -96,12 +97,13 @@ def computed(
     `versioned` promises for a method that reads something: what it answers changes only with an
     event in the member's or the programme's stream, or at a moment that `domain.revisions` knows.
     Answers that are made of nothing else get an ETag. A method that awaits nothing needs no such
-    promise, and must not ask what time it is.
+    promise, and must not ask what time it is. `name` is for what Python has another use for.
     """
 
     def declare(resolver: F) -> F:
         declared = strawberry.field(
             resolver=resolver,
+            name=name,
             deprecation_reason=deprecated,
             metadata={POLICY: policy, COST: cost, VERSIONED: versioned},
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
-from domain.members import InterestSource
+from domain.members import IdentityKind, InterestSource
 from domain.rewards import ADDRESSES_MAX, CouponStatus
+from resolvers import consents as consent_resolvers
+from resolvers import contacts as contact_resolvers
 from resolvers import ledger as ledger_resolvers
 from resolvers import members as resolvers
 from resolvers import profile as profile_resolvers
@@ -14,11 +16,15 @@ from resolvers import purchases as purchase_resolvers
 from resolvers import recommendations as recommendation_resolvers
 from resolvers import redemptions as redemption_resolvers
 from resolvers import rewards as reward_resolvers
+from resolvers import tiers as tier_resolvers
+from resolvers import timeline as timeline_resolvers
 from resolvers.records import MemberRecord
 from schema import changes as changed
 from schema.addresses import Address
 from schema.catalogue import Theme
 from schema.connections import FIRST_MAX, After, Connection, First, checked_first
+from schema.consents import Consent
+from schema.contacts import CONTACTS, ServiceContact
 from schema.cost import READS, STATEMENT_COST, Cost
 from schema.fields import Info, argument, computed, enum_type, object_type, view
 from schema.ledger import ENTRIES, AsOf, Kinds, KnownAt, LedgerEntry, PointsBalance, past_moment
@@ -28,8 +34,9 @@ from schema.purchases import PURCHASES, Purchase
 from schema.recommendations import Recommendations, RecommendationSurface, popular_shelf
 from schema.redemptions import REDEMPTIONS, Redemption
 from schema.rewards import COUPONS, Coupon
-from schema.scalars import URL
-from schema.tiers import Tier, tier_of
+from schema.scalars import URL, PhoneNumber
+from schema.tiers import HISTORY, LevelChange, Tier, tier_of
+from schema.timeline import TIMELINE, TimelineItem
 
 enum_type(
     InterestSource,
@@ -38,6 +45,33 @@ enum_type(
         "INFERRED": "It follows from what the member did.",
     },
 )
+
+
+enum_type(
+    IdentityKind,
+    descriptions={
+        "WECHAT_OPENID": "The member in one of the mini-programs.",
+        "WECHAT_UNIONID": "The member in all mini-programs of one WeChat account.",
+        "EXTERNAL": "What a shop or another system calls the member.",
+        "PHONE": "A telephone number.",
+        "ALIPAY": "The member in Alipay.",
+        "SHOP_CARD": "A card of a shop.",
+    },
+)
+
+
+@object_type(policy=OWNER)
+class Identity:
+    """Something that the member is known by."""
+
+    kind: IdentityKind
+    """What it is."""
+
+    label: str
+    """Enough of it to know it again, never all of it."""
+
+    bound_at: datetime
+    """Since when it leads to the member."""
 
 
 @object_type(policy=OWNER)
@@ -88,6 +122,13 @@ class Member(Node):
         record: MemberRecord = view(self)
         return record.member.gender
 
+    @computed(OWNER, cost=READS, versioned=True)
+    async def phone_masked(self) -> PhoneNumber | None:
+        """The member's telephone number with its middle hidden; null while none is bound."""
+        record: MemberRecord = view(self)
+        phone = await record.phone()
+        return PhoneNumber(phone) if phone else None
+
     @computed(OWNER)
     def preferred_channel(self) -> str | None:
         """The code of the channel by which the member wants to be reached."""
@@ -112,6 +153,48 @@ class Member(Node):
         record: MemberRecord = view(self)
         interests: list[Interest] = view(await profile_resolvers.interests(record.id))
         return interests
+
+    # Not versioned: an identity is bound without an event.
+    @computed(OWNER, cost=Cost(own=STATEMENT_COST, items=5))
+    async def identities(self) -> list[Identity] | None:
+        """What the member is known by, oldest first."""
+        record: MemberRecord = view(self)
+        identities: list[Identity] = view(await profile_resolvers.identities(record.id))
+        return identities
+
+    @computed(OWNER, cost=Cost(own=STATEMENT_COST, items=5), versioned=True)
+    async def consents(self) -> list[Consent] | None:
+        """What the member said last of each purpose, by purpose; see `consentTexts`."""
+        record: MemberRecord = view(self)
+        consents: list[Consent] = view(await consent_resolvers.consents(record.id))
+        return consents
+
+    @computed(OWNER, cost=CONTACTS, versioned=True)
+    async def service_contacts(self) -> list[ServiceContact] | None:
+        """To whom the member turns, in the order that staff gave them."""
+        record: MemberRecord = view(self)
+        contacts: list[ServiceContact] = view(await contact_resolvers.service_contacts(record.id))
+        return contacts
+
+    # Not versioned: what happened stands here a moment after its event.
+    @computed(OWNER, cost=READS)
+    async def timeline(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[TimelineItem] | None:
+        """What happened in the member's life, newest first; a moment after it happened."""
+        record: MemberRecord = view(self)
+        request = TIMELINE.request(first=first, after=after)
+        page = await timeline_resolvers.timeline(info.context, record.id, request)
+        return TIMELINE.connection(page, request)
+
+    @computed(OWNER, cost=READS, versioned=True)
+    async def tier_history(
+        self, first: First = 20, after: After = None
+    ) -> Connection[LevelChange] | None:
+        """How the member's level changed, newest first."""
+        record: MemberRecord = view(self)
+        request = HISTORY.request(first=first, after=after)
+        return HISTORY.connection(await tier_resolvers.tier_history(record.id, request), request)
 
     @computed(OWNER, cost=READS, versioned=True)
     async def tier(self) -> Tier | None:

@@ -14,7 +14,7 @@ from resolvers import purchases as resolvers
 from resolvers.purchases import PurchaseRecord
 from schema.catalogue import Product
 from schema.connections import KeysetList
-from schema.cost import MUTATION_COST, STATEMENT_COST, Cost
+from schema.cost import MUTATION_COST, Cost
 from schema.fields import Info, computed, enum_type, input_type, object_type, view
 from schema.member_references import MemberReference
 from schema.money import Money
@@ -179,6 +179,31 @@ def parse_purchase_key(text: str) -> tuple[UUID, UUID]:
 
 
 @object_type(policy=OWNER)
+class Review:
+    """What a member says of something that they bought."""
+
+    id: strawberry.ID
+    """The id of the review."""
+
+    stars: int
+    """1 to 5."""
+
+
+@object_type(policy=OWNER)
+class PurchaseRefund:
+    """Money that was given back for an order."""
+
+    amount: Money
+    """How much."""
+
+    refunded_at: datetime
+    """When it was given back."""
+
+    points_taken: Points
+    """How many of the points that the order had earned went with it."""
+
+
+@object_type(policy=OWNER)
 class PurchaseLine:
     """One line of an order."""
 
@@ -206,6 +231,11 @@ class PurchaseLine:
         line: purchases.PurchaseLine = view(self)
         product: Product | None = view(line.product)
         return product
+
+    @computed(OWNER)
+    def review(self) -> Review | None:
+        """What the member says of it; null, until reviews can be given."""
+        return None
 
 
 @node_type(
@@ -244,12 +274,18 @@ class Purchase(Node):
         """The shop, as it told its name or code."""
         return _bought(self).shop
 
-    @computed(OWNER, cost=Cost(own=STATEMENT_COST, items=10), versioned=True)
+    # Read for a whole page at once, so each order has a small part in the statements.
+    @computed(OWNER, cost=Cost(own=1, items=8), versioned=True)
     async def lines(self) -> list[PurchaseLine] | None:
         """What was bought, in the order of the lines' ids."""
         record: PurchaseRecord = view(self)
         lines: list[PurchaseLine] = view(await record.lines())
         return lines
+
+    @computed(OWNER, cost=Cost(items=1))
+    def refunds(self) -> list[PurchaseRefund]:
+        """What was given back of it; empty, until refunds can be recorded."""
+        return []
 
 
 def _bought(value: object) -> purchases.Purchase:

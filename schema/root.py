@@ -5,10 +5,17 @@ from __future__ import annotations
 from schema import (
     addresses,
     adjustments,
+    behavior,
+    consents,
+    contacts,
     coupon_checkout,
+    custody,
     holds,
     members,
+    merges,
+    notes,
     partners,
+    phones,
     profile,
     purchases,
     redemptions,
@@ -22,7 +29,7 @@ from schema import staff as staffs
 from schema.building import JifenSchema, make_schema
 from schema.catalogue import Product
 from schema.connections import Connection
-from schema.cost import READS
+from schema.cost import READS, STATEMENT_COST, Cost
 from schema.documents import DocumentLimits
 from schema.fields import field, object_type
 from schema.ledger import LedgerEntry
@@ -40,6 +47,12 @@ class Query:
         PUBLIC, resolver=programs.program, cost=READS, versioned=True
     )
     rewards: Connection[Reward] | None = field(PUBLIC, resolver=rewards.list_rewards, cost=READS)
+    consent_texts: list[consents.ConsentText] | None = field(
+        PUBLIC,
+        resolver=consents.consent_texts,
+        cost=Cost(own=STATEMENT_COST, items=10),
+        versioned=True,
+    )
     me: members.Member | None = field(OWNER, resolver=members.me, versioned=True)
     partner: partners.Partner | None = field(CLIENT, resolver=partners.partner)
     staff: staffs.Staff | None = field(staff(), resolver=staffs.staff)
@@ -51,15 +64,27 @@ class Mutation:
     """What can be changed. Every mutation takes one `input` and answers one payload."""
 
     sign_in_with_we_chat = sessions.sign_in_with_we_chat
+    request_sign_in_code = phones.request_sign_in_code
+    sign_in_with_phone = phones.sign_in_with_phone
+    bind_phone = phones.bind_phone
     refresh_session = sessions.refresh_session
     sign_out = sessions.sign_out
     update_profile = profile.update_profile
     set_interests = profile.set_interests
+    set_consent = consents.set_consent
+    track_behavior = behavior.track_behavior
+    export_my_data = custody.export_my_data
+    request_account_deletion = custody.request_account_deletion
+    cancel_account_deletion = custody.cancel_account_deletion
     transfer_points = transfers.transfer_points
     record_purchases = purchases.record_purchases
     hold_points = holds.hold_points
     capture_points = holds.capture_points
     release_points = holds.release_points
+    add_member_note = notes.add_member_note
+    merge_members = merges.merge_members
+    undo_merge = merges.undo_merge
+    set_service_contacts = contacts.set_service_contacts
     adjust_points = adjustments.adjust_points
     approve_adjustment = adjustments.approve_adjustment
     redeem_reward = redemptions.redeem_reward
@@ -82,7 +107,7 @@ def build_schema(limits: DocumentLimits | None = None) -> JifenSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Product, LedgerEntry, Coupon],
+        types=[Product, LedgerEntry, Coupon, custody.DataExport],
         limits=limits,
     )
 

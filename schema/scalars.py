@@ -22,6 +22,8 @@ import phonenumbers
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
+from domain.members import mask_phone
+
 Points = NewType("Points", int)
 """An amount of points."""
 
@@ -152,11 +154,7 @@ def parse_phone_number(value: Any) -> str:
 
 def give_phone_number(value: Any) -> str:
     """The number with its middle hidden: the country code, up to 3 digits, stars, the last 4."""
-    number = phonenumbers.parse(str(value), None)
-    national = phonenumbers.national_significant_number(number)
-    shown = 3 if len(national) >= 10 else 0
-    hidden = "*" * max(len(national) - shown - 4, 4)
-    return f"+{number.country_code}{national[:shown]}{hidden}{national[-4:]}"
+    return mask_phone(str(value))
 
 
 def _give_text(value: Any) -> str:

@@ -12,25 +12,31 @@ from domain import audit
 from domain.access import Account, StaffRole
 from domain.rewards import RedemptionStatus
 from resolvers import adjustments as adjusting
+from resolvers import contacts as contact_resolvers
 from resolvers import ledger as ledger_resolvers
 from resolvers import ledger_audits as auditing
+from resolvers import notes as note_resolvers
 from resolvers import redemptions as redeeming
 from resolvers import staff as resolvers
+from resolvers import timeline as timeline_resolvers
 from resolvers.records import MemberRecord
 from schema.addresses import SENDS
 from schema.adjustments import PENDING, Adjustment
 from schema.audits import audited
 from schema.connections import After, Connection, First, KeysetList
+from schema.contacts import CONTACTS, ServiceContact
 from schema.cost import READS
 from schema.fields import Info, argument, computed, enum_type, object_type, view
 from schema.ledger import ENTRIES, AsOf, Kinds, KnownAt, LedgerEntry, PointsBalance, past_moment
 from schema.ledger_audits import AUDITS, READS_AUDITS, LedgerAudit
 from schema.member_references import MemberReference
 from schema.node import encode_global_id
+from schema.notes import NOTES, SERVES, MemberNote
 from schema.policies import SEES_MEMBERS, SEES_POINTS
 from schema.policies import staff as staff_with
 from schema.redemptions import QUEUE, StaffRedemption
 from schema.tiers import Tier, tier_of
+from schema.timeline import SEES_TIMELINES, TIMELINE, TimelineItem
 
 AUDIT = KeysetList("audit", (int,))
 READS_THE_LOG = staff_with(StaffRole.AUDITOR)
@@ -84,6 +90,30 @@ class StaffMember:
         request = ENTRIES.request(first=first, after=after)
         page = await ledger_resolvers.journal(record.id, request, kinds=kinds)
         return ENTRIES.connection(page, request)
+
+    @computed(SEES_MEMBERS, cost=CONTACTS)
+    async def service_contacts(self) -> list[ServiceContact] | None:
+        """To whom the member turns."""
+        record: MemberRecord = view(self)
+        contacts: list[ServiceContact] = view(await contact_resolvers.service_contacts(record.id))
+        return contacts
+
+    @computed(SERVES, cost=READS)
+    async def notes(self, first: First = 20, after: After = None) -> Connection[MemberNote] | None:
+        """What staff wrote down about the member, newest first. Members are never shown it."""
+        record: MemberRecord = view(self)
+        request = NOTES.request(first=first, after=after)
+        return NOTES.connection(await note_resolvers.member_notes(record.id, request), request)
+
+    @computed(SEES_TIMELINES, cost=READS)
+    async def timeline(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[TimelineItem] | None:
+        """What happened in the member's life, newest first, also what staff alone may see."""
+        record: MemberRecord = view(self)
+        request = TIMELINE.request(first=first, after=after)
+        page = await timeline_resolvers.timeline(info.context, record.id, request, for_staff=True)
+        return TIMELINE.connection(page, request)
 
 
 @object_type(policy=READS_THE_LOG)

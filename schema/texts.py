@@ -80,6 +80,10 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.LINES_INVALID: Text(
         zh="订单明细不符合要求：{refusal.rule}", en="The order lines are not valid: {refusal.rule}"
     ),
+    ErrorCode.EXPORT_LIMIT_REACHED: Text(
+        zh="一天内最多导出 {refusal.limit} 次个人数据，请稍后再试",
+        en="Your data can be exported {refusal.limit} times a day; try again later",
+    ),
     ErrorCode.ACCOUNT_UNKNOWN: Text(zh="账号不存在或已停用", en="There is no such account"),
     ErrorCode.CODE_TAKEN: Text(zh="该代码已被其他账号使用", en="Another account has this code"),
     ErrorCode.SCOPE_NOT_GRANTED: Text(
@@ -158,11 +162,37 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.WECHAT_UNAVAILABLE: Text(
         zh="微信服务繁忙，请稍后再试", en="WeChat is busy; try again later"
     ),
+    ErrorCode.SIGN_IN_CODE_INVALID: Text(
+        zh="验证码错误或已失效，请重新获取",
+        en="The code is wrong or not good any more; ask for another",
+    ),
+    ErrorCode.SIGN_IN_CODE_TOO_SOON: Text(
+        zh="验证码发送过于频繁，请稍后再试", en="Too many codes were sent; try again later"
+    ),
+    ErrorCode.SMS_UNAVAILABLE: Text(
+        zh="短信服务暂不可用，请稍后再试", en="Text messages cannot be sent now; try again later"
+    ),
+    ErrorCode.PHONE_OF_ANOTHER: Text(
+        zh="该手机号属于另一位会员，无法合并",
+        en="The number belongs to another member, whose record cannot be joined",
+    ),
     ErrorCode.REFRESH_TOKEN_INVALID: Text(
         zh="登录已失效，请重新登录", en="The session has ended; sign in again"
     ),
     ErrorCode.REFRESH_TOKEN_REUSED: Text(
         zh="登录凭证被重复使用，为保护账号请重新登录",
         en="The session was ended to protect the account; sign in again",
+    ),
+    ErrorCode.CONSENT_UNKNOWN: Text(
+        zh="本会员计划没有这项授权：{refusal.purpose}",
+        en="The programme asks for no consent to {refusal.purpose}",
+    ),
+    ErrorCode.CONSENT_OUTDATED: Text(
+        zh="授权文本已更新为 {refusal.current} 版，请重新阅读后同意",
+        en="The words have changed: the current version is {refusal.current}",
+    ),
+    ErrorCode.MERGE_UNKNOWN: Text(zh="没有这次合并", en="There is no such merge"),
+    ErrorCode.MERGE_NOT_UNDOABLE: Text(
+        zh="这次合并已无法撤销", en="The merge cannot be undone any more"
     ),
 }

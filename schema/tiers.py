@@ -8,6 +8,7 @@ from enum import Enum
 import strawberry
 
 from domain import tiers
+from schema.connections import KeysetList
 from schema.cost import Cost
 from schema.fields import Info, computed, enum_type, field, object_type, view
 from schema.language import spoken
@@ -52,6 +53,22 @@ class CriterionKind(Enum):
 enum_type(CriterionKind)
 
 
+class LevelChangeReason(Enum):
+    """Why a level changed."""
+
+    QUALIFIED = "QUALIFIED"
+    """Enough was earned within the window."""
+    IMPORTED = "IMPORTED"
+    """It came along from another system."""
+    MERGED = "MERGED"
+    """Two records of one person became one."""
+
+
+enum_type(LevelChangeReason)
+
+HISTORY = KeysetList("tier-history", (int,))
+
+
 @object_type(policy=PUBLIC)
 class Level:
     """A level of the programme."""
@@ -69,6 +86,34 @@ class Level:
     def name(self, info: Info) -> str:
         """What people call it."""
         return spoken(self, "name", info)
+
+
+@object_type(policy=READERS)
+class LevelChange:
+    """One change of a member's level."""
+
+    occurred_at: datetime
+    """When it changed."""
+
+    @computed(READERS, name="from")
+    def from_(self) -> Level | None:
+        """The level before; null where there was none."""
+        change: tiers.LevelChange = view(self)
+        level: Level | None = view(change.from_level)
+        return level
+
+    @computed(READERS)
+    def to(self) -> Level:
+        """The level since then."""
+        change: tiers.LevelChange = view(self)
+        level: Level = view(change.to_level)
+        return level
+
+    @computed(READERS)
+    def reason(self) -> LevelChangeReason:
+        """Why it changed."""
+        change: tiers.LevelChange = view(self)
+        return LevelChangeReason(change.reason)
 
 
 @object_type(policy=READERS)

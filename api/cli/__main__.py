@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import accounts, auditing, database, keys, ledger, serving, sweeping, working
+from api.cli import (
+    accounts,
+    auditing,
+    consents,
+    custody,
+    database,
+    keys,
+    ledger,
+    serving,
+    sweeping,
+    working,
+)
 from api.imports.commands import add_import_commands
 
 app = typer.Typer(
@@ -18,6 +29,8 @@ database.add_to(app)
 accounts.add_to(app)
 keys.add_to(app)
 auditing.add_to(app)
+consents.add_to(app)
+custody.add_to(app)
 ledger.add_to(app)
 working.add_to(app)
 sweeping.add_to(app)

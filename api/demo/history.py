@@ -17,12 +17,19 @@ from uuid import UUID
 
 import httpx
 
+from api.cli.operators import operator
 from api.demo.programme import PRODUCTS, REWARDS, SHOP_CODE, THEMES
 from domain import catalogue, ledger, members, purchases
 from domain.access import AccessTokens
 from domain.errors import Refusal
 from domain.ledger import Key, Redeem, Source
-from domain.members import ById, SignInWithWeChat, UpdateProfile
+from domain.members import (
+    ById,
+    ServiceContact,
+    SetConsent,
+    SignInWithWeChat,
+    UpdateProfile,
+)
 from domain.purchases import Order, OrderLine, RecordPurchases
 from domain.wechat import WeChatClient
 
@@ -50,6 +57,7 @@ async def make_history(demo: Demo) -> list[UUID]:
     """Let the demo's members join and live; returns their ids, the first is the demo's hero."""
     member_ids = await _join(demo)
     await _describe(demo, member_ids)
+    await _serve(demo, member_ids[0])
     await _buy(demo, member_ids)
     await _redeem(demo, member_ids)
     return member_ids
@@ -101,6 +109,21 @@ async def _describe(demo: Demo, member_ids: Sequence[UUID]) -> None:
             await catalogue.declare_interests(
                 catalogue.DeclareInterests(member_id=member_id, themes=themes), now=demo.now
             )
+
+
+async def _serve(demo: Demo, hero: UUID) -> None:
+    """The first member agrees to what the demo asks for, and has somebody to turn to."""
+    for text in await members.consent_texts():
+        if text.purpose != members.ANY_PARTNER:
+            said = SetConsent(
+                member_id=hero, purpose=text.purpose, granted=True, version=text.version
+            )
+            await members.set_consent(said, now=demo.now)
+    contacts = [
+        ServiceContact(name="陈静", role="专属顾问", channel="wecom"),
+        ServiceContact(name="王芳", role="售后", channel="phone"),
+    ]
+    await members.set_service_contacts(ById(hero), contacts, by=operator(), now=demo.now)
 
 
 async def _buy(demo: Demo, member_ids: Sequence[UUID]) -> None:

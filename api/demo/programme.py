@@ -8,7 +8,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from api.cli.operators import operator
-from domain import access, catalogue, program, purchases, rewards, tiers
+from api.demo.consents import CONSENT_TEXTS
+from domain import access, catalogue, members, program, purchases, rewards, tiers
 from domain.access import CallerKind, RegisterAccount, StaffRole
 from domain.catalogue import CatalogueItem, Theme
 from domain.ledger import AfterMonths, Never
@@ -264,6 +265,7 @@ async def set_up_programme(*, now: datetime) -> None:
     await tiers.define_levels(LEVELS, perks=PERKS, now=now)
     await rewards.define_rewards(REWARDS, now=now)
     await catalogue.upsert_products(PRODUCTS, now=now)
+    await members.publish_consent_texts(CONSENT_TEXTS, now=now)
     for rule in (STANDARD_RULE, LIFETIME_RULE):
         await purchases.publish_rule(rule, now=now)
     await _register_callers(now=now)

@@ -41,6 +41,34 @@ PURCHASE_FIELDS: Final = Fields(
 PRODUCT_FIELDS: Final = Fields(
     names=("code", "title", "theme", "image", "price"), required=("code",)
 )
+MEMBER_FIELDS: Final = Fields(
+    names=(
+        "external_id",
+        "member_id",
+        "phone",
+        "wechat_openid",
+        "wechat_unionid",
+        "alipay",
+        "shop_card",
+        "nickname",
+        "avatar_url",
+        "gender",
+        "birthday",
+        "preferred_channel",
+        "joined_at",
+        "interests",
+        "level",
+        "level_since",
+        "level_keep_until",
+        "points",
+        "points_expires_at",
+        "points_earned_at",
+        "points_matures_at",
+        "lots",
+        "debt",
+    ),
+    required=("external_id",),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

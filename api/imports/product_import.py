@@ -47,6 +47,13 @@ class ProductCounts:
     changed: int = 0
     rejected_by_code: dict[str, int] = field(default_factory=dict)
 
+    def told(self) -> Sequence[str]:
+        """What became of the rows, in words."""
+        return [
+            f"{self.imported:,} imported ({self.created:,} new, {self.changed:,} changed)",
+            f"{self.rejected:,} rejected",
+        ]
+
 
 async def import_products(command: ProductImport, *, now: Now, reporter: Reporter) -> ProductCounts:
     """Import the file into the connected database; returns the counts.

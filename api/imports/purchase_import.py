@@ -60,6 +60,16 @@ class PurchaseCounts:
     points: int = 0
     rejected_by_code: dict[str, int] = field(default_factory=dict)
 
+    def told(self) -> Sequence[str]:
+        """What became of the rows, in words."""
+        return [
+            f"{self.imported:,} imported",
+            f"{self.known:,} there already",
+            f"{self.rejected:,} rejected",
+            f"{self.orders:,} orders",
+            f"{self.points:,} points",
+        ]
+
 
 async def import_purchases(
     command: PurchaseImport, *, now: Now, reporter: Reporter

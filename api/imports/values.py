@@ -6,7 +6,7 @@ Each function returns None where the text is no such value; the caller knows the
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -16,6 +16,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _NUMBER: Final = re.compile(r"([+-]?)(\d{0,40})(?:\.(\d{0,40}))?(?:[eE]([+-]?\d{1,3}))?", re.ASCII)
 _FEN_EXPONENT: Final = 2
 """A yuan is 10² fen."""
+_NAMES_HOURS: Final = re.compile("%[-^_0]?[HIcXs]")
+"""In the words of strptime."""
 
 
 @lru_cache(maxsize=65_536)
@@ -100,3 +102,26 @@ def _read_moment(text: str, form: str | None) -> datetime:
 def moment_of(microseconds: int) -> datetime:
     """The moment so many microseconds after 1970, UTC."""
     return EPOCH + timedelta(microseconds=microseconds)
+
+
+@lru_cache(maxsize=65_536)
+def end_microseconds_of(text: str, *, zone: ZoneInfo, form: str | None) -> int | None:
+    """The same of a moment at which something ends: a date alone lasts through its day."""
+    begins = microseconds_of(text, zone=zone, form=form)
+    if begins is None or not _is_date_alone(text, form):
+        return begins
+    day = _read_moment(text, form).date()
+    if day == date.max:
+        return begins
+    ends = datetime.combine(day + timedelta(days=1), time.min, tzinfo=zone)
+    return (ends - EPOCH) // _MICROSECOND
+
+
+def _is_date_alone(text: str, form: str | None) -> bool:
+    if form is not None:
+        return not _NAMES_HOURS.search(form)
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

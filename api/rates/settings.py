@@ -51,6 +51,21 @@ class RateSettings(BaseModel):
     transfer: BucketSettings = _bucket(120, 60)
     """Transfers of points from one address: they tell whether a member has the id that is tried."""
 
+    sign_in_code: BucketSettings = _bucket(60, 20)
+    """Sign-in codes asked for from one address."""
+
+    sign_in_code_device: BucketSettings = _bucket(10, 1)
+    """The same from one device, where the client names it."""
+
+    phone_sign_in: BucketSettings = _bucket(120, 60)
+    """Sign-ins with a phone, each a guess at a code, from one address."""
+
+    phone_sign_in_device: BucketSettings = _bucket(20, 5)
+    """The same from one device, where the client names it."""
+
+    bind_phone: BucketSettings = _bucket(60, 20)
+    """Phones bound from one address."""
+
     held_max: PositiveInt = 10_000
 
     def bucket(self, limit: str) -> BucketSettings:
@@ -70,6 +85,9 @@ DEVELOPMENT: Final[dict[str, dict[str, int]]] = {
     "sign_in": {"capacity": 2_000, "restored_per_minute": 6_000},
     "refresh": {"capacity": 2_000, "restored_per_minute": 6_000},
     "transfer": {"capacity": 2_000, "restored_per_minute": 6_000},
+    "sign_in_code": {"capacity": 2_000, "restored_per_minute": 6_000},
+    "phone_sign_in": {"capacity": 2_000, "restored_per_minute": 6_000},
+    "bind_phone": {"capacity": 2_000, "restored_per_minute": 6_000},
 }
 """What development has instead: one machine plays all callers there, also two hundred at once."""
 

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from redis import asyncio as aioredis
 
 from api.settings import Settings
+from api.workers.timelines import TELLING
+from domain.members import timeline_consumer
 from domain.outbox import Announced, Consumer, publish_hints
+from domain.recommendations import behavior_consumer
 
 
 def consumers_with(settings: Settings, *, redis: aioredis.Redis) -> tuple[Consumer, ...]:
@@ -16,7 +19,8 @@ def consumers_with(settings: Settings, *, redis: aioredis.Redis) -> tuple[Consum
     async def tell_followers(events: Sequence[Announced]) -> None:
         await publish_hints(redis, events)
 
+    kept = (timeline_consumer(TELLING), behavior_consumer())
     if settings.redis_url.startswith("memory:"):
         # Whoever follows is in this process, and hears the commits themselves.
-        return ()
-    return (Consumer("live", None, tell_followers),)
+        return kept
+    return (Consumer("live", None, tell_followers), *kept)

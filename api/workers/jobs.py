@@ -9,7 +9,7 @@ from typing import Final
 
 from api.workers.ledger_audits import audit_changes, audit_everything
 from api.workers.settings import WorkSettings
-from domain import ledger, outbox, recommendations
+from domain import ledger, members, outbox, recommendations
 from domain.clock import Clock
 
 SWEPT_MAX: Final = 1_000_000
@@ -44,6 +44,9 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
         while found := await outbox.forget(before=before):
             forgotten += found
         return forgotten
+
+    async def forget_sign_in_codes() -> int:
+        return await members.forget_sign_in_codes(now=clock.now())
 
     async def sweep_points() -> int:
         swept = await ledger.sweep(
@@ -84,5 +87,10 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
             name="audit-everything",
             every=timedelta(seconds=work.audit_everything_every_s),
             run=audit_by_night,
+        ),
+        Job(
+            name="forget-sign-in-codes",
+            every=timedelta(seconds=work.forget_every_s),
+            run=forget_sign_in_codes,
         ),
     )

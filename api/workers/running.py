@@ -15,6 +15,7 @@ from taskiq.receiver import Receiver
 
 from api.settings import Settings
 from api.workers.broker import RETRY_S, open_broker
+from api.workers.custody_jobs import custody_jobs
 from api.workers.drainer import Drainer
 from api.workers.jobs import recurring_jobs
 from api.workers.nudging import Nudger, nudging
@@ -65,7 +66,11 @@ async def working(
             drainer.wake()
 
         broker.register_task(wake, task_name=DRAIN)
-        schedules = Schedules(recurring_jobs(work, clock=clock), broker=broker, clock=clock)
+        jobs = (
+            *recurring_jobs(work, clock=clock),
+            *custody_jobs(settings.custody, clock=clock),
+        )
+        schedules = Schedules(jobs, broker=broker, clock=clock)
         stopping = asyncio.Event()
         loops = [
             asyncio.create_task(drainer.run()),

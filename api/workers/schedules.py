@@ -141,4 +141,6 @@ class Schedules:
             log.exception("job_failed", job=job.name, slot_at=slot_at)
             return
         took_ms = round((perf_counter() - started_at) * 1_000, 1)
-        log.info("job_done", job=job.name, slot_at=slot_at, count=count, duration_ms=took_ms)
+        # Some look each few seconds whether there is something to do.
+        tell = log.info if count else log.debug
+        tell("job_done", job=job.name, slot_at=slot_at, count=count, duration_ms=took_ms)

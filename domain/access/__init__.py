@@ -1,11 +1,10 @@
 """Who may call: access tokens, the keys that sign them, the accounts of shops, partners and staff.
 
 A caller is known by the access token alone (`AccessTokens.verify`); whether the token was ended
-early is asked of the database: here for accounts, in `domain.members` for members. `secret_file`
-keeps keys of any kind: closed to others, replaced whole, written by one at a time.
+early is asked of the database: here for accounts, in `domain.members` for members. Files of secrets
+of any kind are kept here too: closed to others, replaced whole, written by one at a time.
 """
 
-from domain.access import secret_file
 from domain.access.accounts import (
     ACCOUNT_KINDS,
     Account,
@@ -24,7 +23,14 @@ from domain.access.callers import Caller, CallerKind, InvalidAccessToken
 from domain.access.grants import Scope, StaffRole
 from domain.access.key_ring import KeyRing, create_key_set
 from domain.access.key_set import KeyLifetimes, KeySetInvalid, Rotation
-from domain.access.secret_file import SecretFileUnusable
+from domain.access.secret_file import (
+    SecretFileUnusable,
+    SecretStamp,
+    read_secret,
+    secret_lock,
+    secret_stamp,
+    write_secret,
+)
 from domain.access.tokens import TOKEN_LIFE, AccessTokens
 
 __all__ = [
@@ -42,6 +48,7 @@ __all__ = [
     "Rotation",
     "Scope",
     "SecretFileUnusable",
+    "SecretStamp",
     "StaffRole",
     "accounts",
     "authenticate_account",
@@ -51,7 +58,10 @@ __all__ = [
     "enable_account",
     "find_account",
     "issue_token",
+    "read_secret",
     "register_account",
     "revoke_tokens",
-    "secret_file",
+    "secret_lock",
+    "secret_stamp",
+    "write_secret",
 ]

@@ -21,6 +21,7 @@ from domain.access.key_set import (
     public_jwk,
     rotated,
 )
+from domain.access.secret_file import secret_lock, secret_stamp
 
 _log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ class KeyRing:
         """Counts the key sets that were in force here; a new one may have dropped a key."""
         if create_missing:
             create_key_set(path, now=now)
-        self._seen = key_file.stamp(path)
+        self._seen = secret_stamp(path)
         self._take(key_file.read(path))
 
     def signing_key(self) -> Key:
@@ -73,7 +74,7 @@ class KeyRing:
         The first step publishes a new key. The second makes it sign and retires the one before it,
         whose tokens stay good until they expire.
         """
-        with key_file.exclusive(self.path):
+        with secret_lock(self.path):
             before = key_file.read(self.path)
             after, step = rotated(
                 before, fresh=lambda: new_key(now), now=now, lifetimes=self.lifetimes
@@ -85,7 +86,7 @@ class KeyRing:
 
     def refresh(self) -> None:
         """Read the file again if it changed since it was last read."""
-        seen = key_file.stamp(self.path)
+        seen = secret_stamp(self.path)
         if seen == self._seen:
             return
         self._seen = seen
@@ -108,7 +109,7 @@ def create_key_set(path: Path, *, now: datetime) -> bool:
     """
     if path.exists():
         return False
-    with key_file.exclusive(path):
+    with secret_lock(path):
         if path.exists():
             return False
         key_file.write(path, first_key_set(new_key(now), now))

@@ -17,7 +17,7 @@ _OPEN_TO_OTHERS: Final = 0o027
 _LOCK_WAIT_S: Final = 5.0
 _LOCK_PAUSE_S: Final = 0.01
 
-Stamp = tuple[int, int, int]
+SecretStamp = tuple[int, int, int]
 """What changes when the file does: inode, modification time in nanoseconds, size."""
 
 
@@ -25,7 +25,7 @@ class SecretFileUnusable(ValueError):
     """Raised when a file of secrets is missing or open to others; the text says which and where."""
 
 
-def stamp(path: Path) -> Stamp | None:
+def secret_stamp(path: Path) -> SecretStamp | None:
     """The stamp of the file as it is now; None when there is none."""
     try:
         status = path.stat()
@@ -34,7 +34,7 @@ def stamp(path: Path) -> Stamp | None:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def read(path: Path) -> bytes:
+def read_secret(path: Path) -> bytes:
     """What the file holds; SecretFileUnusable when it is missing or open to others."""
     try:
         with path.open("rb") as file:
@@ -47,7 +47,7 @@ def read(path: Path) -> bytes:
     return text
 
 
-def write(path: Path, text: bytes) -> None:
+def write_secret(path: Path, text: bytes) -> None:
     """Replace the file in one step: a reader finds the old one or the new one, never a part."""
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -64,7 +64,7 @@ def write(path: Path, text: bytes) -> None:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def secret_lock(path: Path) -> Iterator[None]:
     """Hold the lock beside the file while reading, deciding and writing. Waits at most 5 s.
 
     The lock is a file of its own, because the file itself is replaced and not written into.

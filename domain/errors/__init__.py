@@ -22,6 +22,7 @@ Refusal
 │   ├── AccountUnknown              no enabled account has this code
 │   ├── CodeTaken                   another account has this code
 │   └── ScopeNotGranted             the account does not hold the scope
+├── ExportLimitReached              a member asked for their data too often within a day
 ├── OrderRefusal                    an order cannot be recorded as it was sent
 │   ├── AmountInvalid               an amount is negative or above 2^53−1 fen
 │   ├── QuantityInvalid             a quantity is negative or above 2^31−1
@@ -58,6 +59,17 @@ Refusal
 │   ├── WeChatRateLimited           WeChat limits how often this user may sign in
 │   ├── WeChatUserBlocked           WeChat classes the user as high-risk
 │   └── WeChatUnavailable           WeChat is busy, slow or not reachable
+├── PhoneRefusal                    a phone number cannot be proved
+│   ├── SignInCodeInvalid           wrong, used, too old or tried too often
+│   ├── SignInCodeTooSoon           another code was sent a minute ago, or ten in a day
+│   ├── SmsUnavailable              text messages cannot be sent now
+│   └── PhoneOfAnother              the number leads to a record that cannot be joined
+├── ConsentRefusal                  a consent cannot be given so
+│   ├── ConsentUnknown              the programme asks for none to this purpose
+│   └── ConsentOutdated             other words than the current ones are agreed to
+├── MergeRefusal                    two records cannot be parted again
+│   ├── MergeUnknown                there is no such merge
+│   └── MergeNotUndoable            too long ago, undone already, or merged again since
 └── SessionRefusal                  a refresh token cannot be exchanged
     ├── RefreshTokenInvalid         unknown, expired or signed out
     └── RefreshTokenReused          presented twice: its whole family is revoked
@@ -68,6 +80,20 @@ Everything that is not a Refusal is a fault of ours: masked, logged and counted 
 
 from domain.errors.access import AccessRefusal, AccountUnknown, CodeTaken, ScopeNotGranted
 from domain.errors.codes import ErrorCode
+from domain.errors.custody import ExportLimitReached
+from domain.errors.members import (
+    ConsentOutdated,
+    ConsentRefusal,
+    ConsentUnknown,
+    MergeNotUndoable,
+    MergeRefusal,
+    MergeUnknown,
+    PhoneOfAnother,
+    PhoneRefusal,
+    SignInCodeInvalid,
+    SignInCodeTooSoon,
+    SmsUnavailable,
+)
 from domain.errors.orders import (
     AmountInvalid,
     CurrencyMismatch,
@@ -144,6 +170,9 @@ __all__ = [
     "AmountInvalid",
     "ApprovalByRequester",
     "CodeTaken",
+    "ConsentOutdated",
+    "ConsentRefusal",
+    "ConsentUnknown",
     "CouponBelowMinimum",
     "CouponExpired",
     "CouponNotReserved",
@@ -156,6 +185,7 @@ __all__ = [
     "CurrencyMismatch",
     "EntryNotReversible",
     "ErrorCode",
+    "ExportLimitReached",
     "FutureDated",
     "HoldExists",
     "HoldNotOpen",
@@ -166,8 +196,13 @@ __all__ = [
     "LevelTooLow",
     "LinesInvalid",
     "MemberNotFound",
+    "MergeNotUndoable",
+    "MergeRefusal",
+    "MergeUnknown",
     "OrderRefusal",
     "OutOfStock",
+    "PhoneOfAnother",
+    "PhoneRefusal",
     "PointsOutOfRange",
     "PointsRefusal",
     "QuantityInvalid",
@@ -187,6 +222,9 @@ __all__ = [
     "RewardUnknown",
     "ScopeNotGranted",
     "SessionRefusal",
+    "SignInCodeInvalid",
+    "SignInCodeTooSoon",
+    "SmsUnavailable",
     "TextInvalid",
     "TransferLimitExceeded",
     "UnknownApp",

@@ -58,6 +58,9 @@ from domain.ledger.holds import (
     release_points,
 )
 from domain.ledger.member_tables import MEMBER_TABLES
+from domain.ledger.merges import AccountsMerged, merge_accounts, part_accounts
+from domain.ledger.naming import lock_named
+from domain.ledger.notes import erase_notes_given
 from domain.ledger.pages import EntryLot, JournalEntry, entries_of, entry, journal, lots_of
 from domain.ledger.posting import BATCH_MAX, Outcome, post, post_one
 from domain.ledger.reading import (
@@ -77,6 +80,7 @@ from domain.ledger.time_travel import (
     PointsReason,
     look_back,
 )
+from domain.ledger.timeline import TIMELINE
 from domain.ledger.transfers import TransferLimits, TransferPoints, transfer_points
 
 __all__ = [
@@ -90,7 +94,9 @@ __all__ = [
     "NEVER",
     "POINTS_MAX",
     "REASONS_MAX",
+    "TIMELINE",
     "VIOLATIONS_TOLD",
+    "AccountsMerged",
     "AdjustPoints",
     "Adjustment",
     "AdjustmentRules",
@@ -144,6 +150,7 @@ __all__ = [
     "entries_of",
     "entries_to_audit",
     "entry",
+    "erase_notes_given",
     "expires_at",
     "frozen_accounts",
     "hold_points",
@@ -151,8 +158,11 @@ __all__ = [
     "journal",
     "local_midnight",
     "lock_accounts",
+    "lock_named",
     "look_back",
     "lots_of",
+    "merge_accounts",
+    "part_accounts",
     "pending_adjustments",
     "policy_from_json",
     "policy_to_json",

@@ -28,9 +28,10 @@ from domain.ledger.commands import Adjust, Key
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import Source
 from domain.ledger.expiry import AfterMonths, expires_at
+from domain.ledger.naming import lock_named
 from domain.ledger.posting import post_one
 from domain.ledger.store import open_books, remove_unused
-from domain.members import MemberRef, resolve_members
+from domain.members import MemberRef
 from domain.paging import Page, PageRequest, page_of
 from domain.program import program
 from domain.storage import Row, Table, execute, fetch_all, fetch_one, transaction
@@ -119,9 +120,10 @@ async def adjust_points(
     )
 
     async def work() -> Adjustment:
-        [member_id] = await resolve_members([command.member])
-        # Locked, and made where it is missing: what one person adjusts alone is summed under it.
-        books = await open_books([] if member_id is None else [member_id], now=now)
+        [member_id], locked = await lock_named([command.member])
+        # Made where it is missing: what one person adjusts alone is summed under its lock.
+        named = [] if member_id is None else [member_id]
+        books = await open_books(named, now=now, locked=locked)
         answer = await recall(key, digests)
         if answer is not None:
             await remove_unused(books.values())

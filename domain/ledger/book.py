@@ -51,7 +51,8 @@ class Book:
     `available`, `pending`, `held` and `debt` are the four balances, `version` the number of
     entries, `lot_count` the number of lots ever made, `head_hash` the chain's newest hash.
     `lots_complete` says that the lots which the commands may touch are loaded; of the others the
-    first changes the balance at `beyond`.
+    first changes the balance at `beyond`. `merged_into` is who has the points of an account that
+    was given up.
     """
 
     member_id: UUID
@@ -65,6 +66,7 @@ class Book:
     next_change_at: datetime = NEVER
     recorded_at: datetime
     frozen: bool = False
+    merged_into: UUID | None = None
     lots: dict[int, Lot] = field(default_factory=dict)
     holds: dict[UUID, Hold] = field(default_factory=dict)
     lots_complete: bool = True

@@ -15,6 +15,7 @@ from domain.errors import IdempotencyConflict
 from domain.idempotency import Digests
 from domain.ledger.commands import Key
 from domain.members import MemberRef
+from domain.storage import Write, write_together
 from domain.texts import clean_text
 
 KEY_CHARACTERS_MAX: Final = 128
@@ -59,7 +60,14 @@ async def remember(
     key: Key, digests: Digests, answer: Mapping[str, object], *, now: datetime
 ) -> None:
     """Keep the answer, a JSON value, for whoever uses the key again."""
-    await idempotency.remember(key.scope, {key.key: (digests, answer)}, now=now)
+    await write_together([remembering(key, digests, answer, now=now)])
+
+
+def remembering(
+    key: Key, digests: Digests, answer: Mapping[str, object], *, now: datetime
+) -> Write:
+    """What `remember` writes, for whoever writes it together with the effect."""
+    return idempotency.remembering(key.scope, {key.key: (digests, answer)}, now=now)
 
 
 _JIFEN: Final = uuid5(NAMESPACE_URL, "https://jifen.example/ledger")

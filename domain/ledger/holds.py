@@ -13,7 +13,6 @@ from uuid import UUID
 
 from domain import idempotency
 from domain.errors import HoldExists, HoldNotOpen, InvalidInput, MemberNotFound
-from domain.ledger.book import Books
 from domain.ledger.client_keys import (
     REFERENCE_CHARACTERS_MAX,
     checked_key,
@@ -21,14 +20,16 @@ from domain.ledger.client_keys import (
     named,
     recall,
     remember,
+    remembering,
 )
-from domain.ledger.commands import Capture, Key, Release, SetAside
+from domain.ledger.commands import Capture, Key, Posted, Release, SetAside
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import HoldState, Source
+from domain.ledger.naming import lock_named
 from domain.ledger.posting import post_one
 from domain.ledger.store import lock_accounts
-from domain.members import MemberRef, resolve_members
-from domain.storage import Row, Table, execute, fetch_all, fetch_one, transaction
+from domain.members import MemberRef
+from domain.storage import Row, Table, Write, fetch_all, fetch_one, transaction
 from domain.texts import clean_text
 
 HOLD_MINUTES: Final = 30
@@ -116,16 +117,27 @@ async def hold_points(command: HoldPoints, *, now: datetime) -> PointsHold:
     )
 
     async def work() -> PointsHold:
-        [member_id] = await resolve_members([command.member])
-        books = await lock_accounts([] if member_id is None else [member_id])
+        [member_id], books = await lock_named([command.member])
         answer = await recall(key, digests)
         if answer is not None:
             return _hold_of_answer(answer)
         if member_id is None:
             raise MemberNotFound(field=("member",))
-        hold = await _hold_for(command, member_id, books=books, now=now)
-        await remember(key, digests, _answer_of(hold), now=now)
-        return hold
+        newest = await _newest(command, now=now)
+        if newest is not None and newest.state in {HoldState.OPEN, HoldState.CAPTURED}:
+            _require_same(newest, command, member_id)
+            await remember(key, digests, _answer_of(newest), now=now)
+            return newest
+        made = _made(command, member_id, now=now)
+        answered = remembering(key, digests, _answer_of(made), now=now)
+        stands = _standing(made, owner=command.owner, instead=newest is not None)
+        await post_one(
+            _set_aside(made, owner=command.owner),
+            now=now,
+            books=books,
+            beside=lambda _: [stands, answered],
+        )
+        return made
 
     return await transaction(work)
 
@@ -162,11 +174,11 @@ async def capture_points(command: CapturePoints, *, now: datetime) -> Captured:
             ),
             now=now,
             books=books,
+            beside=lambda posted: [
+                remembering(key, digests, _answer_of_captured(_captured(hold, posted)), now=now)
+            ],
         )
-        hold = replace(hold, state=HoldState.CAPTURED, captured=-posted.amount)
-        answer = _answer_of(hold) | {"seq": posted.seq, "amount": posted.amount}
-        await remember(key, digests, answer, now=now)
-        return Captured(hold=hold, seq=posted.seq, amount=posted.amount)
+        return _captured(hold, posted)
 
     return await transaction(work)
 
@@ -183,6 +195,7 @@ async def release_points(command: ReleasePoints, *, now: datetime) -> PointsHold
         if answer is not None:
             return _hold_of_answer(answer)
         hold = await _own(command, now=now)
+        released = replace(hold, state=HoldState.RELEASED)
         await post_one(
             Release(
                 member_id=command.member_id,
@@ -191,10 +204,9 @@ async def release_points(command: ReleasePoints, *, now: datetime) -> PointsHold
             ),
             now=now,
             books=books,
+            beside=lambda _: [remembering(key, digests, _answer_of(released), now=now)],
         )
-        hold = replace(hold, state=HoldState.RELEASED)
-        await remember(key, digests, _answer_of(hold), now=now)
-        return hold
+        return released
 
     return await transaction(work)
 
@@ -228,27 +240,32 @@ def _check(command: HoldPoints) -> None:
     checked_points(command.points)
 
 
-async def _hold_for(
-    command: HoldPoints, member_id: UUID, *, books: Books, now: datetime
-) -> PointsHold:
-    """The hold that the order has, or a new one. The order's row is locked, or made, meanwhile."""
+async def _newest(command: HoldPoints, *, now: datetime) -> PointsHold | None:
+    """The newest hold of the order, whose place no other takes until the commit."""
     newest = await fetch_one(_LOCK_REFERENCE, command.owner, command.reference)
-    if newest is not None:
-        # Read after the lock: a competitor may just have closed it.
-        row = await fetch_one(_HOLD, newest["member_id"], newest["hold_id"], command.owner)
-        assert row is not None, "a reference names a hold of its owner"
-        hold = _hold_of(row, now=now)
-        if hold.state in {HoldState.OPEN, HoldState.CAPTURED}:
-            if (hold.member_id, hold.points) == (member_id, command.points):
-                return hold
-            raise HoldExists(
-                field=("reference",),
-                hold=hold.key,
-                reference=hold.reference,
-                points=hold.points,
-                state=hold.state.value,
-            )
-    made = PointsHold(
+    if newest is None:
+        return None
+    # Read after the lock: a competitor may just have closed it.
+    row = await fetch_one(_HOLD, newest["member_id"], newest["hold_id"], command.owner)
+    assert row is not None, "a reference names a hold of its owner"
+    return _hold_of(row, now=now)
+
+
+def _require_same(hold: PointsHold, command: HoldPoints, member_id: UUID) -> None:
+    """Refuse another hold than the one in force for the order."""
+    if (hold.member_id, hold.points) != (member_id, command.points):
+        raise HoldExists(
+            field=("reference",),
+            hold=hold.key,
+            reference=hold.reference,
+            points=hold.points,
+            state=hold.state.value,
+        )
+
+
+def _made(command: HoldPoints, member_id: UUID, *, now: datetime) -> PointsHold:
+    """The hold that the command makes."""
+    return PointsHold(
         member_id=member_id,
         hold_id=child_id("hold", command.owner, command.idempotency_key),
         points=command.points,
@@ -257,38 +274,33 @@ async def _hold_for(
         expires_at=now + timedelta(minutes=command.expires_in_minutes),
         reference=command.reference,
     )
-    await _set_aside(made, owner=command.owner, books=books, now=now)
-    return made
 
 
-async def _set_aside(hold: PointsHold, *, owner: str, books: Books, now: datetime) -> None:
-    """Post the hold, and let its order stand for it."""
-    await post_one(
-        SetAside(
-            member_id=hold.member_id,
-            hold_id=hold.hold_id,
-            owner=owner,
-            points=hold.points,
-            expires_at=hold.expires_at,
-            source=Source(kind=SOURCE_KIND, reference=hold.reference),
-        ),
-        now=now,
-        books=books,
+def _set_aside(hold: PointsHold, *, owner: str) -> SetAside:
+    return SetAside(
+        member_id=hold.member_id,
+        hold_id=hold.hold_id,
+        owner=owner,
+        points=hold.points,
+        expires_at=hold.expires_at,
+        source=Source(kind=SOURCE_KIND, reference=hold.reference),
     )
+
+
+def _standing(hold: PointsHold, *, owner: str, instead: bool) -> Write:
+    """Let the hold stand for its order, `instead` of the one that did.
+
+    Of two that race for an order's first hold, the second runs again and finds the row.
+    """
     row = {
         "owner": owner,
         "reference": hold.reference,
         "member_id": hold.member_id,
         "hold_id": hold.hold_id,
     }
-    replaced = await execute(
-        "UPDATE points_hold_reference SET member_id = $3, hold_id = $4"
-        " WHERE owner = $1 AND reference = $2",
-        *row.values(),
-    )
-    if not replaced:
-        # Of two that race for an order's first hold, the second runs again and finds the row.
-        await _REFERENCES.insert([row])
+    if instead:
+        return _REFERENCES.updating([row], key=("owner", "reference"))
+    return _REFERENCES.inserting([row])
 
 
 async def _own(command: CapturePoints | ReleasePoints, *, now: datetime) -> PointsHold:
@@ -320,6 +332,16 @@ def _hold_of(row: Row, *, now: datetime) -> PointsHold:
         expires_at=row["expires_at"],
         reference=row["reference"],
     )
+
+
+def _captured(hold: PointsHold, posted: Posted) -> Captured:
+    """The hold after the entry that spent of it."""
+    closed = replace(hold, state=HoldState.CAPTURED, captured=-posted.amount)
+    return Captured(hold=closed, seq=posted.seq, amount=posted.amount)
+
+
+def _answer_of_captured(captured: Captured) -> dict[str, Any]:
+    return _answer_of(captured.hold) | {"seq": captured.seq, "amount": captured.amount}
 
 
 def _answer_of(hold: PointsHold) -> dict[str, Any]:

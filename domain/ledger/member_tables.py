@@ -110,8 +110,22 @@ MEMBER_TABLES: Final[MemberTables] = (
         name="points_adjustment",
         key=("id",),
         erasing=Blank({"reason": "'-'"}),
-        merging=Merging.STAY,
+        merging=Merging.OWN,
         told=("points", "reason", "status", "requested_at", "applied_at"),
+    ),
+    MemberTable(
+        name="points_merge",
+        key=("out_seq",),
+        erasing=Erasing.KEEP,
+        merging=Merging.STAY,
+        untold="which entries of points_entry are a pair",
+    ),
+    MemberTable(
+        name="points_lot_origin",
+        key=("lot_seq",),
+        erasing=Erasing.KEEP,
+        merging=Merging.STAY,
+        untold="which lot of another record a lot of points_lot was",
     ),
     MemberTable(
         name="points_audited",

@@ -7,8 +7,8 @@ whatever the size of the batch. A batch of one is the single mutation.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, Final, get_args
 from uuid import UUID
@@ -22,9 +22,12 @@ from domain.ledger.book import Book, Books
 from domain.ledger.commands import (
     Command,
     Earn,
+    GiveBack,
     Key,
+    Mature,
     Place,
     Posted,
+    TakeBack,
     hold_ids_of,
     members_of,
     past_of,
@@ -32,7 +35,10 @@ from domain.ledger.commands import (
 )
 from domain.ledger.deciding import after, check, decide
 from domain.ledger.entries import Entry, EntryKind, Past
+from domain.ledger.heirs import Heirs, open_heirs
 from domain.ledger.loading import load_open_lots, load_past
+from domain.ledger.merge_decisions import check_room_for
+from domain.ledger.origins import handing_writes
 from domain.ledger.store import open_books, remove_unused, write_books
 from domain.outbox import Event, announce
 from domain.storage import Write, inside_transaction, transaction
@@ -43,6 +49,10 @@ BATCH_MAX = 1_000
 """Commands that one posting may carry; what is larger is split by its caller."""
 
 Outcome = Posted | Refusal
+
+
+Beside = Callable[[Posted], Iterable[Write]]
+"""What is to be written together with what a command does, by its outcome."""
 
 
 async def post(
@@ -65,9 +75,16 @@ async def post(
     return await transaction(lambda: _post(commands, now=now, books=books))
 
 
-async def post_one(command: Command, *, now: datetime, books: Books | None = None) -> Posted:
-    """Post one command, or raise its refusal. For `books` see `post`."""
-    [outcome] = await post([command], now=now, books=books)
+async def post_one(
+    command: Command, *, now: datetime, books: Books | None = None, beside: Beside | None = None
+) -> Posted:
+    """Post one command, or raise its refusal. For `books` see `post`.
+
+    What `beside` gives is written in the same statement on PostgreSQL, which saves its journey; so
+    it must be of other tables. The command must have no key, for a replay writes nothing.
+    """
+    assert beside is None or command.key is None, "a replay writes nothing"
+    [outcome] = await transaction(lambda: _post([command], now=now, books=books, beside=beside))
     if isinstance(outcome, Refusal):
         raise outcome
     return outcome
@@ -81,12 +98,16 @@ class _Unsound(Exception):
 
 
 async def _post(
-    commands: Sequence[Command], *, now: datetime, books: Books | None
+    commands: Sequence[Command],
+    *,
+    now: datetime,
+    books: Books | None,
+    beside: Beside | None = None,
 ) -> list[Outcome]:
     unsound: frozenset[UUID] = frozenset()
     while True:
         try:
-            return await _post_but(unsound, commands, now=now, locked=books)
+            return await _post_but(unsound, commands, now=now, locked=books, beside=beside)
         except _Unsound as found:
             # What was decided in them before the fault was found does not hold.
             books = None
@@ -101,6 +122,7 @@ async def _post_but(
     *,
     now: datetime,
     locked: Books | None,
+    beside: Beside | None,
 ) -> list[Outcome]:
     """Post the commands; those that concern an unsound account are refused as if it was frozen."""
     outcomes: dict[int, Outcome] = {}
@@ -119,6 +141,11 @@ async def _post_but(
         locked=locked,
     )
     digests = {index: _digests(command) for index, command in sound.items() if command.key}
+    heirs = await open_heirs(books, sound.values(), now=now)
+    if heirs.books:
+        books |= {heir.member_id: heir for heir in heirs.books.values()}
+        sound, refused = _aimed(sound, heirs)
+        outcomes |= refused
     earlier = await _recall(sound, digests)
     fresh = [command for command in sound.values() if command.key not in earlier]
     await load_open_lots(
@@ -130,6 +157,7 @@ async def _post_but(
     past = await load_past(books, {place for one in fresh if (place := past_of(one))})
 
     answers: dict[Key, tuple[Digests, Posted]] = {}
+    others: list[Write] = []
     moved: dict[UUID, Book] = {}
     for index, command in sound.items():
         key = command.key
@@ -137,27 +165,58 @@ async def _post_but(
             if key is not None and (key in earlier or key in answers):
                 outcomes[index] = _replay(key, digests[index], earlier=earlier, answers=answers)
                 continue
-            posted = _apply(command, books, past, now=now)
+            posted = _apply(command, books, past, heirs=heirs, now=now)
         except Refusal as refusal:
             outcomes[index] = refusal
             continue
         outcomes[index] = posted
-        moved.update((member_id, books[member_id]) for member_id in members_of(command))
+        moved.update((book.member_id, book) for book in _concerned(command, books, heirs))
         if key is not None:
             answers[key] = (digests[index], posted)
+        if beside is not None:
+            others += beside(posted)
 
     # A book in which nothing succeeded is dropped whole, its due changes included: a refusal
     # changes nothing, and readers compute what is due anyway.
-    await write_books(list(moved.values()), beside=_remembering(answers, now=now))
+    others += handing_writes(heirs.handings)
+    await write_books(list(moved.values()), beside=[*_remembering(answers, now=now), *others])
     await remove_unused([book for book in books.values() if book.member_id not in moved])
     await announce((event_of(e) for book in moved.values() for e in book.entries), now=now)
     return [outcomes[index] for index in range(len(commands))]
 
 
-def _apply(
-    command: Command, books: dict[UUID, Book], past: dict[Place, Past], *, now: datetime
-) -> Posted:
+def _aimed(
+    commands: dict[int, Command], heirs: Heirs
+) -> tuple[dict[int, Command], dict[int, Refusal]]:
+    """The commands at accounts that are open; refused is what comes to a gift to oneself."""
+    aimed: dict[int, Command] = {}
+    refused: dict[int, Refusal] = {}
+    for index, command in commands.items():
+        try:
+            aimed[index] = heirs.aimed(command)
+            check(aimed[index])
+        except Refusal as refusal:
+            refused[index] = refusal
+            del aimed[index]
+    return aimed, refused
+
+
+def _concerned(command: Command, books: dict[UUID, Book], heirs: Heirs) -> list[Book]:
+    """The books that the command changes, in the order in which they are decided."""
+    heir = heirs.of(command)
     concerned = [books[member_id] for member_id in members_of(command)]
+    return concerned if heir is None else [*concerned, heir]
+
+
+def _apply(
+    command: Command,
+    books: dict[UUID, Book],
+    past: dict[Place, Past],
+    *,
+    heirs: Heirs,
+    now: datetime,
+) -> Posted:
+    concerned = _concerned(command, books, heirs)
     for book in concerned:
         _settle(book, now=now)
     place = past_of(command)
@@ -167,7 +226,7 @@ def _apply(
         if undone is None:
             raise EntryNotReversible(entry=place[1], kind=None)
     try:
-        entry = decide(command, concerned, undone, now=now, salt=new_salt)
+        entry = _decided(command, concerned, undone, heirs=heirs, now=now)
     except AssertionError as fault:
         raise _Unsound(*members_of(command)) from fault
     if place is not None and undone is not None:
@@ -182,6 +241,24 @@ def _apply(
         amount=entry.amount,
         balance_after=entry.balance_after,
     )
+
+
+def _decided(
+    command: Command, books: list[Book], past: Past | None, *, heirs: Heirs, now: datetime
+) -> Entry:
+    if past is None or heirs.of(command) is None:
+        return decide(command, books, past, now=now, salt=new_salt)
+    closed, heir = books
+    if isinstance(command, Mature):
+        # What waits to mature went over: it is a lot of the heir's.
+        past = replace(past, lots=heirs.lots_of(command, past))
+        return decide(command, [heir], past, now=now, salt=new_salt)
+    assert isinstance(command, TakeBack | GiveBack)
+    # Checked first, so that it cannot be refused half-way.
+    check_room_for(heir, points=command.points, debt=command.points)
+    entry = decide(command, [closed], past, now=now, salt=new_salt)
+    heirs.carry(command, closed, past, now=now, salt=new_salt)
+    return entry
 
 
 def _settle(book: Book, *, now: datetime) -> None:
@@ -298,5 +375,6 @@ def event_of(entry: Entry) -> Event:
             "kind": entry.kind.value,
             "amount": entry.amount,
             "available": entry.balance_after,
+            "effective_at": entry.effective_at.isoformat(),
         },
     )

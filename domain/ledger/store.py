@@ -30,7 +30,7 @@ from domain.storage import Row, Write, execute, fetch_all, write_together
 
 _ACCOUNT_COLUMNS = (
     "member_id, available, pending, held, debt, version, lots, head_hash, next_change_at, "
-    "recorded_at, frozen_at"
+    "recorded_at, frozen_at, merged_into"
 )
 
 _LOCK_ACCOUNTS = f"""
@@ -148,6 +148,7 @@ def book_of(row: Row) -> Book:
         next_change_at=row["next_change_at"],
         recorded_at=row["recorded_at"],
         frozen=row["frozen_at"] is not None,
+        merged_into=row["merged_into"],
         lots_complete=row["lots"] == 0,
     )
 
@@ -252,6 +253,6 @@ def _reversal_writes(books: Sequence[Book]) -> Iterator[Write]:
 
 async def remove_unused(books: Iterable[Book]) -> None:
     """Remove the accounts that were made for this posting and in which nothing took effect."""
-    made = [book.member_id for book in books if book.version == 0]
+    made = [book.member_id for book in books if book.version == 0 and book.merged_into is None]
     if made:
         await execute("DELETE FROM points_account WHERE member_id = ANY($1::uuid[])", made)

@@ -13,13 +13,13 @@ from uuid import UUID
 
 from domain import idempotency
 from domain.errors import InvalidInput, MemberNotFound, TransferLimitExceeded
-from domain.ledger.client_keys import checked_key, child_id, named, recall, remember
+from domain.ledger.client_keys import checked_key, child_id, named, recall, remembering
 from domain.ledger.commands import Key, Transfer
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import Source
+from domain.ledger.naming import lock_named
 from domain.ledger.posting import post_one
-from domain.ledger.store import lock_accounts
-from domain.members import ById, MemberRef, resolve_members
+from domain.members import ById, MemberRef
 from domain.program import program
 from domain.storage import Table, fetch_one, transaction
 from domain.texts import clean_text
@@ -61,8 +61,7 @@ async def transfer_points(command: TransferPoints, *, limits: TransferLimits, no
     )
 
     async def work() -> int:
-        [to_member_id] = await resolve_members([command.to_member])
-        books = await lock_accounts({command.member_id, to_member_id or command.member_id})
+        [to_member_id], books = await lock_named([command.to_member], others=[command.member_id])
         answer = await recall(key, digests)
         if answer is not None:
             seq: int = answer["seq"]
@@ -82,8 +81,8 @@ async def transfer_points(command: TransferPoints, *, limits: TransferLimits, no
             ),
             now=now,
             books=books,
+            beside=lambda posted: [remembering(key, digests, {"seq": posted.seq}, now=now)],
         )
-        await remember(key, digests, {"seq": posted.seq}, now=now)
         return posted.seq
 
     return await transaction(work)

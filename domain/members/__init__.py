@@ -4,7 +4,20 @@ A member joins by the first sign-in with WeChat or by an external reference that
 and is one person for life.
 """
 
+from domain.members.consents import (
+    ANY_PARTNER,
+    Consent,
+    ConsentText,
+    SetConsent,
+    consent_texts,
+    consents,
+    has_consented,
+    publish_consent_texts,
+    set_consent,
+)
+from domain.members.contacts import ServiceContact, service_contacts, set_service_contacts
 from domain.members.external import register_external_members
+from domain.members.importing import Arrived, BroughtMember, bring_profiles, check_brought
 from domain.members.interest import (
     THEMES_MAX,
     WEIGHT_PERMILLE_MAX,
@@ -13,9 +26,22 @@ from domain.members.interest import (
     interests,
     replace_declared_interests,
 )
-from domain.members.joining import identities
+from domain.members.joining import Known, identities
+from domain.members.listing import MemberListing, list_members
 from domain.members.looking_up import look_up
 from domain.members.member_tables import MEMBER_TABLES
+from domain.members.merging import (
+    ProfileMerged,
+    heirs,
+    lock_records,
+    lock_standing,
+    merge_profiles,
+    part_profiles,
+    records_of,
+    show_phone,
+)
+from domain.members.notes import AddMemberNote, MemberNote, add_member_note, member_notes
+from domain.members.phone_binding import BoundElsewhere, bind_phone, phone_from_wechat
 from domain.members.phone_keys import (
     PhoneKeyFile,
     PhoneKeysInvalid,
@@ -24,6 +50,13 @@ from domain.members.phone_keys import (
     phone_vault,
     use_phone_keys,
 )
+from domain.members.phone_rotation import (
+    make_phone_keys_known,
+    phones_sealed_before,
+    put_phone_keys_in_use,
+    seal_phones_anew,
+)
+from domain.members.phone_sign_in import SignInWithPhone, sign_in_with_phone
 from domain.members.phones import (
     bind_phone_identities,
     bind_phone_identity,
@@ -56,6 +89,20 @@ from domain.members.sessions import (
     sign_out,
 )
 from domain.members.sign_in import SignInWithWeChat, sign_in_with_wechat
+from domain.members.sign_in_codes import (
+    RequestSignInCode,
+    forget_codes_of,
+    forget_sign_in_codes,
+    request_sign_in_code,
+)
+from domain.members.timeline import (
+    TIMELINE,
+    Telling,
+    TimelineItem,
+    Told,
+    timeline,
+    timeline_consumer,
+)
 from domain.members.values import (
     Gender,
     Identity,
@@ -67,10 +114,16 @@ from domain.members.values import (
 )
 
 __all__ = [
+    "ANY_PARTNER",
     "MEMBER_TABLES",
     "THEMES_MAX",
+    "TIMELINE",
     "UNCHANGED",
     "WEIGHT_PERMILLE_MAX",
+    "AddMemberNote",
+    "Arrived",
+    "BoundElsewhere",
+    "BroughtMember",
     "ByBindToken",
     "ByExternalReference",
     "ById",
@@ -78,46 +131,90 @@ __all__ = [
     "ByPhone",
     "ByWeChat",
     "Change",
+    "Consent",
+    "ConsentText",
     "Gender",
     "Identity",
     "IdentityKind",
     "Interest",
     "InterestSource",
+    "Known",
     "Member",
+    "MemberListing",
+    "MemberNote",
     "MemberRef",
     "PhoneKeyFile",
     "PhoneKeysInvalid",
     "PhoneVault",
+    "ProfileMerged",
+    "RequestSignInCode",
+    "ServiceContact",
     "SessionLifetimes",
     "SessionTokens",
+    "SetConsent",
+    "SignInWithPhone",
     "SignInWithWeChat",
     "SignedIn",
+    "Telling",
+    "TimelineItem",
+    "Told",
     "Unchanged",
     "UpdateProfile",
+    "add_member_note",
     "authenticate",
+    "bind_phone",
     "bind_phone_identities",
     "bind_phone_identity",
+    "bring_profiles",
+    "check_brought",
+    "consent_texts",
+    "consents",
     "create_phone_keys",
     "ended",
+    "forget_codes_of",
+    "forget_sign_in_codes",
+    "has_consented",
+    "heirs",
     "identities",
     "interests",
+    "list_members",
     "lock_phone",
     "lock_phones",
+    "lock_records",
+    "lock_standing",
     "look_up",
+    "make_phone_keys_known",
     "mask_phone",
+    "member_notes",
     "members_by_ids",
     "members_by_phones",
+    "merge_profiles",
     "open_session",
     "parse_phone",
+    "part_profiles",
+    "phone_from_wechat",
     "phone_masked",
     "phone_vault",
     "phones_of",
+    "phones_sealed_before",
+    "publish_consent_texts",
+    "put_phone_keys_in_use",
+    "records_of",
     "refresh_session",
     "register_external_members",
     "replace_declared_interests",
+    "request_sign_in_code",
     "resolve_members",
+    "seal_phones_anew",
+    "service_contacts",
+    "set_consent",
+    "set_service_contacts",
+    "show_phone",
+    "sign_in_with_phone",
     "sign_in_with_wechat",
     "sign_out",
+    "timeline",
+    "timeline_consumer",
     "unbind_phones",
     "update_profile",
     "use_phone_keys",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -81,7 +81,7 @@ async def replace_declared_interests(
     Whether a theme exists is the catalogue's to say, above. A theme that was declared before keeps
     its moment. Raises InvalidInput, for more than 100 themes too, and MemberNotFound.
     """
-    wanted = _clean(themes)
+    wanted = clean_themes(themes)
 
     async def work() -> Sequence[Interest]:
         # The member's row is the lock: of two replacements one comes after the other.
@@ -93,6 +93,50 @@ async def replace_declared_interests(
         return await interests(member_id)
 
     return await transaction(work)
+
+
+async def bring_interests(themes: Mapping[UUID, Sequence[str]], *, now: datetime) -> set[UUID]:
+    """Declare themes for members who have declared none yet; returns for whom it was done.
+
+    In the caller's transaction, which made the members or locked their rows and counts their
+    versions; a fixed number of statements whatever the number of members.
+    """
+    bringing = [member_id for member_id, wanted in themes.items() if wanted]
+    if not bringing:
+        return set()
+    rows = await fetch_all(
+        "SELECT DISTINCT member_id FROM member_interest"
+        " WHERE member_id = ANY($1::uuid[]) AND source = 'declared'",
+        bringing,
+    )
+    declared = {row["member_id"] for row in rows}
+    fresh = {i: sorted(set(themes[i])) for i in bringing if i not in declared}
+    await _INTEREST.insert(
+        _declared_row(member_id, theme, now) for member_id in fresh for theme in fresh[member_id]
+    )
+    await announce(
+        (
+            Event(
+                kind="InterestsDeclared",
+                member_id=member_id,
+                facts={"added": added, "removed": []},
+            )
+            for member_id, added in fresh.items()
+        ),
+        now=now,
+    )
+    return set(fresh)
+
+
+def _declared_row(member_id: UUID, theme: str, now: datetime) -> dict[str, Any]:
+    return {
+        "member_id": member_id,
+        "id": uuid7(),
+        "theme_code": theme,
+        "source": InterestSource.DECLARED.value,
+        "weight_permille": WEIGHT_PERMILLE_MAX,
+        "set_at": now,
+    }
 
 
 async def _declared(member_id: UUID) -> set[str]:
@@ -109,23 +153,14 @@ async def _write(member_id: UUID, *, gone: set[str], fresh: set[str], now: datet
         " WHERE member_id = $1 AND source = 'declared' AND theme_code = ANY($2::text[])",
         *(member_id, sorted(gone)),
     )
-    await _INTEREST.insert(
-        {
-            "member_id": member_id,
-            "id": uuid7(),
-            "theme_code": theme,
-            "source": InterestSource.DECLARED.value,
-            "weight_permille": WEIGHT_PERMILLE_MAX,
-            "set_at": now,
-        }
-        for theme in sorted(fresh)
-    )
+    await _INTEREST.insert(_declared_row(member_id, theme, now) for theme in sorted(fresh))
     await execute("UPDATE member SET version = version + 1 WHERE id = $1", member_id)
     facts = {"added": sorted(fresh), "removed": sorted(gone)}
     await announce([Event(kind="InterestsDeclared", member_id=member_id, facts=facts)], now=now)
 
 
-def _clean(themes: Sequence[str]) -> set[str]:
+def clean_themes(themes: Sequence[str]) -> set[str]:
+    """The themes, each once; InvalidInput for what is no code of one, and for too many."""
     if len(themes) > THEMES_MAX:
         raise InvalidInput(field=("themes",), rule=f"at most {THEMES_MAX} themes")
     return {

@@ -23,7 +23,14 @@ import orjson
 import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.access import SecretFileUnusable, secret_file
+from domain.access import (
+    SecretFileUnusable,
+    SecretStamp,
+    read_secret,
+    secret_lock,
+    secret_stamp,
+    write_secret,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -117,17 +124,17 @@ class PhoneKeyFile:
         self.path = path
         self._now = now
         self._create_missing = create_missing
-        self._seen: secret_file.Stamp | None = None
+        self._seen: SecretStamp | None = None
         self._vault: PhoneVault | None = None
 
     def vault(self) -> PhoneVault:
         """The keys as they are now. Raises PhoneKeysInvalid when they were never readable."""
-        seen = secret_file.stamp(self.path)
+        seen = secret_stamp(self.path)
         if self._vault is not None and seen == self._seen:
             return self._vault
         if self._vault is None and self._create_missing:
             create_phone_keys(self.path, now=self._now)
-            seen = secret_file.stamp(self.path)
+            seen = secret_stamp(self.path)
         try:
             self._vault = PhoneVault(read_phone_keys(self.path))
         except PhoneKeysInvalid as broken:
@@ -155,7 +162,7 @@ def create_phone_keys(path: Path, *, now: datetime) -> bool:
     """
     if path.exists():
         return False
-    with secret_file.exclusive(path):
+    with secret_lock(path):
         if path.exists():
             return False
         write_phone_keys(path, (new_phone_key(now),))
@@ -165,7 +172,7 @@ def create_phone_keys(path: Path, *, now: datetime) -> bool:
 def read_phone_keys(path: Path) -> PhoneKeys:
     """The keys in the file; PhoneKeysInvalid when it is missing, broken or open to others."""
     try:
-        text = secret_file.read(path)
+        text = read_secret(path)
     except SecretFileUnusable as unusable:
         raise PhoneKeysInvalid(f"the file of phone keys {unusable}") from unusable
     try:
@@ -188,7 +195,7 @@ def write_phone_keys(path: Path, keys: PhoneKeys) -> None:
         }
         for key in keys
     ]
-    secret_file.write(path, orjson.dumps({"keys": told}, option=orjson.OPT_INDENT_2))
+    write_secret(path, orjson.dumps({"keys": told}, option=orjson.OPT_INDENT_2))
 
 
 _in_force: PhoneKeyFile | None = None

@@ -60,12 +60,12 @@ def parse_phone(text: str, *, field: Sequence[str] = ("phone",)) -> str:
 
 
 def mask_phone(phone: str) -> str:
-    """Enough of the number (E.164) for its owner to know it again: "+86 138****8000"."""
+    """Enough of the number (E.164) for its owner to know it again: "+86138****8000"."""
     number = phonenumbers.parse(phone, None)
     national = phonenumbers.national_significant_number(number)
     shown = 3 if len(national) >= 10 else 0
     hidden = "*" * max(len(national) - shown - 4, 4)
-    return f"+{number.country_code} {national[:shown]}{hidden}{national[-4:]}"
+    return f"+{number.country_code}{national[:shown]}{hidden}{national[-4:]}"
 
 
 async def bind_phone_identity(member_id: UUID, phone: str, *, now: datetime) -> None:

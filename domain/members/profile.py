@@ -14,7 +14,7 @@ from domain.errors import InvalidInput, MemberNotFound
 from domain.members.values import MEMBER_COLUMNS, Gender, Member, member_of
 from domain.outbox import Event, announce
 from domain.storage import execute, fetch_one, transaction
-from domain.texts import clean_code, clean_text
+from domain.texts import clean_code, clean_name, clean_text
 
 NICKNAME_CHARACTERS_MAX: Final = 64
 AVATAR_URL_CHARACTERS_MAX: Final = 2048
@@ -111,7 +111,7 @@ def clean_profile(command: UpdateProfile, *, now: datetime) -> dict[str, Any]:
 
 
 def _clean_nickname(nickname: str) -> str:
-    return clean_text(nickname, field=("nickname",), characters_max=NICKNAME_CHARACTERS_MAX)
+    return clean_name(nickname, field=("nickname",), characters_max=NICKNAME_CHARACTERS_MAX)
 
 
 def _clean_channel(channel: str) -> str:

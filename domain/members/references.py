@@ -1,7 +1,7 @@
 """How others name a member: by id, by phone, by WeChat identity, by a reference.
 
 Shops and partners name members in batches, so references resolve in batches: two statements at most
-whatever their number and mixture.
+whatever their number and mixture, and a few more where somebody names a record that was given up.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 from domain.members.joining import SUBJECT_CHARACTERS_MAX
+from domain.members.merging import heirs
 from domain.members.phone_keys import phone_vault
 from domain.members.values import MEMBER_COLUMNS, IdentityKind, Member, member_of
 from domain.storage import fetch_all
@@ -77,14 +78,17 @@ _KINDS: Final = [
 
 
 async def resolve_members(references: Sequence[MemberRef]) -> list[UUID | None]:
-    """The id of the member whom each reference names, in order; None where it names nobody."""
-    ids = await _existing({ref.member_id for ref in references if isinstance(ref, ById)})
+    """The id of the member whom each reference names, in order; None where it names nobody.
+
+    The id of a record that was given up names the member who has it now.
+    """
+    leads = await heirs({ref.member_id for ref in references if isinstance(ref, ById)})
     subjects = [_subjects(ref) for ref in references]
     known = await _bound({subject for candidates in subjects for subject in candidates})
     resolved: list[UUID | None] = []
     for ref, candidates in zip(references, subjects, strict=True):
         if isinstance(ref, ById):
-            resolved.append(ref.member_id if ref.member_id in ids else None)
+            resolved.append(leads.get(ref.member_id))
         else:
             found = (known[subject] for subject in candidates if subject in known)
             resolved.append(next(found, None))
@@ -92,13 +96,26 @@ async def resolve_members(references: Sequence[MemberRef]) -> list[UUID | None]:
 
 
 async def members_by_ids(member_ids: Sequence[UUID]) -> Mapping[UUID, Member]:
-    """The members with these ids, in one statement; an unknown id is not in the answer."""
+    """The members with these ids, in one statement; an unknown id is not in the answer.
+
+    The id of a record that was given up gives the member who has it now, by further statements.
+    """
     if not member_ids:
         return {}
-    rows = await fetch_all(
-        f"SELECT {MEMBER_COLUMNS} FROM member m WHERE m.id = ANY($1::uuid[])", list(member_ids)
-    )
-    return {row["id"]: member_of(row) for row in rows}
+    rows = await fetch_all(_BY_IDS, list(member_ids))
+    found = {row["id"]: member_of(row) for row in rows if row["merged_into"] is None}
+    given_up = [row["id"] for row in rows if row["merged_into"] is not None]
+    if given_up:
+        leads = await heirs(given_up)
+        rows = await fetch_all(_BY_IDS, sorted(set(leads.values())))
+        has_it = {row["id"]: member_of(row) for row in rows}
+        found |= {one: has_it[to] for one, to in leads.items() if to in has_it}
+    return found
+
+
+_BY_IDS: Final = (
+    f"SELECT {MEMBER_COLUMNS}, m.merged_into FROM member m WHERE m.id = ANY($1::uuid[])"
+)
 
 
 def _subjects(ref: MemberRef) -> Sequence[_Subject]:
@@ -117,13 +134,6 @@ def _subjects(ref: MemberRef) -> Sequence[_Subject]:
             return ()
     # What cannot be stored is bound to nobody, and PostgreSQL would refuse the whole batch for it.
     return [subject] if is_storable(subject[2], characters_max=SUBJECT_CHARACTERS_MAX) else ()
-
-
-async def _existing(member_ids: set[UUID]) -> set[UUID]:
-    if not member_ids:
-        return set()
-    rows = await fetch_all("SELECT id FROM member WHERE id = ANY($1::uuid[])", list(member_ids))
-    return {row["id"] for row in rows}
 
 
 async def _bound(subjects: set[_Subject]) -> Mapping[_Subject, UUID]:

@@ -7,10 +7,11 @@ known unionid to the same member; when both are unknown somebody joins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from domain.access import AccessTokens
 from domain.members.joining import Known, bind, join
@@ -23,11 +24,19 @@ from domain.members.values import (
     SignedIn,
     member_of,
 )
-from domain.storage import fetch_all, inside_transaction, transaction
+from domain.storage import (
+    TransactionContended,
+    execute,
+    fetch_all,
+    inside_transaction,
+    transaction,
+)
 from domain.texts import clean_text
 from domain.wechat import WeChatClient
 
 INVITE_CODE_CHARACTERS_MAX: Final = 64
+LOOKS_MAX: Final = 4
+"""How often it is looked whom the identities name: once more after each merge on the way."""
 
 _FIND = f"""
     SELECT i.kind, {MEMBER_COLUMNS}
@@ -74,8 +83,8 @@ async def sign_in_with_wechat(
     Raises the refusals of WeChat, and InvalidInput for the invite code. WeChat is asked first, so
     that no transaction waits for it. Of racing first sign-ins of one person exactly one joins.
 
-    An openid of one member and a unionid of another are left as they are, and the openid decides:
-    the two records may be one person, but joining them is a merge, which a sign-in never does.
+    Where the openid is one member's and the unionid another's, the openid decides, and the answer
+    names the other as `twin`: the two are one person, but joining their records is custody's.
     """
     assert not inside_transaction(), "no network call inside a transaction"
     if command.invite_code is not None:
@@ -88,23 +97,46 @@ async def sign_in_with_wechat(
     person = _Person(app_id=command.app_id, openid=vouched.openid, unionid=vouched.unionid)
 
     async def work() -> SignedIn:
-        member, is_new = await _admit(person, invite_code=command.invite_code, now=now)
+        member, is_new, twin = await _admit(person, invite_code=command.invite_code, now=now)
         session = await open_session(
             member.id, app_id=person.app_id, tokens=tokens, now=now, lifetimes=lifetimes
         )
-        return SignedIn(member=member, session=session, is_new_member=is_new)
+        return SignedIn(member=member, session=session, is_new_member=is_new, twin=twin)
 
     return await transaction(work)
 
 
-async def _admit(person: _Person, *, invite_code: str | None, now: datetime) -> tuple[Member, bool]:
-    """The member whom the person is, and whether they joined just now."""
-    rows = await fetch_all(_FIND, person.app_id, person.openid, person.unionid)
-    found = {IdentityKind(row["kind"]): member_of(row) for row in rows}
+async def _admit(
+    person: _Person, *, invite_code: str | None, now: datetime
+) -> tuple[Member, bool, UUID | None]:
+    """The member whom the person is, whether they joined just now, and whom their unionid names."""
+    found = await _standing(person)
     unbound = [known for known in person.known_by() if known.kind not in found]
-    member = found.get(IdentityKind.WECHAT_OPENID) or found.get(IdentityKind.WECHAT_UNIONID)
+    by_unionid = found.get(IdentityKind.WECHAT_UNIONID)
+    member = found.get(IdentityKind.WECHAT_OPENID) or by_unionid
     if member is None:
         facts = {"via": "wechat", "app_id": person.app_id, "invite_code": invite_code}
-        return await join(unbound, facts=facts, now=now), True
+        return await join(unbound, facts=facts, now=now), True, None
     await bind(member.id, unbound, now=now)
-    return member, False
+    twin = None if by_unionid is None or by_unionid.id == member.id else by_unionid.id
+    return member, False, twin
+
+
+async def _standing(person: _Person) -> Mapping[IdentityKind, Member]:
+    """The members to whom the person's identities lead, whom nobody merges or erases meanwhile.
+
+    Whoever does has locked the member's row: who waited for it looks again where they lead now.
+    """
+    locked: set[UUID] = set()
+    for _ in range(LOOKS_MAX):
+        rows = await fetch_all(_FIND, person.app_id, person.openid, person.unionid)
+        found = {IdentityKind(row["kind"]): member_of(row) for row in rows}
+        ids = {member.id for member in found.values()}
+        if ids <= locked:
+            return found
+        locked = ids
+        await execute(
+            "SELECT id FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+            sorted(ids),
+        )
+    raise TransactionContended("the identities led to other members each time")

@@ -116,8 +116,12 @@ class SessionTokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
-    """The answer to a sign-in. `is_new_member` is true for exactly one sign-in of each member."""
+    """The answer to a sign-in. `is_new_member` is true for exactly one sign-in of each member.
+
+    `twin` is another member who is the same person, as whoever vouched for this one says.
+    """
 
     member: Member
     session: SessionTokens
     is_new_member: bool
+    twin: UUID | None = None

@@ -34,6 +34,7 @@ from domain.purchases.orders import (
 from domain.purchases.popularity import most_bought
 from domain.purchases.reading import Purchase, PurchaseLine, lines_of, purchase, purchases
 from domain.purchases.recording import ORDERS_MAX
+from domain.purchases.timeline import TIMELINE
 
 __all__ = [
     "AMOUNT_FEN_MAX",
@@ -49,6 +50,7 @@ __all__ = [
     "PRODUCT_CODE_LENGTH_MAX",
     "QUANTITY_MAX",
     "SHOP_LENGTH_MAX",
+    "TIMELINE",
     "EarningRule",
     "ImportOrders",
     "ImportedOrder",

@@ -34,7 +34,8 @@ _PURCHASES = Table("purchase", member_id="uuid", id="uuid", paid_fen="bigint", p
 
 # The purchases are locked, in one order, so that two imports do not add the same line.
 _LOCK_PURCHASES = """
-    SELECT member_id, id, placed_at, paid_fen, rule_code, rule_version, multiplier_permille, points
+    SELECT member_id, id, placed_at, paid_fen, rule_code, rule_version, multiplier_permille, points,
+           came_with
     FROM purchase
     WHERE member_id = ANY($1::uuid[]) AND id = ANY($2::uuid[])
     ORDER BY id
@@ -161,7 +162,9 @@ async def _grow(
         row = stored[purchase.purchase_id]
         rule = rules[row["rule_code"], row["rule_version"]]
         new = [
+            # A line goes where its purchase goes, should the records of two members be parted.
             line_row(purchase, line, rate_permille(line, rule=rule, themes=themes))
+            | {"came_with": row["came_with"]}
             for line in orders[index].order.lines
             if line.line_id in added
         ]

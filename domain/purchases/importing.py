@@ -7,7 +7,7 @@ that has new lines gets them added (`amending`), and everything else is recorded
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain import members
@@ -137,8 +137,14 @@ async def _known(
         else:
             refusal = conflict(candidate, recalled.differing)
             outcomes[candidate.index] = ImportedOrder(refusal=refusal)
+    # The record of whose order it was may have been joined to another one, with its purchases.
+    leads = await members.heirs({recorded.member_id for _, recorded in grown})
+    standing = [
+        replace(recorded, member_id=leads.get(recorded.member_id, recorded.member_id))
+        for _, recorded in grown
+    ]
     amended = await amend(
-        [Amendable(order=c.order, purchase=recorded) for c, recorded in grown],
+        [Amendable(order=c.order, purchase=p) for (c, _), p in zip(grown, standing, strict=True)],
         source=source,
         programme=programme,
         now=now,

@@ -15,10 +15,10 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from domain import catalogue, idempotency, members, tiers
+from domain import catalogue, idempotency, tiers
 from domain.errors import IdempotencyConflict, MemberNotFound, Refusal
 from domain.idempotency import Recalled
-from domain.ledger import Earn, Source, lock_accounts, post
+from domain.ledger import Earn, Source, lock_named, post
 from domain.outbox import Event, announce
 from domain.program import Programme
 from domain.purchases.earning import EarningRule
@@ -56,6 +56,7 @@ _LINES = Table(
     quantity="int",
     amount_fen="bigint",
     rate_permille="int",
+    came_with="uuid",
 )
 
 
@@ -127,8 +128,7 @@ async def lock_owners(candidates: Sequence[Candidate], *, others: Iterable[UUID]
     Before anything is recalled: levels rise and orders are remembered under these locks, so whoever
     waited for them sees what the one before wrote, and does not write it again in vain.
     """
-    found = await members.resolve_members([c.order.member for c in candidates])
-    await lock_accounts([*others, *(owner for owner in found if owner is not None)])
+    found, _ = await lock_named([c.order.member for c in candidates], others=others)
     return {c.index: owner for c, owner in zip(candidates, found, strict=True)}
 
 
@@ -182,7 +182,8 @@ async def record_new(
         programme=programme,
         now=now,
     )
-    await announce((_event(p, source=source) for p in placed), now=now)
+    currency = programme.currency
+    await announce((_event(p, source=source, currency=currency) for p in placed), now=now)
     await idempotency.remember(order_scope(source), _answers(placed), now=now)
     return outcomes | {p.candidate.index: p.purchase for p in placed}
 
@@ -348,7 +349,7 @@ async def _write(
     )
 
 
-def _event(placement: _Placement, *, source: str) -> Event:
+def _event(placement: _Placement, *, source: str, currency: str) -> Event:
     order, purchase = placement.candidate.order, placement.purchase
     return Event(
         kind="PurchaseRecorded",
@@ -359,6 +360,9 @@ def _event(placement: _Placement, *, source: str) -> Event:
             "external_id": order.external_id,
             "placed_at": placement.placed_at.isoformat(),
             "paid_fen": order.paid_fen,
+            "currency": currency,
+            "channel": order.channel,
+            "shop": order.shop,
             "points": purchase.points,
         },
     )

@@ -1,6 +1,24 @@
 """What is shown to members, and what is watched to choose it, of those who agreed."""
 
+from domain.recommendations.behavior import (
+    BEHAVIOR_TRACKING,
+    BehaviorEvent,
+    behavior_consumer,
+    set_consent,
+    track_behavior,
+)
 from domain.recommendations.member_tables import MEMBER_TABLES
 from domain.recommendations.popular import KEPT, Recommendation, popular, refresh_popularity
 
-__all__ = ["KEPT", "MEMBER_TABLES", "Recommendation", "popular", "refresh_popularity"]
+__all__ = [
+    "BEHAVIOR_TRACKING",
+    "KEPT",
+    "MEMBER_TABLES",
+    "BehaviorEvent",
+    "Recommendation",
+    "behavior_consumer",
+    "popular",
+    "refresh_popularity",
+    "set_consent",
+    "track_behavior",
+]

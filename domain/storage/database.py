@@ -82,6 +82,8 @@ def _engine_config(url: str, pool: PoolSettings) -> dict[str, Any]:
                 # Or REPLACE would delete rows of a journal without asking its trigger.
                 "recursive_triggers": "ON",
                 "synchronous": "FULL",
+                # What is deleted is overwritten: an erased person is in no page of the file.
+                "secure_delete": "ON",
             },
         }
     if scheme in {"postgres", "postgresql", "asyncpg"}:

@@ -49,7 +49,7 @@ async def write_together(writes: Iterable[Write]) -> None:
 class Table:
     """A table's name and the PostgreSQL types of the columns that are written in batches."""
 
-    def __init__(self, name: str, **columns: str) -> None:
+    def __init__(self, name: str, /, **columns: str) -> None:
         self.name = name
         self._types = columns
 

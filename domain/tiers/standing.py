@@ -70,8 +70,8 @@ async def standing(member_id: UUID, *, zone: ZoneInfo, now: datetime) -> Standin
     current = next((lv for lv in levels if lv.code == state["level_code"]), levels[0])
     return Standing(
         level=current,
-        since=state["since"],
-        keep_until=state["keep_until"],
+        since=state["since"] if current.rank else None,
+        keep_until=state["keep_until"] if current.rank else None,
         progress=progress(
             current,
             levels=levels,

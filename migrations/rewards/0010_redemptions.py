@@ -23,7 +23,7 @@ _VALUE = (
 
 
 class Migration(migration.Migration):
-    dependencies = [("rewards", "0001_initial")]
+    dependencies = [("rewards", "0002_came_with")]
 
     operations = [
         # The catalogue is read and changed by statements of its own from here on.

@@ -4,7 +4,7 @@ from tortoise.migrations import migration
 
 from domain.storage.migration_operations import Statements
 
-_REASONS = "CHECK (reason IN ('QUALIFIED', 'IMPORTED', 'MERGED'))"
+_REASONS = "CHECK (reason IN ('QUALIFIED', 'IMPORTED', 'MERGED', 'PARTED'))"
 
 
 class Migration(migration.Migration):

@@ -19,10 +19,11 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from api.cli.__main__ import app
-from domain import access, audit, storage
+from domain import access, audit, members, storage
 from domain.access import AccessTokens, KeyRing
 from domain.audit import AuditEntry, Head, Target
 from domain.clock import Clock
+from domain.files import ErasureJournal
 from domain.ledger import Earn, Source, post
 from domain.paging import PageRequest
 from tests.domain.access.fixtures import ISSUER
@@ -45,6 +46,8 @@ class CommandLine:
             "DATABASE_URL": self.url,
             "JIFEN_KEY_SET_PATH": str(self.keys),
             "JIFEN_ISSUER": ISSUER,
+            "JIFEN_CUSTODY__FILES_PATH": str(self.keys.with_name("files")),
+            "JIFEN_CUSTODY__ERASURES_PATH": str(self.keys.with_name("erasures.jsonl")),
             "COLUMNS": "200",
         }
         result = CliRunner().invoke(app, arguments, env=environment)
@@ -186,6 +189,56 @@ def test_keys_are_made_and_rotated_and_the_log_tells(command: CommandLine) -> No
     assert {entry.target.id for entry in entries if entry.target} == {str(command.keys)}
 
 
+def test_phone_numbers_are_sealed_with_new_keys(command: CommandLine) -> None:
+    path, now = command.keys.with_name("phone-keys.json"), datetime.now(UTC)
+    members.create_phone_keys(path, now=now - timedelta(days=90))
+    phones = [f"+86138001380{number:02}" for number in range(7)]
+
+    async def bind() -> None:
+        members.use_phone_keys(members.PhoneKeyFile(path, now=now))
+        refs = [members.ByExternalReference(phone) for phone in phones]
+        joined = await members.register_external_members(refs, now=now)
+        bindings = [(joined[phone], phone) for phone in phones]
+        await storage.transaction(lambda: members.bind_phone_identities(bindings, now=now))
+        # As if another run had made the new keys known and was killed: this one need not wait.
+        await members.make_phone_keys_known(path, now=now - timedelta(minutes=1))
+
+    async def found() -> list[str]:
+        return sorted(await members.members_by_phones(phones))
+
+    command.ask(bind)
+    old, new = (one["id"] for one in orjson.loads(path.read_bytes())["keys"])
+    said = command.run("rotate-phone-keys")
+    assert said == f"7 phone numbers are sealed with {new} now\n"
+    assert [one["id"] for one in orjson.loads(path.read_bytes())["keys"]] == [new, old]
+    assert command.ask(found) == phones
+    assert command.ask(lambda: members.phones_sealed_before(new)) == 0
+    entry = command.log()[-1]
+    assert (entry.action, entry.target) == ("phone_keys.rotate", Target(kind="keys", id=str(path)))
+
+
+def test_whom_a_backup_brought_back_is_erased_again(command: CommandLine) -> None:
+    path, now = command.keys.with_name("erasures.jsonl"), datetime.now(UTC)
+    refs = [members.ByExternalReference(f"e-{number}") for number in range(3)]
+
+    async def join() -> list[UUID]:
+        joined = await members.register_external_members(refs, now=now)
+        return [joined[one.reference] for one in refs]
+
+    gone, known, also_gone = command.ask(join)
+    # One who was erased, one of another time, and a line that was cut off.
+    ErasureJournal(path).append([gone, also_gone, UUID(int=7)], now=now)
+    with path.open("ab") as file:
+        file.write(orjson.dumps({"member": str(known)}))
+    assert command.run("erase-again") == "erased again: 2\n"
+    assert command.ask(lambda: members.resolve_members(refs)) == [None, known, None]
+    assert command.run("erase-again") == "erased again: 0\n"
+    assert command.log()[-1].action == "members.erase_again"
+    with path.open("ab") as file:
+        file.write(b"nonsense\n")
+    assert "line 7: no erasure" in command.run("erase-again", status=1)
+
+
 def test_no_key_is_touched_when_the_log_cannot_be_told(command: CommandLine) -> None:
     command.run("create-keys")
     kept = command.keys.read_bytes()
@@ -281,8 +334,10 @@ def test_points_are_swept(command: CommandLine) -> None:
 
 ACTS = {
     *("add-client", "add-staff", "set-grants", "issue-token", "revoke-tokens"),
-    *("disable-account", "enable-account", "create-keys", "rotate-keys"),
-    *("import-products", "import-purchases", "outbox replay", "unfreeze-account"),
+    *("disable-account", "enable-account", "create-keys", "rotate-keys", "rotate-phone-keys"),
+    *("import-members", "export-members"),
+    *("import-products", "import-purchases", "outbox replay", "unfreeze-account", "erase-again"),
+    "publish-consents",
 }
 """Commands by which somebody decides something: each is told to the log."""
 

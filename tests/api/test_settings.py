@@ -197,7 +197,7 @@ def test_a_misspelt_name_is_told_with_the_one_it_looks_like() -> None:
     environment = [
         "JIFEN_LIMITS__DEPHT_MAX",
         "JIFEN_TRUSTED_PROXYS",
-        "JIFEN_XYZZY",
+        "JIFEN_XYZZY_PLUGH",
         "jifen_log_level",
         "JIFEN_LIMITS",
         "JIFEN_LIMITS__DEPTH_MAX",
@@ -210,7 +210,7 @@ def test_a_misspelt_name_is_told_with_the_one_it_looks_like() -> None:
     assert unknown_names(environment) == [
         ("JIFEN_LIMITS__DEPHT_MAX", "JIFEN_LIMITS__DEPTH_MAX"),
         ("JIFEN_TRUSTED_PROXYS", "JIFEN_TRUSTED_PROXIES"),
-        ("JIFEN_XYZZY", None),
+        ("JIFEN_XYZZY_PLUGH", None),
     ]
 
 

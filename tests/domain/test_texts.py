@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.errors import InvalidInput
-from domain.texts import clean_code, clean_text, is_storable
+from domain.texts import clean_code, clean_name, clean_text, is_storable
 
 KEPT = {
     "Chinese": "小明",
@@ -124,3 +124,86 @@ def test_what_is_no_code(code: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         clean_code(code, field=("code",), characters_max=16)
     assert refusal.value.field == ("code",)
+
+
+NAMES = {
+    "Chinese": "王小明",
+    "a rare character with a selector": "葛\U000e0100城",
+    "families, flags, shades": "👩‍👩‍👧‍👦🏳️‍🌈👩🏽‍🚀❤️‍🔥🇨🇳",
+    "the flag of England": "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    "a key": "1️⃣",
+    "Arabic": "محمد",
+    "Persian with its non-joiner": "نمی\u200cخواهم",
+    "a conjunct that is held apart": "क\u094d\u200dष",
+    "Cyrillic": "Иван",
+    "two alphabets in two words": "Иван Ivanov",
+    "Greek beside Chinese": "Μαρία玛丽",
+    "Latin beside Chinese": "小明ABC",
+    "accents of their own": "e\u0301 Đặng Ölçü",
+    "letters of mathematics": "𝕁𝕚𝕗𝕖𝕟",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
+def test_a_name_is_kept_exactly(name: str) -> None:
+    assert clean_name(name, field=("nickname",), characters_max=64) == name
+
+
+UNSEEN = {
+    "a zero-width space": "ad\u200bmin",
+    "a joiner between letters": "ad\u200dmin",
+    "a non-joiner between letters": "ad\u200cmin",
+    "a joiner at the end": "👩\u200d",
+    "a joiner at the beginning": "\u200d👩",
+    "a word joiner": "ad\u2060min",
+    "a byte order mark": "\ufeffadmin",
+    "a soft hyphen": "ad\u00admin",
+    "a grapheme joiner": "ad\u034fmin",
+    "a selector after a letter": "a\ufe0fdmin",
+    "another selector": "小\ufe00明",
+    "a selector of ideographs after a letter": "a\U000e0100dmin",
+    "a mark that hints at a direction": "admin\u200e",
+    "a tag without a flag": "ad\U000e0041min",
+    "a Hangul filler": "小\u3164明",
+}
+
+
+@pytest.mark.parametrize("name", UNSEEN.values(), ids=UNSEEN.keys())
+def test_a_name_with_something_unseen_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        clean_name(name, field=("nickname",), characters_max=64)
+    assert refusal.value.field == ("nickname",)
+    assert refusal.value.rule == "no invisible characters"
+
+
+LOOK_ALIKE = {
+    "a Cyrillic letter in a Latin word": "p\u0430ypal",
+    "a Greek capital": "\u0391lpha",
+    "a Latin letter in a Cyrillic word": "Ивaн",
+    "Greek in Cyrillic": "Иван\u03bf",
+    "Cherokee and Latin": "\u13aapple",
+    "under an accent": "\u0430\u0301dmin",
+    "among wide letters": "\uff50\u0430ypal",
+    "among letters of mathematics": "𝕡\u0430y",
+    "in the second word": "the \u0430dmin",
+}
+
+
+@pytest.mark.parametrize("name", LOOK_ALIKE.values(), ids=LOOK_ALIKE.keys())
+def test_a_name_that_can_pass_for_another_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        clean_name(name, field=("nickname",), characters_max=64)
+    assert refusal.value.rule == "no word of letters of several alphabets that look alike"
+
+
+def test_a_name_keeps_the_rules_of_texts() -> None:
+    for name, rule in (
+        ("a\nb", "no control characters"),
+        ("积" * 65, "at most 64 characters"),
+        ("\u202egpj", "no characters that turn the direction of text"),
+        (" \u3000", "more than blanks"),
+    ):
+        with pytest.raises(InvalidInput) as refusal:
+            clean_name(name, field=("nickname",), characters_max=64)
+        assert refusal.value.rule == rule

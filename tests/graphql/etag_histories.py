@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from uuid_utils.compat import uuid7
 
 from domain import catalogue, ledger, members, program, purchases, recommendations, tiers
+from domain.audit import Actor
 from domain.errors import InsufficientPoints
 from domain.ledger import NEVER, Earn, Key, Redeem, Source
 from domain.ledger.commands import Release, SetAside
@@ -21,7 +22,7 @@ from domain.tiers import LevelDefinition
 from tests.graphql.etag_looks import Looks
 from tests.graphql.gateway import global_id
 from tests.graphql.orders import line, order
-from tests.graphql.programme import GEMS, HOME, PRODUCTS, RULE, TEA
+from tests.graphql.programme import GEMS, HOME, PRODUCTS, RULE, TEA, consent_text
 from tests.graphql.redeeming import reward_id
 
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -195,6 +196,41 @@ class History(Looks):
                 "declare", lambda: self.gateway.send("SetInterests", token, input=themes)
             )
 
+    async def telephone(self) -> None:
+        """Somebody binds a number, or the same again; nobody else has it."""
+        member = self._someone()
+        number = f"+86138{member.int % 10**7:07}{self.chance.randrange(3)}"
+        now = self.gateway.clock.now()
+        await self.step("telephone", lambda: members.bind_phone(member, number, now=now))
+
+    async def consent(self) -> None:
+        """Somebody agrees to something, or no longer does, or says so again."""
+        member = self.chance.choice(self.members)
+        token = self.token_of(member)
+        said = {
+            "purpose": self.chance.choice(["terms", "marketing"]),
+            "granted": self.chance.choice([True, False]),
+            "version": "1",
+        }
+        await self.step("consent", lambda: self.gateway.send("SetConsent", token, input=said))
+
+    async def reword(self) -> None:
+        """Members are asked to agree to other words."""
+        now = self.gateway.clock.now()
+        text = consent_text("personalization", str(self.chance.randrange(10**9)))
+        await self.step("reword", lambda: members.publish_consent_texts([text], now=now))
+
+    async def introduce(self) -> None:
+        """Staff gives somebody contacts, or takes them away."""
+        now = self.gateway.clock.now()
+        who = members.ById(self._someone())
+        contact = members.ServiceContact(role="顾问", name="陈静", channel="wecom")
+        contacts = [contact] * self.chance.randrange(3)
+        by = Actor(name="staff:clerk", account_id=uuid7(), request_id="history")
+        await self.step(
+            "introduce", lambda: members.set_service_contacts(who, contacts, by=by, now=now)
+        )
+
     async def stock(self) -> None:
         """A product gets another price, or a new one comes."""
         now = self.gateway.clock.now()
@@ -298,6 +334,10 @@ STEPS: Final = (
     "take_back",
     "check_out",
     "say",
+    "telephone",
+    "consent",
+    "reword",
+    "introduce",
     "stock",
     "count_popularity",
     "set_up",

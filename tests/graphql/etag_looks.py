@@ -127,10 +127,10 @@ class Looks:
         )
         schema = self.schema._schema
         self.documents = {
-            "mine": covered_document(schema, "program", "me"),
+            "mine": covered_document(schema, "program", "consentTexts", "me"),
             "home": operation("Home"),
             "node": covered_document(schema, "node"),
-            "public": covered_document(schema, "program"),
+            "public": covered_document(schema, "program", "consentTexts"),
         }
         for text in self.documents.values():
             await self.gateway.http.post(

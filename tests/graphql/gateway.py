@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 import gateway
 from api.app import create_app
+from api.custody.settings import CustodySettings
 from api.fake_wechat import DEMO_APP_ID, RunningFake
 from api.runtime import Runtime
 from api.settings import Settings
@@ -24,6 +25,7 @@ from api.workers.settings import WorkSettings
 from domain import access
 from domain.access import AccessTokens, CallerKind
 from domain.clock import Clock
+from domain.files import ErasureJournal, FileStore
 from schema.root import build_schema
 from tests.domain.wechat.fixtures import quick_http
 from tests.domain.wechat.mini_program import APPS, MiniProgram
@@ -102,6 +104,8 @@ class Gateway:
     clock: StandingClock
     phone: MiniProgram
     tokens: AccessTokens
+    files: FileStore
+    erasures: ErasureJournal
     tag: str = ""
 
     async def ask(
@@ -201,6 +205,9 @@ def settings_for(database_url: str, folder: Path, fake: RunningFake) -> Settings
         "database_url": database_url,
         "redis_url": "memory://",
         "key_set_path": folder / "keys.json",
+        "custody": CustodySettings(
+            files_path=folder / "files", erasures_path=folder / "erasures.jsonl"
+        ),
         "issuer": ISSUER,
         "wechat_base_url": fake.base_url,
         "wechat_apps": APPS,
@@ -238,4 +245,6 @@ async def open_gateway(settings: Settings, fake: RunningFake) -> AsyncIterator[G
             clock=clock,
             phone=MiniProgram(phone),
             tokens=opened[0].services.tokens,
+            files=settings.custody.files,
+            erasures=settings.custody.journal,
         )

@@ -7,7 +7,7 @@ from domain.storage import dialect, fetch_all
 Kept = dict[str, list[str]]
 """The rows of each table, as text."""
 
-_TABLES = {
+TABLES = {
     # A partitioned table is read as a whole, not part by part.
     "postgres": "SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace"
     " AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY relname",
@@ -19,7 +19,7 @@ _TABLES = {
 
 async def everything_kept() -> Kept:
     """All rows of all tables, each as text, sorted."""
-    tables = [row["name"] for row in await fetch_all(_TABLES[dialect()])]
+    tables = [row["name"] for row in await fetch_all(TABLES[dialect()])]
     assert len(tables) > 20, tables
     return {
         table: sorted(str(dict(row)) for row in await fetch_all(f"SELECT * FROM {table}"))

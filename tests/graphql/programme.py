@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from domain import access, catalogue, program, purchases, rewards, tiers
+from domain import access, catalogue, members, program, purchases, rewards, tiers
 from domain.access import Account, CallerKind, RegisterAccount, StaffRole
 from domain.catalogue import CatalogueItem, Theme
 from domain.ledger import AfterMonths
+from domain.members import ConsentText
 from domain.purchases import EarningRule
 from domain.rewards import CouponOff, CouponTerms, CouponValue, RewardDefinition
 from domain.tiers import LevelDefinition, PerkDefinition
@@ -111,6 +112,21 @@ PERKS = (
 )
 
 
+PURPOSES = ("behavior_tracking", "marketing", "partner:*", "personalization", "terms")
+
+
+def consent_text(purpose: str, version: str = "1") -> ConsentText:
+    """What members are asked to agree to."""
+    return ConsentText(
+        purpose=purpose,
+        version=version,
+        title_zh=f"授权 {purpose}",
+        title_en=f"Consent to {purpose}",
+        body_zh=f"第 {version} 版",
+        body_en=f"Version {version}",
+    )
+
+
 def _reward(code: str, kind: str, price: int, **definition: object) -> RewardDefinition:
     made = RewardDefinition(
         id=uuid5(NAMESPACE_URL, f"https://jifen.example/tests/reward/{code}"),
@@ -172,6 +188,7 @@ async def set_up_programme(*, now: datetime) -> None:
     await tiers.define_levels(LEVELS, perks=PERKS, now=now)
     await catalogue.upsert_products(PRODUCTS, now=now)
     await purchases.publish_rule(RULE, now=now)
+    await members.publish_consent_texts([consent_text(one) for one in PURPOSES], now=now)
     await rewards.define_rewards(REWARDS, now=now)
     await open_shop(SHOP, now=now)
     await open_account(CallerKind.PARTNER, ARCADE, "rewards:write", now=now)

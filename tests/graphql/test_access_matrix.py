@@ -61,9 +61,11 @@ MAY_BE_TOLD = {
 
 # By what others may change what is A's, as they are meant to: asked after all else.
 MAY_CHANGE = {
+    "Mutation.addMemberNote",
     "Mutation.adjustPoints",
     "Mutation.holdPoints",
     "Mutation.recordPurchases",
+    "Mutation.setServiceContacts",
     "Mutation.transferPoints",
 }
 
@@ -212,7 +214,10 @@ async def ids_of_nodes(matrix: Matrix) -> dict[str, str]:
             for value in values_at(data, place.steps):
                 if place.coordinate.endswith(".id") and isinstance(value, str):
                     ids.setdefault(place.coordinate.removesuffix(".id"), value)
-    return ids
+    # An export is told by the mutation alone; the key that was used before gives it again.
+    asked = {"idempotencyKey": "export"}
+    told = await matrix.crowd.gateway.send("ExportMyData", somebody.token, input=asked)
+    return ids | {"DataExport": told["export"]["id"]}
 
 
 @on_the_modules_loop
@@ -273,6 +278,8 @@ EMPTY = {
     "RecommendedItem.reasons",  # What is popular is so for no reason of the member's.
     *(f"RecommendationReason.{name}" for name in ("kind", "text", "theme", "product")),
     "RecommendationReason.contribution",
+    *("Purchase.refunds", "PurchaseLine.review", "Review.id", "Review.stars"),
+    *(f"PurchaseRefund.{name}" for name in ("amount", "refundedAt", "pointsTaken")),
 }
 """What nothing can fill in any member's life yet."""
 

@@ -132,6 +132,10 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
         for n in range(4)
     ]
     large = [await asked_for(gateway, staff, alice, n) for n in range(2)]
+    dora, erik, fred, grace = [
+        await gateway.sign_in(f"o-{name}") for name in ("dora", "erik", "fred", "grace")
+    ]
+    await joined(gateway, staff, fred, grace)
     alices, bobs = {"id": alice.member_id}, {"id": bob.member_id}
     others = {"member.id": carol.member_id, "toMember.id": carol.member_id}
     return {
@@ -150,8 +154,26 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
         "transferPoints": First(
             alice.access_token, {"toMember": bobs, "points": 5, "note": "生日快乐"}, others
         ),
+        "addMemberNote": First(
+            staff, {"member": alices, "text": "对坚果过敏"}, others, audited=True
+        ),
+        "exportMyData": First(alice.access_token, {}),
+        "requestAccountDeletion": First(alice.access_token, {"reason": "搬家了"}),
+        "cancelAccountDeletion": First(alice.access_token, {}),
         "adjustPoints": First(
             staff, {"member": alices, "points": 5, "reason": "包裹迟到"}, others, audited=True
+        ),
+        "mergeMembers": First(
+            staff,
+            {"keep": {"id": dora.member_id}, "lose": {"id": erik.member_id}},
+            {"keep.id": carol.member_id, "lose.id": carol.member_id},
+            audited=True,
+        ),
+        "undoMerge": First(
+            staff,
+            {"merge": {"memberId": grace.member_id}},
+            {"merge.memberId": fred.member_id},
+            audited=True,
         ),
         **await redemptions_first(gateway, alice),
         "approveAdjustment": First(
@@ -209,6 +231,18 @@ async def staff_besides(gateway: Gateway) -> str:
     code = gateway.named("second")
     await open_account(CallerKind.STAFF, code, *StaffRole, now=NOW)
     return await gateway.token_of(code)
+
+
+async def joined(gateway: Gateway, staff: str, keep: Session, lose: Session) -> None:
+    """Let staff join two members."""
+    given = {
+        "keep": {"id": keep.member_id},
+        "lose": {"id": lose.member_id},
+        "idempotencyKey": gateway.named("joined"),
+    }
+    query = "mutation($input: MergeMembersInput!) { mergeMembers(input: $input) { merge { id } } }"
+    body = (await gateway.ask(query, {"input": given}, token=staff)).json()
+    assert body["data"]["mergeMembers"]["merge"] is not None
 
 
 async def asked_for(gateway: Gateway, staff: str, member: Session, number: int) -> str:

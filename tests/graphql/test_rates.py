@@ -380,8 +380,10 @@ async def test_every_sensitive_field_has_a_bucket(open_alone: Open) -> None:
     for field in Mutation.__strawberry_definition__.fields:  # type: ignore[attr-defined]  # set by Strawberry
         for extension in field.extensions:
             if isinstance(extension, SensitiveCharged):
-                names |= {extension.sensitive.limit, extension.sensitive.subject_limit} - {""}
-    assert names == {"sign_in", "refresh", "refresh_token", "transfer"}
+                one = extension.sensitive
+                names |= {one.limit, one.subject_limit, one.device_limit} - {""}
+    codes = {"sign_in_code", "sign_in_code_device", "phone_sign_in", "phone_sign_in_device"}
+    assert names == {"sign_in", "refresh", "refresh_token", "transfer", "bind_phone", *codes}
     settings = RateSettings()
     for name in (*names, *CallerKind, "address"):
         assert settings.bucket(name).capacity > 0

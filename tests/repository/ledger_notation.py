@@ -27,6 +27,9 @@ LOOK = "look"
 LOOK_BACK = r"look as of (?P<as_of>[^a-z]+?)(?: known at (?P<known_at>.+))?"
 """Of one that tells what a reader is shown of the past."""
 
+MERGE = r"(?P<what>merge|part) (?P<loser>\w+) (?:into|from) (?P<keeper>\w+)"
+"""Of one that joins two accounts, or parts them again; the entries follow in rows of their own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:

@@ -7,15 +7,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from domain.errors import Refusal
-from domain.ledger import Posted, balance, post, verify_account
-from domain.storage import fetch_all
+from domain.ledger import (
+    Posted,
+    balance,
+    merge_accounts,
+    part_accounts,
+    post,
+    verify_account,
+)
+from domain.storage import fetch_all, transaction
 from tests.domain.ledger.kept import ledger_kept
 from tests.domain.ledger.looking_back import points_at
-from tests.repository.ledger_notation import BY_ITSELF, LOOK, LOOK_BACK, Example, Row, moment
+from tests.repository.ledger_notation import BY_ITSELF, LOOK, LOOK_BACK, MERGE, Example, Row, moment
 from tests.repository.ledger_phrases import command_of
 
 
@@ -25,6 +33,7 @@ class Player:
 
     example: Example
     run: UUID = field(default_factory=uuid4)
+    since: int = 0
 
     def member_id(self, row: Row) -> UUID:
         return uuid5(self.run, row.member)
@@ -34,6 +43,8 @@ class Player:
         for row in self.example.rows:
             if past := re.fullmatch(LOOK_BACK, row["command"]):
                 await self._look_back(row, as_of=past["as_of"], known_at=past["known_at"])
+            elif said := re.fullmatch(MERGE, row["command"]):
+                await self._merge(row, **said.groupdict())
             elif row["command"] == LOOK:
                 await self._look(row)
             elif row["command"] not in ("", BY_ITSELF):
@@ -41,6 +52,16 @@ class Player:
         await self._remember()
         for name in {row.member for row in self.example.rows}:
             await self._compare_journal([row for row in self.example.rows if row.member == name])
+
+    async def _merge(self, row: Row, *, what: str, loser: str, keeper: str) -> None:
+        """Join two accounts, or part those that were joined last."""
+        one, other = uuid5(self.run, keeper), uuid5(self.run, loser)
+        if what == "merge":
+            joining = partial(merge_accounts, other, one, merge_id=self.run, now=row.when)
+            self.since = (await transaction(joining)).since
+        else:
+            parting = partial(part_accounts, other, one, since=self.since, now=row.when)
+            await transaction(partial(parting, merge_id=self.run))
 
     async def _look(self, row: Row) -> None:
         """What a reader is shown at that moment, whatever has been written by then."""

@@ -17,6 +17,7 @@ from api.imports.rejects import RejectCode
 from domain.errors import ErrorCode
 from schema.changes import CHANGED
 from schema.faults import FaultCode
+from schema.timeline import TITLES
 from tests.repository.guides import (
     Guide,
     broken_links,
@@ -91,8 +92,8 @@ def test_codes_are_answered_by_something(guide: Guide) -> None:
     changes = {kind for kind, _ in CHANGED.values()}
     schema = build_schema((ROOT / "schema" / "schema.graphql").read_text())
     enums = [one for one in schema.type_map.values() if isinstance(one, GraphQLEnumType)]
-    known = {*ErrorCode, *FaultCode, *RejectCode, *changes}.union(*(one.values for one in enums))
-    assert named - variables(guide) <= known
+    told = {*changes, *TITLES}.union(*(one.values for one in enums))
+    assert named - variables(guide) <= {*ErrorCode, *FaultCode, *RejectCode, *told}
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
@@ -112,9 +113,13 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "JIFEN_METRICS__ADDRESSES": "none",
         "JIFEN_METRICS__PORT": "none",
         "JIFEN_METRICS__TOKEN": "none",
+        "JIFEN_PHONE_KEYS_PATH": "beside the signing keys: `phone-keys.json`",
+        "JIFEN_SMS__SECRET": "none",
+        "JIFEN_SMS__URL": "empty",
         "JIFEN_TRACES__ENDPOINT": "none",
         "JIFEN_TRACES__HEADERS": "none",
         "JIFEN_WECHAT_APPS": "the demo's app",
+        "JIFEN_WECHAT_PUSHES": "none",
         "JIFEN_WECHAT_BASE_URL": "empty",
         "JIFEN_WORK__IN_PROCESS": "in development",
     }
@@ -129,7 +134,8 @@ def test_every_command_is_documented() -> None:
 
 
 def test_every_reason_to_reject_a_row_is_documented() -> None:
-    assert set(RejectCode) <= set(GUIDES["docs/shops.md"].inline())
+    pages = ("docs/shops.md", "docs/members.md")
+    assert set(RejectCode) <= {word for page in pages for word in GUIDES[page].inline()}
 
 
 def test_the_architecture_page_draws_the_ladder_that_is_enforced() -> None:

@@ -25,6 +25,7 @@ from domain.ledger.commands import (
 )
 from domain.ledger.deciding import decide
 from domain.ledger.entries import Entry, Past, Source
+from domain.ledger.merge_decisions import close
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, redeem, zero_salt
 from tests.repository.ledger_notation import table
 
@@ -42,10 +43,18 @@ class Numbers:
     d: int = 0
     a: int = 0
     m: int = 0
+    p: int = 8
 
     def value(self, formula: str) -> int:
         """What a cell comes to: sums of letters and of min(x, y)."""
-        letters = {"n": self.n, "d": self.d, "a": self.a, "m": self.m, "r": self.n - self.m}
+        letters = {
+            "n": self.n,
+            "d": self.d,
+            "a": self.a,
+            "m": self.m,
+            "p": self.p,
+            "r": self.n - self.m,
+        }
         assert re.fullmatch(r"(?:[+−-]? ?(?:[a-z]|min\([a-z], [a-z]\)) ?)*", formula), formula
         formula = re.sub(
             r"min\((\w), (\w)\)",
@@ -213,6 +222,30 @@ def given_back(with_: Numbers) -> Entry:
     return do(book, command, past=past(book, seq=spent))
 
 
+def gone_over(points: int, *, waiting: int = 0, debt: int = 0, to: Book) -> tuple[Entry, Entry]:
+    """An account with so much, or with a debt, and both entries of its merge into another one."""
+    loser = Book(member_id=BOB, recorded_at=NOW)
+    if debt:
+        do(loser, earn(debt, member_id=BOB))
+        do(loser, redeem(debt, member_id=BOB))
+        taken = TakeBack(member_id=BOB, entry_seq=1, points=debt, source=SOURCE)
+        do(loser, taken, past=past(loser, lots=(1,)))
+    if points:
+        do(loser, earn(points, member_id=BOB))
+    if waiting:
+        do(loser, earn(waiting, member_id=BOB, matures=LATER))
+    handing = close(loser, to, origins={}, source=SOURCE, now=NOW, salt=zero_salt)
+    assert handing is not None
+    return handing.out, handing.into
+
+
+def having(points: int) -> Book:
+    book = owing(0)
+    if points:
+        do(book, earn(points))
+    return book
+
+
 CASES: dict[str, Callable[[Numbers], Entry]] = {
     "EARN of n, matured at once": earned,
     "EARN of n, matures later": earned_for_later,
@@ -230,6 +263,16 @@ CASES: dict[str, Callable[[Numbers], Entry]] = {
     "REVERSAL of a redemption or a capture: n given back": given_back,
     "TRANSFER_IN of n": received,
     "ADJUST by +n": lambda with_: adjusted(with_.n, with_),
+    "MERGE_OUT of a available and p pending": lambda with_: gone_over(
+        with_.a, waiting=with_.p, to=owing(0)
+    )[0],
+    "MERGE_OUT of a debt of n": lambda with_: gone_over(0, debt=with_.n, to=owing(0))[0],
+    "MERGE_IN of n available and p pending": lambda with_: gone_over(
+        with_.n, waiting=with_.p, to=owing(with_.d)
+    )[1],
+    "MERGE_IN of a debt of n, a available": lambda with_: gone_over(
+        0, debt=with_.n, to=having(with_.a)
+    )[1],
 }
 NUMBERS = [
     Numbers(n=70, m=70),
@@ -253,5 +296,4 @@ def test_a_decision_moves_what_its_row_says(row: list[str]) -> None:
 def test_every_kind_has_its_row() -> None:
     assert [row[0] for row in ROWS] == list(CASES)
     told = {row[0].split(" ")[0] for row in ROWS}
-    # Those two come with the merging of members.
-    assert told == {kind.value for kind in EntryKind} - {"MERGE_IN", "MERGE_OUT"}
+    assert told == {kind.value for kind in EntryKind}

@@ -88,7 +88,7 @@ def test_the_rules_of_the_audit_are_all_told() -> None:
         for name in row[0].split(", ")
     }
     checked = "".join(
-        (ROOT / "domain" / "ledger" / f"{module}.py").read_text()
+        (ROOT / "domain" / "ledger" / "auditing" / f"{module}.py").read_text()
         for module in ("following", "verification", "violations")
     )
     named = re.compile(r"""(?:StoredRule\(\s*|\.tell\(\s*|rule=)"([a-z_ ]+)\"""")

@@ -14,8 +14,10 @@ from api.workers.jobs import Job, recurring_jobs
 from api.workers.schedules import Schedules
 from api.workers.settings import WorkSettings
 from domain.ledger import post
+from domain.members import RequestSignInCode, request_sign_in_code
 from domain.outbox import Event, announce, deliver, stream
 from domain.storage import ConnectionLost, fetch_all
+from domain.texting import LoggedTextMessages
 from tests.domain.ledger.commands import ALICE, earn
 from tests.graphql.gateway import NOW, StandingClock
 
@@ -152,6 +154,19 @@ async def test_points_are_swept_each_minute() -> None:
     clock.advance(hours=1)
     assert await sweep.run() == 1
     assert await sweep.run() == 0
+
+
+async def test_sign_in_codes_are_forgotten_once_nothing_counts_them() -> None:
+    clock = StandingClock(NOW)
+    jobs = {job.name: job for job in recurring_jobs(WorkSettings(), clock=clock)}
+    forget = jobs["forget-sign-in-codes"]
+    assert forget.every == HOUR
+    command = RequestSignInCode(phone="+8613800138000")
+    await request_sign_in_code(command, texts=LoggedTextMessages(), now=NOW)
+    assert await forget.run() == 0
+    clock.advance(hours=24, seconds=1)
+    assert await forget.run() == 1
+    assert await forget.run() == 0
 
 
 async def test_a_database_that_fails_ends_no_watching(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import asyncio as aioredis
 
+from api.custody.settings import CustodySettings
 from api.settings import Settings
 from api.workers.broker import QUEUE
 from api.workers.running import background, working
@@ -36,15 +38,20 @@ def queue_url(request: pytest.FixtureRequest) -> str:
 
 
 def settings(redis_url: str, work: WorkSettings = SELDOM, **values: Any) -> Settings:
-    return Settings(redis_url=redis_url, work=work, **values)
+    # A folder that is not there: no job of a test may tidy up a developer's.
+    custody = CustodySettings(files_path=Path("/nonexistent"), erasures_path=Path("/nonexistent/e"))
+    return Settings(redis_url=redis_url, work=work, custody=custody, **values)
 
 
 JOBS = [
     "audit-changes",
     "audit-everything",
+    "erase-members",
     "forget-events",
+    "forget-sign-in-codes",
     "refresh-recommendations",
     "sweep-points",
+    "write-exports",
 ]
 
 

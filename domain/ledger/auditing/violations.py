@@ -43,7 +43,7 @@ class StoredRule:
         return [name for _, name, _, _ in Formatter().parse(self.detail) if name]
 
 
-CREDITED_ONCE: Final = ("adjustment", "transfer")
+CREDITED_ONCE: Final = ("adjustment", "transfer", "opening")
 """Sources whose references name one credit each. An order's number does not: two shops may use the
 same one, and an order that grew earns again."""
 
@@ -232,6 +232,38 @@ _ADJUSTMENTS = StoredRule(
     """,
 )
 
+
+def _unpaired(kind: str, own: str, seq: str, *, other: tuple[str, str, str]) -> str:
+    """Entries of one kind whose partner is missing, or moved something else."""
+    other_kind, other_member, other_seq = other
+    return f"""
+        SELECT e.member_id, e.seq, e.kind
+        FROM points_entry AS e
+        LEFT JOIN points_merge AS p ON p.{own} = e.member_id AND p.{seq} = e.seq
+        LEFT JOIN points_entry AS o ON o.member_id = p.{other_member} AND o.seq = p.{other_seq}
+            AND o.kind = '{other_kind}' AND o.amount = -e.amount
+        WHERE e.member_id = ANY($1::uuid[]) AND e.kind = '{kind}' AND o.seq IS NULL
+    """
+
+
+_MERGES = StoredRule(
+    "merges",
+    "entry {seq}: {kind} without a partner that moves as much",
+    _unpaired("MERGE_OUT", "member_id", "out_seq", other=("MERGE_IN", "to_member_id", "in_seq"))
+    + " UNION ALL "
+    + _unpaired("MERGE_IN", "to_member_id", "in_seq", other=("MERGE_OUT", "member_id", "out_seq")),
+)
+
+_CLOSED = StoredRule(
+    "merges",
+    "the account was given up, and {points} are in it",
+    """
+    SELECT member_id, available + pending + held + debt AS points FROM points_account
+    WHERE member_id = ANY($1::uuid[]) AND merged_into IS NOT NULL
+      AND available + pending + held + debt > 0
+    """,
+)
+
 _CHAPTER: Final = 100
 """Entries between two snapshots, as the table's constraint says it."""
 
@@ -296,6 +328,8 @@ WHOLE: Final = (
     _PARENTS,
     _REFERENCES,
     _ADJUSTMENTS,
+    _MERGES,
+    _CLOSED,
     _snapshots(tail=False),
 )
 TAIL: Final = (_moves(tail=True), _PINS, _HOLD_PINS, _snapshots(tail=True))

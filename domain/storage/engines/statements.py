@@ -72,7 +72,7 @@ _REWRITES = re.compile(
   | \s*=\s*ANY\s*\(\s*\$(?P<any>\d+)(?:::\w+\[\])?\s*\)  # = ANY($1::uuid[])
   | \$(?P<number>\d+)                                  # $1
   | ::\s*\w+(?:\[\])?                                  # a cast
-  | \bFOR\s+(?:NO\s+KEY\s+)?UPDATE(?:\s+SKIP\s+LOCKED)?  # BEGIN IMMEDIATE is the lock
+  | \bFOR\s+(?:(?:NO\s+KEY\s+)?UPDATE|KEY\s+SHARE)(?:\s+SKIP\s+LOCKED)?  # BEGIN IMMEDIATE locks
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -123,6 +123,8 @@ KEPT = {
     "points_draw",
     "points_entry",
     "points_lot",
+    "points_lot_origin",
+    "points_merge",
     "points_pin",
     "points_reversal",
     "points_reversed",

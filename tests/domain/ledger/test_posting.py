@@ -56,6 +56,7 @@ async def test_an_earning_is_stored_as_an_account_an_entry_its_texts_and_a_lot()
         "next_change_at": expires,
         "recorded_at": NOW,
         "frozen_at": None,
+        "merged_into": None,
     }
     for name in ("text_commitment", "content_hash", "hash"):
         assert len(entry.pop(name)) == 32
@@ -111,7 +112,13 @@ async def test_a_redemption_draws_from_lots_and_every_entry_is_announced() -> No
         (
             ALICE,
             "PointsChanged",
-            {"seq": seq, "kind": kind, "amount": amount, "available": available},
+            {
+                "seq": seq,
+                "kind": kind,
+                "amount": amount,
+                "available": available,
+                "effective_at": NOW.isoformat(),
+            },
         )
         for seq, kind, amount, available in [
             (1, "EARN", 100, 100),

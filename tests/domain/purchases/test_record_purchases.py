@@ -75,6 +75,7 @@ async def test_what_an_order_earns_and_what_is_kept_of_it() -> None:
         "rule_version": 1,
         "multiplier_permille": 1_000,
         "points": 115,
+        "came_with": None,
     }
     events = await fetch_all("SELECT kind, payload FROM outbox WHERE kind = 'PurchaseRecorded'")
     assert [orjson.loads(event["payload"])["points"] for event in events] == [115]

@@ -12,8 +12,9 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from domain import ledger, members, recommendations, rewards
+from domain import access, custody, ledger, members, recommendations, rewards
 from domain.access import Caller, CallerKind, StaffRole
+from domain.audit import Actor
 from domain.ledger import Source
 from domain.ledger.commands import TakeBack
 from domain.rewards import AddAddress, Place, ShipRedemption
@@ -21,9 +22,11 @@ from tests.domain.access.fixtures import OPERATOR
 from tests.graphql.gateway import NOW, Gateway, Session, global_id, plain_id
 from tests.graphql.orders import line, order, record
 from tests.graphql.programme import CLERK, REWARDS, open_account
+from tests.graphql.timelines import keep_timelines
 
 MARK: Final = "MARKED-A"
 BIRTHDAY: Final = "1987-06-05"
+PHONE: Final = "+8613912345678"
 
 PROFILE: Final = {
     "nickname": f"{MARK} nickname",
@@ -51,6 +54,8 @@ class Member:
         return {
             "mark": MARK.encode(),
             "birthday": BIRTHDAY.encode(),
+            "phone": PHONE[-8:].encode(),
+            "masked phone": b"****" + PHONE[-4:].encode(),
             "id": str(self.id).encode(),
             "global id": self.session.member_id.encode(),
             "openid": self.openid.encode(),
@@ -99,6 +104,7 @@ async def gather(gateway: Gateway) -> Crowd:
     b = await _live(gateway, "bob", marked=False)
     await _move_points(gateway, a, b)
     await recommendations.refresh_popularity(now=NOW)
+    await keep_timelines(gateway)
     tokens = {
         "anonymous": None,
         "member A": a.session.access_token,
@@ -134,6 +140,7 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
     token = session.access_token
     if marked:
         await gateway.send("UpdateProfile", token, input=PROFILE)
+        await members.bind_phone(session.member, PHONE, now=NOW)
     await gateway.send("SetInterests", token, input={"themes": ["tea"]})
     await record(
         gateway,
@@ -155,7 +162,28 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
         ],
     )
     await _redeem(gateway, session, mark)
+    await _be_served(gateway, session, mark)
+    await gateway.send("ExportMyData", token, input={"idempotencyKey": "export"})
+    assert await custody.write_exports(files=gateway.files, now=gateway.clock.now) == 1
     return Member(session=session, openid=gateway.named(openid))
+
+
+async def _be_served(gateway: Gateway, session: Session, mark: str) -> None:
+    """The member agrees to something and looks at something; staff knows whom it has before it."""
+    agreed = {"purpose": "behavior_tracking", "granted": True, "version": "1"}
+    await gateway.send("SetConsent", session.access_token, input=agreed)
+    seen = {"kind": "view", "theme": "tea", "at": NOW.isoformat(), "eventId": f"{mark}-event"}
+    await gateway.send("TrackBehavior", session.access_token, input={"events": [seen]})
+    who = members.ById(session.member)
+    clerk = await access.find_account(CLERK)
+    assert clerk is not None
+    by = Actor(name=f"staff:{CLERK}", account_id=clerk.id, request_id="crowd")
+    contact = members.ServiceContact(name=f"{mark} adviser", role="advice", channel="wecom")
+    await members.set_service_contacts(who, [contact], by=by, now=NOW)
+    note = members.AddMemberNote(
+        member=who, text=f"{mark} note", idempotency_key=f"{mark}-{session.member}"
+    )
+    await members.add_member_note(note, by=by, now=NOW)
 
 
 async def _move_points(gateway: Gateway, a: Member, b: Member) -> None:

@@ -247,7 +247,9 @@ class Writer:
         fields: Mapping[str, GraphQLInputField | GraphQLArgument] = wanted.fields
         definition = wanted.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
         if definition.is_one_of:
-            fields = {"id": wanted.fields["id"]}
+            # By its id, where it has one; else by the first way that there is.
+            way = "id" if "id" in wanted.fields else next(iter(wanted.fields))
+            fields = {way: wanted.fields[way]}
         else:
             fields = {n: one for n, one in wanted.fields.items() if is_required_input_field(one)}
         values = {
@@ -266,6 +268,7 @@ def ids_of_nobody(name: str) -> str | None:
         "rewardId": ("Reward", nobody),
         "redemptionId": ("Redemption", f"{nobody}:{nobody}"),
         "addressId": ("Address", f"{nobody}:{nobody}"),
+        "mergeId": ("MemberMerge", nobody),
     }
     return f'"{global_id(*keys[name])}"' if name in keys else None
 

@@ -1,0 +1,16 @@
+"""Which contexts tell the timelines of members what happened. A new one is added here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from domain import ledger, members, purchases, tiers
+from domain.members import Telling
+
+TELLING: Final[Telling] = {
+    **members.TIMELINE,
+    **ledger.TIMELINE,
+    **tiers.TIMELINE,
+    **purchases.TIMELINE,
+}
+"""What each kind of event comes to, over all contexts."""

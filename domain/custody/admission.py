@@ -1,0 +1,82 @@
+"""Who a person is, where what they prove leads to two records: the two become one.
+
+By phone: the member who is signed in binds a number that leads to another one. By WeChat: the
+openid is one member's and the unionid another's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from domain import members
+from domain.access import AccessTokens
+from domain.custody.merging import Merge, MergeBecause, merge, were_parted
+from domain.errors import PhoneOfAnother, Refusal
+from domain.members import BoundElsewhere, Member, SignedIn, SignInWithWeChat
+from domain.storage import TransactionContended, transaction
+from domain.wechat import WeChatClient
+
+log = structlog.get_logger("jifen.custody")
+
+
+async def bind_phone(member_id: UUID, phone: str, *, now: datetime) -> Member:
+    """The member, to whom the number (E.164) leads from now on.
+
+    Where it leads to another one, their record is joined to this member's. Refused: PhoneOfAnother
+    where staff parted these two, AccountFrozen (either), PointsOutOfRange, MemberNotFound.
+    """
+
+    async def work() -> Member:
+        bound = await members.bind_phone(member_id, phone, now=now)
+        if not isinstance(bound, BoundElsewhere):
+            return bound
+        if await were_parted(member_id, bound.member_id):
+            raise PhoneOfAnother(field=("code",))
+        merged = await merge(
+            member_id,
+            bound.member_id,
+            because=MergeBecause.PHONE,
+            by=f"member:{member_id}",
+            now=now,
+        )
+        if merged is not None:
+            await members.show_phone(merged.keeper_id, phone, now=now)
+        return (await members.members_by_ids([member_id]))[member_id]
+
+    return await transaction(work)
+
+
+async def sign_in_with_wechat(
+    command: SignInWithWeChat,
+    *,
+    wechat: WeChatClient,
+    tokens: AccessTokens,
+    now: datetime,
+) -> SignedIn:
+    """Sign in, and join the record of the unionid to that of the openid where they are two.
+
+    Raises what `members.sign_in_with_wechat` raises. A merge that cannot be does not keep anybody
+    from signing in: the two stay two, and the next sign-in tries again.
+    """
+    signed_in = await members.sign_in_with_wechat(command, wechat=wechat, tokens=tokens, now=now)
+    if signed_in.twin is None:
+        return signed_in
+    member_id, twin = signed_in.member.id, signed_in.twin
+
+    async def work() -> Merge | None:
+        if await were_parted(member_id, twin):
+            return None
+        because = MergeBecause.UNIONID
+        return await merge(member_id, twin, because=because, by=f"member:{member_id}", now=now)
+
+    try:
+        await transaction(work)
+    except (Refusal, TransactionContended):
+        log.warning("merge_failed", keeper=str(member_id), loser=str(twin), exc_info=True)
+        return signed_in
+    found = await members.members_by_ids([member_id])
+    return replace(signed_in, member=found.get(member_id, signed_in.member))

@@ -1,0 +1,164 @@
+"""The file of an export: a ZIP of one file per table with the member's rows, a line of JSON each.
+
+All is read as of one moment, page by page, so a long life takes no more memory than a short one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zipfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from typing import Any, BinaryIO, Final
+from uuid import UUID
+
+import orjson
+import structlog
+
+from domain import members
+from domain.custody.exporting import (
+    Claimed,
+    claim_export,
+    fail_export,
+    file_name,
+    finish_export,
+    tell_progress,
+)
+from domain.custody.parts import PARTS
+from domain.files import FileStore
+from domain.storage import MemberTable, fetch_all, fetch_one, snapshot
+
+log = structlog.get_logger("jifen.custody")
+
+ROWS_AT_ONCE: Final = 500
+EXPORTS_AT_ONCE: Final = 20
+TOLD_EVERY_S: Final = 1.0
+
+_README: Final = """\
+您的个人数据 / Your personal data
+=================================
+
+截至 {now}（UTC），本会员计划保存的与您有关的全部数据。
+每个文件对应一张数据表，每行是一条 JSON 记录。
+All that this programme held of you on {now} (UTC). Each file is a table, each line of it
+a row in JSON. Moments are UTC; amounts of money are in fen (1/100 yuan).
+
+"""
+
+
+async def write_exports(
+    *, files: FileStore, now: Callable[[], datetime], exports_max: int = EXPORTS_AT_ONCE
+) -> int:
+    """Write the files that are asked for, those that waited longest first; how many were written.
+
+    One that fails is tried again, a few times, and holds up none of the others.
+    """
+    written = 0
+    for _ in range(exports_max):
+        claimed = await claim_export(now=now())
+        if claimed is None:
+            break
+        try:
+            rows = await _write(claimed, files=files, now=now())
+            if await finish_export(claimed, rows=rows, now=now()):
+                written += 1
+            else:
+                # Erased meanwhile: nothing may be left of it.
+                files.delete(file_name(claimed.id))
+        except Exception:
+            log.exception("export_failed", export=str(claimed.id), tries=claimed.tries)
+            await fail_export(claimed, now=now())
+    return written
+
+
+class _Progress:
+    """How many rows are written, of how many."""
+
+    def __init__(self) -> None:
+        self.done, self.all = 0, 0
+
+
+async def _write(claimed: Claimed, *, files: FileStore, now: datetime) -> int:
+    """Write the file and tell how far it is meanwhile; how many rows it holds."""
+    progress = _Progress()
+
+    async def read_and_write() -> None:
+        with files.writing(file_name(claimed.id)) as file:
+            progress.done = 0
+            await _archive(file, claimed.member_id, progress=progress, now=now)
+
+    # A task of its own: what it reads within one snapshot, this one must not write in.
+    writing = asyncio.create_task(snapshot(read_and_write))
+    try:
+        while not writing.done():
+            await asyncio.wait([writing], timeout=TOLD_EVERY_S)
+            if not writing.done():
+                await tell_progress(claimed, done=progress.done, of=progress.all)
+    except BaseException:
+        writing.cancel()
+        await asyncio.wait([writing])
+        raise
+    await writing
+    return progress.done
+
+
+async def _archive(file: BinaryIO, member_id: UUID, *, progress: _Progress, now: datetime) -> None:
+    # What was joined to the member's record, and stayed under its own id, is the member's too.
+    records = await members.records_of([member_id])
+    tables = [table for _, tables in PARTS for table in tables if table.told]
+    progress.all = sum([await _count(table, records) for table in tables])
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        contents = []
+        for table in tables:
+            done = progress.done
+            with archive.open(f"{table.name}.jsonl", "w", force_zip64=True) as entry:
+                for record in records:
+                    async for page in _pages(table, record):
+                        lines = b"".join(_line(table, row) for row in page)
+                        await asyncio.to_thread(entry.write, lines)
+                        progress.done += len(page)
+            contents.append(f"{table.name}.jsonl  {progress.done - done}")
+        phone = (await members.phones_of([member_id])).get(member_id)
+        if phone is not None:
+            archive.writestr("phone.txt", phone + "\n")
+        told = _README.format(now=now.isoformat(timespec="seconds")) + "\n".join(contents) + "\n"
+        archive.writestr("README.txt", told)
+
+
+async def _count(table: MemberTable, records: Sequence[UUID]) -> int:
+    row = await fetch_one(
+        f"SELECT COUNT(*) AS rows FROM {table.name} WHERE {table.member_column} = ANY($1::uuid[])",
+        list(records),
+    )
+    assert row is not None
+    return int(row["rows"])
+
+
+async def _pages(table: MemberTable, member_id: UUID) -> AsyncIterator[Sequence[Any]]:
+    """A record's rows in the order of their key, some at a time."""
+    columns = ", ".join(dict.fromkeys([*table.key, *table.told]))
+    of_member = f"SELECT {columns} FROM {table.name} WHERE {table.member_column} = $1"
+    if not table.key:
+        yield await fetch_all(of_member, member_id)
+        return
+    key = ", ".join(table.key)
+    marks = ", ".join(f"${number}" for number in range(2, 2 + len(table.key)))
+    ordered = f"ORDER BY {key} LIMIT {ROWS_AT_ONCE}"
+    page = await fetch_all(f"{of_member} {ordered}", member_id)
+    while page:
+        yield page
+        if len(page) < ROWS_AT_ONCE:
+            return
+        last = [page[-1][name] for name in table.key]
+        page = await fetch_all(f"{of_member} AND ({key}) > ({marks}) {ordered}", member_id, *last)
+
+
+def _line(table: MemberTable, row: Any) -> bytes:
+    told = {name: row[name] for name in table.told}
+    return orjson.dumps(told, default=_plain, option=orjson.OPT_UTC_Z) + b"\n"
+
+
+def _plain(value: object) -> str:
+    """What JSON has no form of its own for: bytes, in hex."""
+    assert isinstance(value, bytes | memoryview), type(value)
+    return bytes(value).hex()

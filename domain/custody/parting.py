@@ -1,0 +1,121 @@
+"""Parting two records again that were joined: by staff, for a day, and only the last merge."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from domain import ledger, members, tiers
+from domain.custody.merging import Merge, merge_of, moving_tables
+from domain.errors import MergeNotUndoable
+from domain.outbox import Event, announce
+from domain.program import program
+from domain.storage import MemberTable, Row, execute, fetch_one, inside_transaction
+
+
+async def part(merge: Merge, *, by: str, now: datetime) -> Merge:
+    """Give the record that was given up back what came with it, as far as it is there still.
+
+    Its sessions stay over: whoever it is signs in again. What happened since is the keeper's.
+    Inside the caller's transaction. Refused: MergeNotUndoable; AccountFrozen (either),
+    PointsOutOfRange.
+    """
+    assert inside_transaction(), "all of it, or nothing"
+    into = await members.lock_records([merge.keeper_id, merge.loser_id])
+    # Read under the locks: of two who undo at once the second finds it undone.
+    row = await fetch_one("SELECT * FROM member_merge WHERE id = $1", merge.id)
+    assert row is not None, "merges are never deleted"
+    merge = merge_of(row)
+    standing = into.get(merge.loser_id) == merge.keeper_id and into.get(merge.keeper_id, 0) is None
+    if not standing or merge.undone_at is not None or now >= merge.undoable_until:
+        raise MergeNotUndoable
+    if await _merged_again(merge):
+        raise MergeNotUndoable
+    await _part(merge, _facts_of(row), now=now)
+    await execute(
+        "UPDATE member_merge SET undone_at = $2, undone_by = $3 WHERE id = $1",
+        *(merge.id, now, by),
+    )
+    facts = {"merge_id": str(merge.id), "keeper_id": str(merge.keeper_id)}
+    both = [
+        Event(kind="MembersParted", member_id=one, facts=facts)
+        for one in (merge.keeper_id, merge.loser_id)
+    ]
+    await announce(both, now=now)
+    row = await fetch_one("SELECT * FROM member_merge WHERE id = $1", merge.id)
+    assert row is not None
+    return merge_of(row)
+
+
+async def find_merge(merge_id: UUID) -> Merge | None:
+    """The merge with this id."""
+    row = await fetch_one("SELECT * FROM member_merge WHERE id = $1", merge_id)
+    return None if row is None else merge_of(row)
+
+
+async def last_merge_of(member_id: UUID) -> Merge | None:
+    """The last merge in which the record took part, on either side, that is not undone."""
+    row = await fetch_one(
+        "SELECT * FROM member_merge WHERE (keeper_id = $1 OR loser_id = $1) AND undone_at IS NULL"
+        " ORDER BY merged_at DESC, id DESC LIMIT 1",
+        member_id,
+    )
+    return None if row is None else merge_of(row)
+
+
+async def _merged_again(merge: Merge) -> bool:
+    """Whether one of the two took part in a later merge, be it undone: their rows are mixed."""
+    row = await fetch_one(
+        "SELECT 1 AS one FROM member_merge"
+        " WHERE (merged_at, id) > ($1, $2) AND (keeper_id = ANY($3::uuid[])"
+        " OR loser_id = ANY($3::uuid[])) LIMIT 1",
+        *(merge.merged_at, merge.id, [merge.keeper_id, merge.loser_id]),
+    )
+    return row is not None
+
+
+async def _part(merge: Merge, facts: dict[str, Any], *, now: datetime) -> None:
+    loser_id, keeper_id = merge.loser_id, merge.keeper_id
+    await ledger.part_accounts(
+        loser_id, keeper_id, merge_id=merge.id, since=facts["since"], now=now
+    )
+    zone = (await program()).zone
+    own = _level_of(facts["level"])
+    await tiers.part_levels(loser_id, keeper_id, own=own, zone=zone, now=now)
+    for table in moving_tables():
+        await _move_back(table, merge)
+    profile = members.ProfileMerged(
+        took=tuple(facts["took"]), joined_at=datetime.fromisoformat(facts["joined_at"])
+    )
+    await members.part_profiles(loser_id, keeper_id, merge_id=merge.id, merged=profile)
+
+
+async def _move_back(table: MemberTable, merge: Merge) -> None:
+    """Give the other record its rows back. One of the same key that it has already stays."""
+    member = table.member_column
+    same = " AND ".join(f"own.{name} = {table.name}.{name}" for name in table.key)
+    await execute(
+        f"UPDATE {table.name} SET {member} = $1, came_with = NULL"
+        f" WHERE {member} = $2 AND came_with = $3"
+        f" AND NOT EXISTS (SELECT 1 FROM {table.name} AS own WHERE own.{member} = $1 AND {same})",
+        *(merge.loser_id, merge.keeper_id, merge.id),
+    )
+
+
+def _facts_of(row: Row) -> dict[str, Any]:
+    facts: dict[str, Any] = orjson.loads(row["facts"])
+    return facts
+
+
+def _level_of(level: dict[str, str] | None) -> tiers.KeptLevel | None:
+    if level is None:
+        return None
+    return tiers.KeptLevel(
+        code=level["code"],
+        since=datetime.fromisoformat(level["since"]),
+        keep_until=datetime.fromisoformat(level["keep_until"]),
+        keep_after_day=date.fromisoformat(level["keep_after_day"]),
+    )

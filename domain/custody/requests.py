@@ -1,0 +1,65 @@
+"""What the requests of a member about their own record have in common: keys, answered once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from domain import idempotency
+from domain.errors import IdempotencyConflict
+from domain.storage import transaction
+from domain.texts import clean_text
+
+KEY_CHARACTERS_MAX: Final = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request of a member: `what` they ask for, the key that they chose, and the input's fields.
+
+    Nothing of the fields is kept but their digests.
+    """
+
+    what: str
+    member_id: UUID
+    key: str
+    fields: Mapping[str, object]
+
+    @property
+    def scope(self) -> str:
+        """Where the key is known: each member has their own keys for each thing."""
+        return f"custody.{self.what}:{self.member_id}"
+
+
+async def answer_once(
+    asked: Asked, work: Callable[[], Awaitable[Any]], *, now: datetime
+) -> tuple[Any, bool]:
+    """The answer of `work`, a JSON value, or the one that the key was given before.
+
+    Runs in one transaction; the second value says whether the answer is an earlier one. Refused:
+    InvalidInput for the key, IdempotencyConflict where it came with other fields.
+    """
+    clean_text(
+        asked.key,
+        field=("idempotency_key",),
+        characters_min=1,
+        characters_max=KEY_CHARACTERS_MAX,
+    )
+    digests = idempotency.digests(asked.fields)
+
+    async def once() -> tuple[Any, bool]:
+        earlier = (await idempotency.recall(asked.scope, {asked.key: digests})).get(asked.key)
+        if earlier is not None:
+            if earlier.differing:
+                raise IdempotencyConflict(
+                    field=("idempotency_key",), key=asked.key, differing=earlier.differing
+                )
+            return earlier.result, True
+        answer = await work()
+        await idempotency.remember(asked.scope, {asked.key: (digests, answer)}, now=now)
+        return answer, False
+
+    return await transaction(once)

@@ -1,0 +1,207 @@
+"""Two records that are one person's: which leads to which, and what of the profile goes over.
+
+The record that is given up stays, as an alias: its id leads to the other one. What other contexts
+keep of the two is joined by `domain.custody`, which calls this inside its transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from domain.members.interest import THEMES_MAX
+from domain.members.phone_keys import phone_vault
+from domain.storage import Row, execute, fetch_all, inside_transaction
+
+STEPS_MAX: Final = 64
+"""So many merges an id is followed through; a person with more records than that is none."""
+
+_SAID_OF_ONESELF: Final = ("nickname", "avatar_url", "birthday", "gender", "preferred_channel")
+
+
+async def heirs(member_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+    """To whom each id leads: itself, or the record that the person has now; no unknown ids.
+
+    One statement, and one more for each merge on the way.
+    """
+    leads: dict[UUID, UUID] = {}
+    asked = set(member_ids)
+    for _ in range(STEPS_MAX):
+        if not asked:
+            break
+        rows = await fetch_all(
+            "SELECT id, merged_into FROM member WHERE id = ANY($1::uuid[])", sorted(asked)
+        )
+        leads |= {row["id"]: row["merged_into"] or row["id"] for row in rows}
+        asked = {to for to in leads.values() if to not in leads}
+    return {one: end for one in member_ids if (end := _end(one, leads)) is not None}
+
+
+async def records_of(member_ids: Collection[UUID]) -> Sequence[UUID]:
+    """All records of these persons: those named, and each that leads to one of them."""
+    found = dict.fromkeys(member_ids)
+    fresh = list(found)
+    for _ in range(STEPS_MAX):
+        if not fresh:
+            break
+        rows = await fetch_all(
+            "SELECT id FROM member WHERE merged_into = ANY($1::uuid[]) ORDER BY id", fresh
+        )
+        fresh = [row["id"] for row in rows if row["id"] not in found]
+        found |= dict.fromkeys(fresh)
+    return list(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileMerged:
+    """What the profile took from the record that is given up: the names of fields, no values."""
+
+    took: tuple[str, ...]
+    joined_at: datetime
+    """When the keeper had joined, as their own record said it."""
+
+
+async def lock_records(member_ids: Collection[UUID]) -> Mapping[UUID, UUID | None]:
+    """Lock these records until the transaction ends, in order; and who each was merged into.
+
+    Whoever signs one of them in, or records an order of theirs, waits, and finds where it leads.
+    """
+    assert inside_transaction(), "a lock ends with its transaction"
+    rows = await fetch_all(
+        "SELECT id, merged_into FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
+        sorted(set(member_ids)),
+    )
+    return {row["id"]: row["merged_into"] for row in rows}
+
+
+async def lock_standing(member_ids: Collection[UUID]) -> bool:
+    """Lock these records until the transaction ends; whether none of them was given up.
+
+    No statement for none.
+    """
+    if not member_ids:
+        return True
+    rows = await fetch_all(
+        "SELECT merged_into FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+        sorted(member_ids),
+    )
+    return all(row["merged_into"] is None for row in rows)
+
+
+async def merge_profiles(
+    loser_id: UUID, keeper_id: UUID, *, merge_id: UUID, now: datetime
+) -> ProfileMerged:
+    """Let the loser's id lead to the keeper; their sessions end, the keeper's profile is filled.
+
+    What the keeper says stands, the rest is taken from the loser; so with interests, of which as
+    many come as one member may declare. The earlier day of joining counts.
+    """
+    rows = await _profiles(loser_id, keeper_id)
+    loser, keeper = rows[loser_id], rows[keeper_id]
+    took = tuple(one for one in _SAID_OF_ONESELF if loser[one] and not keeper[one])
+    await _say(
+        keeper_id,
+        {one: loser[one] for one in took}
+        | {"joined_at": min(loser["joined_at"], keeper["joined_at"])},
+    )
+    await execute(
+        "UPDATE member SET merged_into = $2, version = version + 1 WHERE id = $1",
+        *(loser_id, keeper_id),
+    )
+    await execute(
+        "UPDATE member_session SET revoked_at = $2, revoked_because = 'merged'"
+        " WHERE member_id = $1 AND revoked_at IS NULL",
+        *(loser_id, now),
+    )
+    await execute(_INTERESTS_THAT_COME, loser_id, keeper_id, merge_id)
+    return ProfileMerged(took=took, joined_at=keeper["joined_at"])
+
+
+async def part_profiles(
+    loser_id: UUID, keeper_id: UUID, *, merge_id: UUID, merged: ProfileMerged
+) -> None:
+    """Undo `merge_profiles`: what the keeper said meanwhile stays theirs. Nobody is signed in."""
+    rows = await _profiles(loser_id, keeper_id)
+    loser, keeper = rows[loser_id], rows[keeper_id]
+    unsaid = {one: None for one in merged.took if keeper[one] == loser[one]}
+    await _say(
+        keeper_id,
+        unsaid
+        | ({"nickname": ""} if "nickname" in unsaid else {})
+        | {"joined_at": merged.joined_at},
+    )
+    await execute(
+        "UPDATE member SET merged_into = NULL, version = version + 1 WHERE id = $1", loser_id
+    )
+    await execute(_INTERESTS_THAT_GO, loser_id, keeper_id, merge_id)
+
+
+async def show_phone(member_id: UUID, phone: str, *, now: datetime) -> None:
+    """Let this number (E.164) be the one that is shown of the member's, who has more than one."""
+    rows = await fetch_all(
+        "UPDATE member_identity SET bound_at = $3"
+        " WHERE member_id = $1 AND kind = 'phone' AND subject = ANY($2::text[]) RETURNING id",
+        *(member_id, list(phone_vault().indexes(phone)), now),
+    )
+    await execute(
+        "UPDATE member_phone SET bound_at = $3 WHERE member_id = $1 AND id = ANY($2::uuid[])",
+        *(member_id, [row["id"] for row in rows], now),
+    )
+
+
+# A theme stands once for each source. Reading lets declared ones come before inferred ones.
+_INTERESTS_THAT_COME: Final = f"""
+    UPDATE member_interest SET member_id = $2, came_with = $3
+    WHERE member_id = $1 AND id IN (
+        SELECT i.id FROM member_interest AS i
+        WHERE i.member_id = $1 AND NOT EXISTS (
+            SELECT 1 FROM member_interest AS own
+            WHERE own.member_id = $2 AND own.theme_code = i.theme_code AND own.source = i.source
+        )
+        ORDER BY i.source, i.weight_permille DESC, i.id
+        LIMIT (
+            SELECT CASE WHEN COUNT(*) < {THEMES_MAX} THEN {THEMES_MAX} - COUNT(*) ELSE 0 END
+            FROM member_interest WHERE member_id = $2
+        )
+    )
+"""
+
+
+_INTERESTS_THAT_GO: Final = """
+    UPDATE member_interest SET member_id = $1, came_with = NULL
+    WHERE member_id = $2 AND came_with = $3 AND NOT EXISTS (
+        SELECT 1 FROM member_interest AS own
+        WHERE own.member_id = $1 AND own.theme_code = member_interest.theme_code
+            AND own.source = member_interest.source
+    )
+"""
+
+
+async def _profiles(*member_ids: UUID) -> Mapping[UUID, Row]:
+    rows = await fetch_all(
+        f"SELECT id, joined_at, {', '.join(_SAID_OF_ONESELF)} FROM member"
+        " WHERE id = ANY($1::uuid[])",
+        list(member_ids),
+    )
+    return {row["id"]: row for row in rows}
+
+
+async def _say(member_id: UUID, values: Mapping[str, Any]) -> None:
+    """Write these fields of a member's row, and count its version."""
+    sets = "".join(f"{name} = ${place}, " for place, name in enumerate(values, start=2))
+    await execute(
+        f"UPDATE member SET {sets}version = version + 1 WHERE id = $1", member_id, *values.values()
+    )
+
+
+def _end(member_id: UUID, leads: Mapping[UUID, UUID]) -> UUID | None:
+    """Where the way ends; None for an id that nobody has."""
+    for _ in range(STEPS_MAX):
+        to = leads.get(member_id)
+        if to is None or to == member_id:
+            return to
+        member_id = to
+    return None

@@ -1,0 +1,161 @@
+"""Notes of staff on a member: what helps to serve them, and what nobody but staff is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from domain import audit, idempotency
+from domain.audit import Actor, Target
+from domain.errors import MemberNotFound
+from domain.members.client_keys import checked_key, recall, remember
+from domain.members.references import MemberRef, resolve_members
+from domain.members.timeline import TimelineItem, keep_timeline_items
+from domain.paging import Page, PageRequest, page_of
+from domain.storage import Row, Table, fetch_all, fetch_one, transaction
+from domain.texts import clean_text
+
+NOTE_CHARACTERS_MAX: Final = 2_000
+NOTE_ADDED: Final = "NOTE_ADDED"
+"""The kind of a note's item in the timeline, which staff alone sees."""
+
+_NOTES: Final = Table(
+    "member_note",
+    member_id="uuid",
+    id="uuid",
+    text="text",
+    written_by="uuid",
+    author="text",
+    at="timestamptz",
+)
+_COLUMNS: Final = "member_id, id, text, author, at"
+_END: Final = (datetime(9999, 12, 30, tzinfo=UTC), UUID(int=2**128 - 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddMemberNote:
+    """Write something down about a member: 1 to 2,000 characters."""
+
+    member: MemberRef
+    text: str
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberNote:
+    """A note; `author` as the audit log names whoever wrote it."""
+
+    member_id: UUID
+    id: UUID
+    text: str
+    author: str
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        """What names the note in the whole programme."""
+        return f"{self.member_id}:{self.id}"
+
+
+async def add_member_note(command: AddMemberNote, *, by: Actor, now: datetime) -> MemberNote:
+    """Keep the note, and tell the audit log that there is one; the same key gives the same note.
+
+    Refused: InvalidInput, MemberNotFound, IdempotencyConflict.
+    """
+    checked_key(command.idempotency_key)
+    clean_text(
+        command.text,
+        field=("text",),
+        characters_min=1,
+        characters_max=NOTE_CHARACTERS_MAX,
+        lines=True,
+    )
+    assert by.account_id is not None, "notes are written by accounts of staff"
+    scope = f"members.note:{by.account_id}"
+
+    async def work() -> MemberNote:
+        [member_id] = await resolve_members([command.member])
+        if member_id is None:
+            raise MemberNotFound(field=("member",))
+        digests = idempotency.digests({"member": str(member_id), "text": command.text})
+        answer = await recall(scope, command.idempotency_key, digests)
+        if answer is not None:
+            return await _told_again(member_id, UUID(answer["note_id"]), by=by, now=now)
+        note = MemberNote(
+            member_id=member_id, id=uuid7(), text=command.text, author=by.name, at=now
+        )
+        await _keep(note, by=by, now=now)
+        answer = {"note_id": str(note.id)}
+        await remember(scope, command.idempotency_key, digests=digests, answer=answer, now=now)
+        return note
+
+    return await transaction(work)
+
+
+async def member_notes(member_id: UUID, page: PageRequest) -> Page[MemberNote]:
+    """A page of the notes on the member, newest first, by the key (at, id)."""
+    rows = await fetch_all(
+        f"SELECT {_COLUMNS} FROM member_note WHERE member_id = $1 AND (at, id) < ($2, $3)"
+        " ORDER BY at DESC, id DESC LIMIT $4",
+        *(member_id, *(page.after or _END), page.limit),
+    )
+    notes = [_note(row) for row in rows]
+    return page_of(notes, first=page.first, key=lambda note: (note.at, note.id))
+
+
+async def _keep(note: MemberNote, *, by: Actor, now: datetime) -> None:
+    # No event: the streams are what members follow, and a note is hidden from them.
+    await _NOTES.insert(
+        [
+            {
+                "member_id": note.member_id,
+                "id": note.id,
+                "text": note.text,
+                "written_by": by.account_id,
+                "author": note.author,
+                "at": note.at,
+            }
+        ]
+    )
+    item = TimelineItem(
+        member_id=note.member_id,
+        id=note.id,
+        occurred_at=note.at,
+        kind=NOTE_ADDED,
+        channel=None,
+        facts={},
+        for_staff=True,
+    )
+    await keep_timeline_items([item])
+    _record(by, note.member_id, note.id, now=now)
+
+
+async def _told_again(member_id: UUID, note_id: UUID, *, by: Actor, now: datetime) -> MemberNote:
+    row = await fetch_one(
+        f"SELECT {_COLUMNS} FROM member_note WHERE member_id = $1 AND id = $2",
+        *(member_id, note_id),
+    )
+    if row is None:
+        raise MemberNotFound(field=("member",))
+    _record(by, member_id, note_id, now=now)
+    return _note(row)
+
+
+def _record(by: Actor, member_id: UUID, note_id: UUID, *, now: datetime) -> None:
+    # That there is a note, never what it says: the log outlives an erasure.
+    target = Target(kind="member", id=str(member_id))
+    audit.record(by, "note.add", target=target, after={"note": str(note_id)}, now=now)
+
+
+def _note(row: Row) -> MemberNote:
+    return MemberNote(
+        member_id=row["member_id"],
+        id=row["id"],
+        text=row["text"],
+        author=row["author"],
+        at=row["at"],
+    )

@@ -1,0 +1,171 @@
+"""What members look at in the shop, kept of those alone who agreed to be watched.
+
+Without the consent nothing is written; with its withdrawal everything goes, in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from domain import members
+from domain.catalogue import missing_themes, products_by_id
+from domain.errors import InvalidInput, MemberNotFound
+from domain.members import Consent, SetConsent
+from domain.outbox import Announced, Consumer
+from domain.storage import Table, execute, fetch_one, transaction
+from domain.texts import clean_code, clean_text
+
+BEHAVIOR_TRACKING: Final = "behavior_tracking"
+"""The purpose of the consent."""
+
+EVENTS_MAX: Final = 200
+EVENT_ID_CHARACTERS_MAX: Final = 64
+KIND_CHARACTERS_MAX: Final = 32
+AGE_MAX: Final = timedelta(days=30)
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""So far ahead of ours may the clock of a phone be."""
+
+_LOCKED: Final = "SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE"
+_IDS: Final = uuid5(NAMESPACE_URL, "https://jifen.example/behavior")
+_EVENTS: Final = Table(
+    "behavior_event",
+    member_id="uuid",
+    id="uuid",
+    kind="text",
+    product_code="text",
+    theme_code="text",
+    at="timestamptz",
+    recorded_at="timestamptz",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BehaviorEvent:
+    """Something that a member looked at or did: a product, a theme, both or neither of them.
+
+    `event_id` is the client's own, by which an event that is sent twice is one. `kind` is a code,
+    for example `view`.
+    """
+
+    event_id: str
+    kind: str
+    product_id: UUID | None
+    theme: str | None
+    at: datetime
+
+
+async def track_behavior(member_id: UUID, events: Sequence[BehaviorEvent], *, now: datetime) -> int:
+    """Keep the events of a member who agreed; returns how many of them are kept, 0 without consent.
+
+    An event that was kept before counts again: an answer that got lost is given again.
+    Refused whole: InvalidInput by the field of the first event that breaks a rule, also for more
+    than 200 events and for one that is to come or older than 30 days; MemberNotFound.
+    """
+    _check(events, now=now)
+
+    async def work() -> int:
+        # Withdrawing takes this lock too: no event is written beside a withdrawal.
+        if not await fetch_one(_LOCKED, member_id):
+            raise MemberNotFound
+        codes = await _product_codes(events)
+        await _check_themes(events)
+        if not await members.has_consented(member_id, BEHAVIOR_TRACKING):
+            return 0
+        kept = {uuid5(_IDS, f"{member_id}:{event.event_id}"): event for event in reversed(events)}
+        await _EVENTS.insert(
+            (
+                {
+                    "member_id": member_id,
+                    "id": id,
+                    "kind": event.kind,
+                    "product_code": codes[event.product_id] if event.product_id else None,
+                    "theme_code": event.theme,
+                    "at": event.at,
+                    "recorded_at": now,
+                }
+                for id, event in sorted(kept.items())
+            ),
+            or_ignore=True,
+        )
+        return len(kept)
+
+    return await transaction(work)
+
+
+async def set_consent(command: SetConsent, *, now: datetime) -> Consent:
+    """As `members.set_consent`; who no longer agrees to be watched is forgotten at once."""
+
+    async def work() -> Consent:
+        consent = await members.set_consent(command, now=now)
+        if consent.purpose == BEHAVIOR_TRACKING and not consent.granted:
+            await execute("DELETE FROM behavior_event WHERE member_id = $1", command.member_id)
+        return consent
+
+    return await transaction(work)
+
+
+def behavior_consumer() -> Consumer:
+    """Whoever forgets those that came not to agree by another way than `set_consent`.
+
+    Two records that became one, of which one had withdrawn later; whatever else changes consents.
+    It looks at what holds now, so that repetition and delay do no harm.
+    """
+
+    async def forget(events: Sequence[Announced]) -> None:
+        for member_id in dict.fromkeys(event.member_id for event in events):
+            await _forget_unwilling(member_id)
+
+    return Consumer("behavior", frozenset({"ConsentChanged", "MembersMerged"}), forget)
+
+
+async def _forget_unwilling(member_id: UUID) -> None:
+    async def work() -> None:
+        # As in `track_behavior`: nothing is agreed to, nor written, between the look and the deed.
+        await fetch_one(_LOCKED, member_id)
+        if not await members.has_consented(member_id, BEHAVIOR_TRACKING):
+            await execute("DELETE FROM behavior_event WHERE member_id = $1", member_id)
+
+    await transaction(work)
+
+
+def _check(events: Sequence[BehaviorEvent], *, now: datetime) -> None:
+    if len(events) > EVENTS_MAX:
+        raise InvalidInput(field=("events",), rule=f"at most {EVENTS_MAX} events")
+    for number, event in enumerate(events):
+        path = ("events", str(number))
+        clean_code(event.kind, field=(*path, "kind"), characters_max=KIND_CHARACTERS_MAX)
+        clean_text(
+            event.event_id,
+            field=(*path, "event_id"),
+            characters_min=1,
+            characters_max=EVENT_ID_CHARACTERS_MAX,
+        )
+        if event.at > now + CLOCKS_DIFFER:
+            raise InvalidInput(field=(*path, "at"), rule="not in the future")
+        if event.at < now - AGE_MAX:
+            raise InvalidInput(field=(*path, "at"), rule=f"not older than {AGE_MAX.days} days")
+
+
+async def _product_codes(events: Sequence[BehaviorEvent]) -> dict[UUID, str]:
+    wanted = {event.product_id for event in events if event.product_id is not None}
+    known = await products_by_id(wanted)
+    for number, event in enumerate(events):
+        if event.product_id is not None and event.product_id not in known:
+            path = ("events", str(number), "product_id")
+            raise InvalidInput(field=path, rule="there is no such product")
+    return {id: product.code for id, product in known.items()}
+
+
+async def _check_themes(events: Sequence[BehaviorEvent]) -> None:
+    missing = set(
+        await missing_themes({event.theme for event in events if event.theme is not None})
+    )
+    for number, event in enumerate(events):
+        if event.theme in missing:
+            raise InvalidInput(
+                field=("events", str(number), "theme"), rule="there is no such theme"
+            )

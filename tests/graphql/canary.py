@@ -1,0 +1,148 @@
+"""A person of whom everything that can be said has been said, in words that stand nowhere else.
+
+Whatever the programme lets a person write, or others write about them, is written here through the
+doors of the gateway, with the canary in it. An erasure must leave nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from api.fake_wechat import DEMO_APP_ID
+from api.workers.timelines import TELLING
+from domain.members import timeline_consumer
+from domain.outbox import drain
+from domain.storage import dialect, fetch_all
+from tests.graphql.gateway import Gateway, Session
+from tests.graphql.kept import TABLES
+from tests.graphql.points import earn, held
+
+WORD: Final = "qz7canary"
+BIRTHDAY: Final = "1987-06-05"
+PHONE: Final = "18712340077"
+TRACES: Final = (WORD, BIRTHDAY, PHONE)
+
+PLANTED: Final = {
+    "account_deletion.reason",
+    "behavior_event.kind",
+    "member.avatar_url",
+    "member.birthday",
+    "member.nickname",
+    "member.preferred_channel",
+    "member_identity.subject",
+    "member_note.text",
+    "outbox.payload",
+    "points_adjustment.reason",
+    "points_entry_text.note",
+    "points_entry_text.reason",
+    "service_contact.channel",
+    "service_contact.name",
+    "service_contact.role",
+}
+"""Where it is found before the erasure: a place that is not filled proves nothing of it. The phone
+number is sealed, so it is found nowhere even then."""
+
+
+async def live(gateway: Gateway, bob: Session, phone: str = PHONE) -> Session:
+    """The person's life; `bob` is another, who keeps what is his."""
+    code = await gateway.login(f"o-{WORD}", unionid=f"u-{WORD}")
+    given = {"appId": DEMO_APP_ID, "code": code, "inviteCode": f"i-{WORD}"}
+    signed_in = (await gateway.send("SignInWithWeChat", input=given))["session"]
+    person = await gateway.sign_in(f"o-{WORD}", unionid=f"u-{WORD}")
+    assert person.member_id == signed_in["member"]["id"]
+    await _says_much(gateway, person, phone)
+    await earn(gateway, person, 1_200)
+    gift = {
+        "toMember": {"id": bob.member_id},
+        "points": 100,
+        "note": f"from {WORD}",
+        "idempotencyKey": "gift",
+    }
+    await done(gateway, "transferPoints", person.access_token, gift)
+    await held(gateway, person, 30, reference=f"order-{person.member}")
+    await _is_written_about(gateway, person)
+    leaving = {"reason": f"{WORD} leaves", "idempotencyKey": "leave"}
+    await done(gateway, "requestAccountDeletion", person.access_token, leaving)
+    await drain((timeline_consumer(TELLING),), clock=gateway.clock.now)
+    return person
+
+
+async def _says_much(gateway: Gateway, person: Session, phone: str) -> None:
+    token = person.access_token
+    profile = {
+        "nickname": f"昵称 {WORD}",
+        "avatarUrl": f"https://img.jifen.example/{WORD}.png",
+        "birthday": BIRTHDAY,
+        "gender": "female",
+        "preferredChannel": WORD,
+    }
+    await done(gateway, "updateProfile", token, profile)
+    await done(gateway, "setInterests", token, {"themes": ["tea"]})
+    code = await gateway.phone.phone(phone=phone)
+    await done(gateway, "bindPhone", token, {"appId": DEMO_APP_ID, "code": code})
+    agreed = {"purpose": "behavior_tracking", "granted": True, "version": "1"}
+    await done(gateway, "setConsent", token, agreed)
+    looked = {"kind": WORD, "theme": "tea", "at": "2026-03-01T11:00:00Z", "eventId": f"e-{WORD}"}
+    await done(gateway, "trackBehavior", token, {"events": [looked]})
+
+
+async def _is_written_about(gateway: Gateway, person: Session) -> None:
+    clerk, member = await gateway.staff(), {"id": person.member_id}
+    correction = {
+        "member": member,
+        "points": 5,
+        "reason": f"she is {WORD}",
+        "idempotencyKey": gateway.named("adjust"),
+    }
+    await done(gateway, "adjustPoints", clerk, correction)
+    note = {
+        "member": member,
+        "text": f"{WORD} likes quiet tables",
+        "idempotencyKey": gateway.named("note"),
+    }
+    await done(gateway, "addMemberNote", clerk, note)
+    contact = {"name": f"n {WORD}", "role": f"r {WORD}", "channel": WORD}
+    await done(gateway, "setServiceContacts", clerk, {"member": member, "contacts": [contact]})
+
+
+async def done(gateway: Gateway, name: str, token: str, given: dict[str, Any]) -> None:
+    """Send a mutation that is not refused."""
+    kind = f"{name[0].upper()}{name[1:]}Input"
+    document = (
+        f"mutation ($input: {kind}!) {{ {name}(input: $input) {{ userErrors {{ code field }} }} }}"
+    )
+    answer = (await gateway.ask(document, {"input": given}, token=token)).json()
+    assert answer == {"data": {name: {"userErrors": []}}}, answer
+
+
+async def found(*traces: str) -> set[str]:
+    """The columns, `table.column`, in which one of the traces stands, over all tables."""
+    tables = [row["name"] for row in await fetch_all(TABLES[dialect()])]
+    assert len(tables) > 40, tables
+    return {
+        f"{table}.{column}"
+        for table in tables
+        for row in await fetch_all(f"SELECT * FROM {table}")
+        for column, value in dict(row).items()
+        if any(trace in text(value) for trace in traces)
+    }
+
+
+def text(value: object) -> str:
+    """A value as it can be searched: bytes both as they are and in hex."""
+    if isinstance(value, bytes | memoryview):
+        return f"{bytes(value).decode('latin-1')} {bytes(value).hex()}"
+    return str(value)
+
+
+def files_with(folders: Iterable[Path], *traces: str) -> tuple[int, set[str]]:
+    """How many files there are in the folders, and the names of those that hold a trace."""
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return len(files), {
+        path.name
+        for path in files
+        for content in [path.read_bytes()]
+        if any(trace.encode() in content for trace in traces)
+    }

@@ -1,0 +1,241 @@
+"""The lives of two records of one person, drawn at random, and all that is kept of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from random import Random
+from typing import Final
+from uuid import UUID, uuid5
+
+from domain import catalogue, ledger, members, notifications, program
+from domain.audit import Actor
+from domain.errors import Refusal
+from domain.ledger import Earn, Redeem, Source, TransferLimits, TransferPoints
+from domain.ledger.commands import TakeBack
+from domain.members import (
+    AddMemberNote,
+    ByExternalReference,
+    ById,
+    ServiceContact,
+    SetConsent,
+    UpdateProfile,
+)
+from domain.members.timeline import TimelineItem, keep_timeline_items
+from domain.purchases import RecordPurchases, publish_rule, record_purchases
+from domain.storage import fetch_all, transaction
+from tests.domain.ledger.commands import NOW, SHANGHAI, days
+from tests.domain.purchases.shop import PRODUCTS, RULE, line, order
+from tests.domain.rewards.test_coupons import COUPONS
+from tests.domain.tiers.levels import three_levels
+
+LI_NA = Actor(name="staff:li.na", account_id=UUID(int=1), request_id="request-1")
+THEMES: Final = ("TEA", "COFFEE", "CUPS", "BOOKS")
+
+
+async def open_programme() -> None:
+    """A programme with products, a rule and three levels."""
+    await program.set_up(
+        program.Programme(name_zh="茶", name_en="Tea", zone=SHANGHAI, currency="CNY"), now=NOW
+    )
+    await catalogue.upsert_products(PRODUCTS, now=NOW)
+    await publish_rule(RULE, now=NOW)
+    await three_levels()
+    await members.publish_consent_texts(
+        [
+            members.ConsentText(
+                purpose=purpose, version="1", title_zh="t", title_en="t", body_zh="b", body_en="b"
+            )
+            for purpose in ("marketing", "personalization")
+        ],
+        now=NOW,
+    )
+
+
+@dataclass
+class Life:
+    """One record, and what is done to it, by draws of `random`, and counted in `done`."""
+
+    member_id: UUID
+    name: str
+    friend: UUID
+    random: Random
+    done: Counter[str]
+    count: int = 0
+
+    @property
+    def _next(self) -> str:
+        self.count += 1
+        return f"{self.name}-{self.count}"
+
+    async def step(self, *, now: datetime) -> None:
+        """One thing that happens."""
+        what = self.random.choice(DOINGS)
+        try:
+            await getattr(self, what)(now)
+        except Refusal as refusal:
+            self.done[type(refusal).__name__] += 1
+        else:
+            self.done[what] += 1
+
+    async def buy(self, now: datetime) -> None:
+        bought = order(
+            self._next,
+            self.name,
+            line("cup", self.random.choice([999, 8_800, 120_000, 610_000])),
+            placed_at=now - timedelta(hours=self.random.randrange(1, 40)),
+        )
+        found = RecordPurchases(source="shop", batch_id=bought.external_id, orders=(bought,))
+        await record_purchases(found, now=now)
+
+    async def earn(self, now: datetime) -> None:
+        await ledger.post_one(
+            Earn(
+                member_id=self.member_id,
+                points=self.random.randrange(1, 400),
+                source=Source(kind="gift", reference=self._next),
+                effective_at=now,
+                matures_at=now + days(self.random.randrange(0, 4)),
+                expires_at=now + days(self.random.randrange(1, 90)),
+            ),
+            now=now,
+        )
+
+    async def redeem(self, now: datetime) -> None:
+        source = Source(kind="reward", reference=self._next)
+        available = (await ledger.balance(self.member_id, now=now)).available
+        points = self.random.choice([self.random.randrange(1, 300), max(available, 1)])
+        await ledger.post_one(
+            Redeem(member_id=self.member_id, points=points, source=source), now=now
+        )
+
+    async def hold(self, now: datetime) -> None:
+        reference = self._next
+        await ledger.hold_points(
+            ledger.HoldPoints(
+                owner="shop",
+                member=ById(self.member_id),
+                points=self.random.randrange(1, 200),
+                reference=reference,
+                idempotency_key=reference,
+                expires_in_minutes=self.random.randrange(1, 10_000),
+            ),
+            now=now,
+        )
+
+    async def take_back(self, now: datetime) -> None:
+        rows = await fetch_all(
+            "SELECT seq, amount FROM points_entry WHERE member_id = $1 AND kind = 'EARN'",
+            self.member_id,
+        )
+        if rows:
+            row = self.random.choice(list(rows))
+            await ledger.post_one(
+                TakeBack(
+                    member_id=self.member_id,
+                    entry_seq=row["seq"],
+                    points=self.random.randrange(1, row["amount"] + 1),
+                    source=Source(kind="refund", reference=self._next),
+                ),
+                now=now,
+            )
+
+    async def give(self, now: datetime) -> None:
+        await ledger.transfer_points(
+            TransferPoints(
+                member_id=self.member_id,
+                to_member=ById(self.friend),
+                points=self.random.randrange(1, 100),
+                idempotency_key=self._next,
+            ),
+            limits=TransferLimits(),
+            now=now,
+        )
+
+    async def get_coupon(self, now: datetime) -> None:
+        # Nothing issues coupons yet.
+        code = self._next
+        await COUPONS.insert(
+            [
+                {
+                    "member_id": self.member_id,
+                    "id": uuid5(self.member_id, code),
+                    "code": f"COUPON-{code}",
+                    "title_zh": "十元券",
+                    "title_en": "ten yuan",
+                    "status": "ACTIVE",
+                    "issued_at": now,
+                    "expires_at": now + days(30),
+                }
+            ]
+        )
+
+    async def be_told(self, now: datetime) -> None:
+        told = notifications.Notification(member_id=self.member_id, kind="HELLO", facts={})
+        await transaction(partial(notifications.notify, [told], now=now))
+
+    async def care_for(self, now: datetime) -> None:
+        themes = self.random.sample(THEMES, self.random.randrange(1, 4))
+        await members.replace_declared_interests(self.member_id, themes, now=now)
+
+    async def consent(self, now: datetime) -> None:
+        purpose = self.random.choice(["marketing", "personalization"])
+        said = SetConsent(
+            member_id=self.member_id,
+            purpose=purpose,
+            granted=self.random.random() < 0.5,
+            version="1",
+        )
+        await members.set_consent(said, now=now)
+
+    async def be_noted(self, now: datetime) -> None:
+        note = AddMemberNote(
+            member=ById(self.member_id), text="likes tea", idempotency_key=self._next
+        )
+        await members.add_member_note(note, by=LI_NA, now=now)
+
+    async def be_served(self, now: datetime) -> None:
+        contact = ServiceContact(role="tea", name=self._next, channel="wechat")
+        await members.set_service_contacts(ById(self.member_id), [contact], by=LI_NA, now=now)
+
+    async def live_on(self, now: datetime) -> None:
+        name = self._next
+        item = TimelineItem(
+            member_id=self.member_id,
+            id=uuid5(self.member_id, name),
+            occurred_at=now,
+            kind="VISIT",
+            channel=None,
+            facts={"place": name},
+        )
+        await keep_timeline_items([item])
+
+    async def say(self, now: datetime) -> None:
+        said = UpdateProfile(member_id=self.member_id, nickname=self._next)
+        await members.update_profile(said, now=now)
+
+
+DOINGS: Final = (
+    *("buy", "earn", "earn", "earn", "redeem", "redeem", "redeem", "hold", "hold"),
+    *("take_back", "take_back", "take_back", "give"),
+    *("get_coupon", "be_told", "care_for", "consent", "be_noted", "be_served", "live_on", "say"),
+)
+
+
+async def two_lives(name: str, random: Random, done: Counter[str]) -> tuple[Life, Life, datetime]:
+    """Two records with some steps each, and when the last one was."""
+    names = [f"{name}-{which}" for which in ("keeper", "loser", "friend")]
+    joined = await members.register_external_members(
+        [ByExternalReference(one) for one in names], now=NOW
+    )
+    keeper, loser = (
+        Life(joined[one], one, friend=joined[names[2]], random=random, done=done)
+        for one in names[:2]
+    )
+    now = NOW
+    for _ in range(random.choice([4, 12, 25, 40])):
+        now += days(random.random())
+        await random.choice([keeper, loser]).step(now=now)
+    return keeper, loser, now

@@ -1,0 +1,87 @@
+"""What happened is told in words: every kind of item has a title, in both languages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from api.workers.timelines import TELLING
+from domain.ledger import EntryKind
+from domain.members import TimelineItem
+from domain.outbox import PROGRAMME, Announced
+from resolvers.context import Language
+from resolvers.timeline import TimelineRecord
+from schema.timeline import TITLES, title_of
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+UNTOLD = {"MATURE", "HOLD", "RELEASE", "MERGE_IN", "MERGE_OUT"}
+
+
+def announced(event_kind: str, /, **facts: object) -> Announced:
+    return Announced(member_id=PROGRAMME, seq=1, kind=event_kind, facts=facts, announced_at=NOW)
+
+
+def test_every_kind_of_item_has_a_title() -> None:
+    """Whoever adds a kind of entry says whether the timeline tells it, and what it is called."""
+    told = set()
+    for kind in EntryKind:
+        event = announced(
+            "PointsChanged", seq=1, kind=kind.value, amount=5, effective_at=NOW.isoformat()
+        )
+        item = TELLING["PointsChanged"](event)
+        assert (item is None) == (kind.value in UNTOLD), kind
+        if item is not None:
+            told.add(item.kind)
+    points = {kind for kind in TITLES if kind.startswith("POINTS_")}
+    assert told == points
+    assert TITLES.keys() - points == {
+        *("JOINED", "CONSENT_GRANTED", "CONSENT_WITHDRAWN"),
+        *("PURCHASE", "LEVEL_CHANGED", "NOTE_ADDED"),
+    }
+    assert TELLING.keys() == {
+        *("MemberJoined", "ConsentChanged", "PointsChanged", "LevelChanged", "PurchaseRecorded"),
+    }
+
+
+TOLD: dict[str, tuple[str, dict[str, object], str, str]] = {
+    "a correction downwards": (
+        "POINTS_ADJUST",
+        {"points": -12},
+        "积分调整 -12",
+        "Points corrected: -12",
+    ),
+    "a correction upwards": (
+        "POINTS_ADJUST",
+        {"points": 12},
+        "积分调整 +12",
+        "Points corrected: +12",
+    ),
+    "points that expired": ("POINTS_EXPIRE", {"points": -7}, "7 积分过期", "7 points expired"),
+    "a purchase without a shop": (
+        "PURCHASE",
+        {"paid_fen": 5, "currency": "CNY", "shop": None},
+        "消费 0.05 CNY",
+        "Bought for 0.05 CNY",
+    ),
+    "a shop that looks like a template": (
+        "PURCHASE",
+        {"paid_fen": 100, "currency": "CNY", "shop": "{points} %s {0}"},
+        "消费 1.00 CNY · {points} %s {0}",
+        "Bought for 1.00 CNY · {points} %s {0}",
+    ),
+    "a level that is no more": ("LEVEL_CHANGED", {"to": "old"}, "等级变为old", "Level is now old"),
+    "a kind of a later version": ("MOON_LANDING", {}, "MOON_LANDING", "MOON_LANDING"),
+}
+
+
+@pytest.mark.parametrize("what", TOLD)
+def test_a_title_is_made_of_the_facts(what: str) -> None:
+    kind, facts, zh, en = TOLD[what]
+    item = TimelineItem(
+        member_id=PROGRAMME, id=UUID(int=1), occurred_at=NOW, kind=kind, channel=None, facts=facts
+    )
+    languages: tuple[tuple[Language, str], ...] = (("zh", zh), ("en", en))
+    for language, title in languages:
+        assert title_of(TimelineRecord(item, {}), language) == title
