@@ -13,6 +13,7 @@ from domain.rewards import Redemption, RedemptionStatus
 from resolvers.context import RequestContext
 from resolvers.ledger import EntryRecord, record_of, records
 from resolvers.once import Once
+from resolvers.owning import own_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +74,11 @@ async def redemption_node(
 ) -> RedemptionRecord | None:
     """The redemption with this key, when it is the caller's own."""
     member_id, redemption_id = key
-    if context.member_id != member_id:
+    # A redemption goes over with its member's record.
+    mine = await own_id(context, member_id)
+    if mine is None:
         return None
-    found = await rewards.redemption(member_id, redemption_id=redemption_id)
+    found = await rewards.redemption(mine, redemption_id=redemption_id)
     return None if found is None else _alone(found)
 
 

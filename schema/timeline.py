@@ -35,6 +35,11 @@ TITLES: Final[Mapping[str, Text]] = {
     "POINTS_TRANSFER_OUT": Text(zh="转赠 {points} 积分", en="Gave {points} points away"),
     "POINTS_ADJUST": Text(zh="积分调整 {change}", en="Points corrected: {change}"),
     "LEVEL_CHANGED": Text(zh="等级变为{level}", en="Level is now {level}"),
+    "REWARD_REDEEMED": Text(zh="兑换{title}{count}", en="Redeemed {title}{count}"),
+    "REDEMPTION_SHIPPED": Text(zh="{title}已寄出", en="{title} was sent"),
+    "REDEMPTION_DELIVERED": Text(zh="{title}已送达", en="{title} arrived"),
+    "REDEMPTION_CANCELLED": Text(zh="取消兑换{title}", en="Took back {title}"),
+    "COUPON_USED": Text(zh="使用优惠券：{title}", en="Used a coupon: {title}"),
     "NOTE_ADDED": Text(zh="员工备注", en="Staff wrote a note"),
 }
 """What each kind is called; a test holds that none is missing. A context that tells a new kind
@@ -88,6 +93,9 @@ def title_of(record: TimelineRecord, language: Language) -> str:
     if "to" in facts:
         level = record.levels.get(facts["to"])
         words["level"] = facts["to"] if level is None else getattr(level, f"name_{language}")
+    if "title_zh" in facts:
+        words["title"] = facts[f"title_{language}"]
+        words["count"] = f" ×{facts['quantity']}" if facts.get("quantity", 1) > 1 else ""
     return template.format_map(words)
 
 

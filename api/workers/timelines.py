@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain import ledger, members, purchases, tiers
+from domain import ledger, members, purchases, rewards, tiers
 from domain.members import Telling
 
 TELLING: Final[Telling] = {
@@ -12,5 +12,6 @@ TELLING: Final[Telling] = {
     **ledger.TIMELINE,
     **tiers.TIMELINE,
     **purchases.TIMELINE,
+    **rewards.TIMELINE,
 }
 """What each kind of event comes to, over all contexts."""

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from domain import ledger, members
+from domain import ledger, members, rewards
 from domain.custody.deletion import deletions_due, pass_on_deletion
 from domain.custody.parts import PARTS
 from domain.files import ErasureJournal, FileStore
@@ -135,6 +135,7 @@ async def _erase(
             files.delete(name)
         await _forget_codes_of(erased)
         await ledger.erase_notes_given(erased)
+        await rewards.erase_address_keys(erased)
         for table in _in_order():
             await _erase_from(table, erased)
         await _ERASURES.insert(

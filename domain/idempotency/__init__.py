@@ -9,14 +9,14 @@ does. Two racing transactions with one key: the second meets the unique constrai
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from domain.storage import Row, Table, Write, fetch_all, write_together
+from domain.storage import Row, Table, Write, execute, fetch_all, write_together
 
 Digests = Mapping[str, str]
 
@@ -82,6 +82,11 @@ async def remember(
     await write_together([remembering(scope, entries, now=now)])
 
 
+async def forget(scopes: Collection[str]) -> None:
+    """Forget every key of the scopes: for whoever is erased, and asks nothing again."""
+    await execute("DELETE FROM idempotency WHERE scope = ANY($1::text[])", sorted(scopes))
+
+
 def remembering(scope: str, entries: Mapping[str, tuple[Digests, Any]], *, now: datetime) -> Write:
     """What `remember` writes, for whoever writes it together with the effect."""
     return _KEYS.inserting(
@@ -102,4 +107,4 @@ def _recalled(row: Row) -> Recalled:
     )
 
 
-__all__ = ["Digests", "Recalled", "digests", "recall", "remember", "remembering"]
+__all__ = ["Digests", "Recalled", "digests", "forget", "recall", "remember", "remembering"]

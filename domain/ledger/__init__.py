@@ -29,6 +29,7 @@ from domain.ledger.auditing import (
     verify_account,
     verify_accounts,
 )
+from domain.ledger.book import Books
 from domain.ledger.commands import Command, Earn, GiveBack, Key, Posted, Redeem
 from domain.ledger.entries import POINTS_MAX, EntryKind, HoldState, Source
 from domain.ledger.expiry import (
@@ -105,6 +106,7 @@ __all__ = [
     "AfterMonths",
     "ApproveAdjustment",
     "Balance",
+    "Books",
     "CapturePoints",
     "Captured",
     "Checked",

@@ -10,6 +10,7 @@ from domain.rewards.addresses import (
     Place,
     add_address,
     addresses,
+    erase_address_keys,
     remove_address,
 )
 from domain.rewards.cancelling import (
@@ -75,6 +76,9 @@ from domain.rewards.rules import (
     RedemptionStatus,
     RewardKind,
 )
+from domain.rewards.timeline import (
+    TIMELINE,
+)
 
 __all__ = [
     "ADDRESSES_MAX",
@@ -82,6 +86,7 @@ __all__ = [
     "DUE_MOMENTS",
     "MEMBER_TABLES",
     "QUANTITY_MAX",
+    "TIMELINE",
     "AddAddress",
     "Address",
     "CancelRedemption",
@@ -116,6 +121,7 @@ __all__ = [
     "define_reward",
     "define_rewards",
     "deliver_redemption",
+    "erase_address_keys",
     "redeem_reward",
     "redemption",
     "redemption_queue",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
@@ -58,7 +58,7 @@ async def add_address(command: AddAddress, *, now: datetime) -> Address:
     """Keep another place. Refused: InvalidInput, AddressLimitReached, IdempotencyConflict."""
     checked_key(command.idempotency_key)
     _check(command.place)
-    scope = f"address.add:{command.member_id}"
+    scope = _scope(command.member_id)
     digests = idempotency.digests(asdict(command.place))
 
     async def work() -> Address:
@@ -107,6 +107,15 @@ async def remove_address(member_id: UUID, *, address_id: UUID, now: datetime) ->
     return await transaction(work)
 
 
+async def erase_address_keys(member_ids: Collection[UUID]) -> None:
+    """Forget which keys the members used to add places.
+
+    What is known of a key are digests of what was said, and a phone number is found by its digest:
+    there are few enough to try them all.
+    """
+    await idempotency.forget([_scope(one) for one in member_ids])
+
+
 async def addresses(member_id: UUID) -> Sequence[Address]:
     """The member's places, the newest first; one statement."""
     rows = await fetch_all(
@@ -126,6 +135,10 @@ async def address(member_id: UUID, *, address_id: UUID) -> Address:
     if row is None:
         raise AddressUnknown(field=("address_id",))
     return _address(row)
+
+
+def _scope(member_id: UUID) -> str:
+    return f"address.add:{member_id}"
 
 
 _COLUMNS: Final = "member_id, id, recipient, phone, region, street, postcode"

@@ -17,7 +17,7 @@ from domain.rewards import rules
 from domain.rewards.checkout import RewardRules, state_of
 from domain.rewards.client_keys import checked_key, recall, remember
 from domain.rewards.redeeming import put_back
-from domain.rewards.redemptions import Redemption, locked_redemption, redemption
+from domain.rewards.redemptions import Redemption, locked_redemption, standing_redemption
 from domain.rewards.rules import CouponStatus, RedemptionStatus
 from domain.storage import Row, execute, fetch_all, transaction
 
@@ -47,13 +47,15 @@ async def cancel_redemption(
     digests = idempotency.digests({"redemption_id": str(command.redemption_id)})
 
     async def work() -> Redemption:
-        seen = await redemption(command.member_id, redemption_id=command.redemption_id)
-        books = await lock_accounts([command.member_id if seen is None else seen.paid_by])
+        seen = await standing_redemption(command.member_id, redemption_id=command.redemption_id)
+        # Another record of the member's may have paid it: the entry stands in its journal.
+        concerned = [] if seen is None else [seen.member_id, seen.paid_by]
+        books = await lock_accounts([command.member_id, *concerned])
         answer = await recall(scope, command.idempotency_key, digests)
         if answer is not None:
             return await _read(command)
         found = await locked_redemption(command.member_id, redemption_id=command.redemption_id)
-        if found is None:
+        if found is None or found.paid_by not in books:
             raise RedemptionUnknown(field=("redemption_id",))
         rules.check_cancellable(found.status)
         await _revoke(await _locked_coupons(found), now=now)
@@ -82,8 +84,10 @@ async def cancel_redemption(
 
 
 async def _read(command: CancelRedemption) -> Redemption:
-    found = await redemption(command.member_id, redemption_id=command.redemption_id)
-    assert found is not None, "what was answered was written"
+    """The redemption now. Refused: RedemptionUnknown, where it left with another's record since."""
+    found = await standing_redemption(command.member_id, redemption_id=command.redemption_id)
+    if found is None:
+        raise RedemptionUnknown(field=("redemption_id",))
     return found
 
 

@@ -118,9 +118,9 @@ async def release_coupon(command: UseCoupon, *, now: datetime) -> CouponInUse:
 Decide: TypeAlias = Callable[[CouponState, Order], CouponState]
 
 _LOCK: Final = """
-    SELECT member_id, id, code, status, expires_at, stacks, coupon_off, coupon_value,
-           amount_min_fen, discount_max_fen, owner, order_reference, amount_fen, discount_fen,
-           reserved_until
+    SELECT member_id, id, code, title_zh, title_en, status, expires_at, stacks, coupon_off,
+           coupon_value, amount_min_fen, discount_max_fen, owner, order_reference, amount_fen,
+           discount_fen, reserved_until
     FROM coupon
     WHERE code = $1
        OR owner = $2 AND order_reference = $3 AND status IN ('RESERVED', 'USED')
@@ -203,7 +203,12 @@ async def _written(
 def _event(row: Row, after: CouponState) -> Event:
     """What is told of a coupon: never the order, whose number is the shop's own."""
     member_id: UUID = row["member_id"]
-    facts = {"coupon": str(row["id"]), "discount_fen": after.discount_fen}
+    facts = {
+        "coupon": str(row["id"]),
+        "title_zh": row["title_zh"],
+        "title_en": row["title_en"],
+        "discount_fen": after.discount_fen,
+    }
     match after.status:
         case CouponStatus.RESERVED:
             return Event(kind="CouponReserved", member_id=member_id, facts=facts)

@@ -46,11 +46,11 @@ async def set_redemption_address(
         found = await _locked(member_id, redemption_id)
         if found.status not in {RedemptionStatus.AWAITING_ADDRESS, RedemptionStatus.PLACED}:
             raise RedemptionNotOpen(state=found.status.value, field=("redemption_id",))
-        place = (await address(member_id, address_id=address_id)).place
+        place = (await address(found.member_id, address_id=address_id)).place
         if found.shipment is not None and found.shipment.place == place:
             return found
         await _write(found, {"status": RedemptionStatus.PLACED.value, **asdict(place)})
-        event = Event(kind="RedemptionAddressed", member_id=member_id, facts=_facts(found))
+        event = Event(kind="RedemptionAddressed", member_id=found.member_id, facts=_facts(found))
         return await _told(found, event, now=now)
 
     return await transaction(work)
@@ -71,7 +71,7 @@ async def ship_redemption(command: ShipRedemption, *, by: Actor, now: datetime) 
 
     async def work() -> Redemption:
         found = await _locked(command.member_id, command.redemption_id)
-        _record(by, "redemption.ship", found, {"carrier": command.carrier}, now=now)
+        _record(by, "redemption.ship", found, now=now)
         parcel = found.shipment
         if parcel and (parcel.carrier, parcel.number) == (command.carrier, command.number):
             return found
@@ -86,7 +86,7 @@ async def ship_redemption(command: ShipRedemption, *, by: Actor, now: datetime) 
                 "shipped_at": now,
             },
         )
-        event = Event(kind="RedemptionShipped", member_id=command.member_id, facts=_facts(found))
+        event = Event(kind="RedemptionShipped", member_id=found.member_id, facts=_facts(found))
         return await _told(found, event, now=now)
 
     return await transaction(work)
@@ -99,13 +99,13 @@ async def deliver_redemption(
 
     async def work() -> Redemption:
         found = await _locked(member_id, redemption_id)
-        _record(by, "redemption.deliver", found, {}, now=now)
+        _record(by, "redemption.deliver", found, now=now)
         if found.status is RedemptionStatus.DELIVERED:
             return found
         if found.status is not RedemptionStatus.SHIPPED:
             raise RedemptionNotOpen(state=found.status.value, field=("redemption_id",))
         await _write(found, {"status": RedemptionStatus.DELIVERED.value, "delivered_at": now})
-        event = Event(kind="RedemptionDelivered", member_id=member_id, facts=_facts(found))
+        event = Event(kind="RedemptionDelivered", member_id=found.member_id, facts=_facts(found))
         return await _told(found, event, now=now)
 
     return await transaction(work)
@@ -144,15 +144,13 @@ async def _told(found: Redemption, event: Event, *, now: datetime) -> Redemption
     return made
 
 
-def _record(
-    by: Actor, action: str, found: Redemption, facts: dict[str, Any], *, now: datetime
-) -> None:
-    """The number of a parcel leads to an address, so it is not in the log."""
+def _record(by: Actor, action: str, found: Redemption, *, now: datetime) -> None:
+    """The number of a parcel leads to an address, so neither it nor its carrier is in the log."""
     audit.record(
         by,
         action,
         target=Target(kind="member", id=str(found.member_id)),
         before={"status": found.status.value},
-        after={"redemption": str(found.id), **facts},
+        after={"redemption": str(found.id)},
         now=now,
     )

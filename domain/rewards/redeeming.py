@@ -24,7 +24,7 @@ from domain.errors import (
     RewardLimitReached,
     RewardUnknown,
 )
-from domain.ledger import Redeem, Source, lock_accounts, post_one
+from domain.ledger import Books, Redeem, Source, lock_accounts, post_one
 from domain.outbox import Event, announce
 from domain.program import program
 from domain.rewards.addresses import Place, address
@@ -34,9 +34,12 @@ from domain.rewards.offers import Reward, rewards_by_ids, stock_left
 from domain.rewards.redemptions import Redemption, redemption
 from domain.rewards.rules import RedemptionStatus, RewardKind
 from domain.rewards.tables import REDEMPTIONS
-from domain.storage import execute, fetch_one, transaction
+from domain.storage import TransactionContended, execute, fetch_one, transaction
 
 QUANTITY_MAX: Final = 20
+RECORDS_MAX: Final = 64
+"""So many merges are followed."""
+
 SOURCE_KIND: Final = "reward"
 
 
@@ -61,7 +64,6 @@ async def redeem_reward(command: RedeemReward, *, now: datetime) -> Redemption:
     checked_key(command.idempotency_key)
     if not 1 <= command.quantity <= QUANTITY_MAX:
         raise InvalidInput(field=("quantity",), rule=f"1 to {QUANTITY_MAX}")
-    scope = f"reward.redeem:{command.member_id}"
     digests = idempotency.digests(
         {
             "reward_id": str(command.reward_id),
@@ -71,28 +73,49 @@ async def redeem_reward(command: RedeemReward, *, now: datetime) -> Redemption:
     )
 
     async def work() -> Redemption:
-        books = await lock_accounts([command.member_id])
-        answer = await recall(scope, command.idempotency_key, digests)
-        if answer is not None:
-            return await _told_again(command.member_id, answer)
-        reward = await _offered(command, now=now)
-        place = await _place(command, reward)
+        mine, books = await _lock_account(command.member_id)
+        for one in dict.fromkeys((command.member_id, mine)):
+            answer = await recall(_scope(one), command.idempotency_key, digests)
+            if answer is not None:
+                return await _told_again(mine, answer)
+        meant = replace(command, member_id=mine)
+        reward = await _offered(meant, now=now)
+        place = await _place(meant, reward)
         posted = await post_one(
             Redeem(
-                member_id=command.member_id,
-                points=reward.points_price * command.quantity,
+                member_id=mine,
+                points=reward.points_price * meant.quantity,
                 source=Source(kind=SOURCE_KIND, reference=reward.code),
             ),
             now=now,
             books=books,
         )
-        made = await _written(command, reward, place, entry_seq=posted.seq, now=now)
+        made = await _written(meant, reward, place, entry_seq=posted.seq, now=now)
         answer = {"id": str(made.id), "status": made.status.value}
-        await remember(scope, command.idempotency_key, digests=digests, answer=answer, now=now)
-        left = await _take(reward, command.quantity)
+        key = command.idempotency_key
+        await remember(_scope(mine), key, digests=digests, answer=answer, now=now)
+        left = await _take(reward, meant.quantity)
         return replace(made, reward=replace(reward, stock=left))
 
     return await transaction(work)
+
+
+def _scope(member_id: UUID) -> str:
+    return f"reward.redeem:{member_id}"
+
+
+async def _lock_account(member_id: UUID) -> tuple[UUID, Books]:
+    """The member's account, locked; and whose it is.
+
+    Whoever waited for a merge that gives the record up means the member who has it now.
+    """
+    for _ in range(RECORDS_MAX):
+        books = await lock_accounts([member_id])
+        book = books.get(member_id)
+        if book is None or book.merged_into is None:
+            return member_id, books
+        member_id = book.merged_into
+    raise TransactionContended("the member's record was joined to others each time")
 
 
 async def _told_again(member_id: UUID, answer: Any) -> Redemption:

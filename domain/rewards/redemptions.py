@@ -11,6 +11,7 @@ from uuid import UUID
 
 from domain import audit
 from domain.audit import Actor
+from domain.members import heirs
 from domain.paging import Page, PageRequest, page_of
 from domain.rewards.addresses import Place
 from domain.rewards.offers import Reward, rewards_by_ids
@@ -86,6 +87,7 @@ REDEMPTION_COLUMNS: Final = (
     " shipped_at, delivered_at"
 )
 
+_LOCKING: Final = " FOR NO KEY UPDATE"
 _END: Final = (datetime.fromisoformat("9999-12-30T00:00:00+00:00"), UUID(int=2**128 - 1))
 _BEGINNING: Final = (datetime.fromisoformat("0001-01-02T00:00:00+00:00"), UUID(int=0))
 
@@ -108,21 +110,24 @@ async def redemptions(member_id: UUID, page: PageRequest) -> Page[Redemption]:
 
 async def redemption(member_id: UUID, *, redemption_id: UUID) -> Redemption | None:
     """One redemption of the member, or None."""
-    row = await fetch_one(
-        f"SELECT {REDEMPTION_COLUMNS} FROM redemption WHERE member_id = $1 AND id = $2",
-        *(member_id, redemption_id),
-    )
-    return None if row is None else (await _redemptions_of([row]))[0]
+    return await _redemption_of(await _row(member_id, redemption_id))
+
+
+async def standing_redemption(member_id: UUID, *, redemption_id: UUID) -> Redemption | None:
+    """The same; where the member's record was joined to another one, it is that one's."""
+    row = await _row(member_id, redemption_id) or await _row_of_heir(member_id, redemption_id)
+    return await _redemption_of(row)
 
 
 async def locked_redemption(member_id: UUID, *, redemption_id: UUID) -> Redemption | None:
-    """The same, locked until the caller's transaction ends."""
-    row = await fetch_one(
-        f"SELECT {REDEMPTION_COLUMNS} FROM redemption WHERE member_id = $1 AND id = $2"
-        " FOR NO KEY UPDATE",
-        *(member_id, redemption_id),
-    )
-    return None if row is None else (await _redemptions_of([row]))[0]
+    """The same, locked until the caller's transaction ends.
+
+    Whoever waited here for a merge finds the redemption where the merge has put it.
+    """
+    row = await _row(member_id, redemption_id, _LOCKING)
+    if row is None:
+        row = await _row_of_heir(member_id, redemption_id, _LOCKING)
+    return await _redemption_of(row)
 
 
 async def redemption_queue(
@@ -148,6 +153,22 @@ async def redemption_queue(
         return page_of(found, first=page.first, key=lambda one: (one.redeemed_at, one.id))
 
     return await transaction(work)
+
+
+async def _row(member_id: UUID, redemption_id: UUID, locking: str = "") -> Row | None:
+    return await fetch_one(
+        f"SELECT {REDEMPTION_COLUMNS} FROM redemption WHERE member_id = $1 AND id = $2{locking}",
+        *(member_id, redemption_id),
+    )
+
+
+async def _row_of_heir(member_id: UUID, redemption_id: UUID, locking: str = "") -> Row | None:
+    heir_id = (await heirs([member_id])).get(member_id, member_id)
+    return None if heir_id == member_id else await _row(heir_id, redemption_id, locking)
+
+
+async def _redemption_of(row: Row | None) -> Redemption | None:
+    return None if row is None else (await _redemptions_of([row]))[0]
 
 
 async def _redemptions_of(rows: Sequence[Row]) -> list[Redemption]:

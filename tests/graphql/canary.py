@@ -12,37 +12,48 @@ from typing import Any, Final
 
 from api.fake_wechat import DEMO_APP_ID
 from api.workers.timelines import TELLING
+from domain.idempotency import digests
 from domain.members import timeline_consumer
 from domain.outbox import drain
 from domain.storage import dialect, fetch_all
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import TABLES
 from tests.graphql.points import earn, held
+from tests.graphql.redeeming import end, keep, redeem, reserve
 
 WORD: Final = "qz7canary"
 BIRTHDAY: Final = "1987-06-05"
 PHONE: Final = "18712340077"
-TRACES: Final = (WORD, BIRTHDAY, PHONE)
+PHONE_DIGEST: Final = digests({"phone": f"+86{PHONE}"})["phone"]
+"""There are few enough numbers to try them all: by this one finds it."""
+
+TRACES: Final = (WORD, BIRTHDAY, PHONE, PHONE_DIGEST)
+
+PLACE: Final = ("recipient", "phone", "region", "street", "postcode")
 
 PLANTED: Final = {
     "account_deletion.reason",
     "behavior_event.kind",
+    "coupon.order_reference",
+    "idempotency.digests",
     "member.avatar_url",
     "member.birthday",
     "member.nickname",
     "member.preferred_channel",
+    *(f"member_address.{name}" for name in PLACE),
     "member_identity.subject",
     "member_note.text",
     "outbox.payload",
     "points_adjustment.reason",
     "points_entry_text.note",
     "points_entry_text.reason",
+    *(f"redemption.{name}" for name in (*PLACE, "carrier", "tracking_number")),
     "service_contact.channel",
     "service_contact.name",
     "service_contact.role",
 }
-"""Where it is found before the erasure: a place that is not filled proves nothing of it. The phone
-number is sealed, so it is found nowhere even then."""
+"""Where it is found before the erasure: a place that is not filled proves nothing of it. The number
+that was bound is sealed, so it is found with addresses alone."""
 
 
 async def live(gateway: Gateway, bob: Session, phone: str = PHONE) -> Session:
@@ -63,6 +74,7 @@ async def live(gateway: Gateway, bob: Session, phone: str = PHONE) -> Session:
     await done(gateway, "transferPoints", person.access_token, gift)
     await held(gateway, person, 30, reference=f"order-{person.member}")
     await _is_written_about(gateway, person)
+    await _spends_points(gateway, person, phone)
     leaving = {"reason": f"{WORD} leaves", "idempotencyKey": "leave"}
     await done(gateway, "requestAccountDeletion", person.access_token, leaving)
     await drain((timeline_consumer(TELLING),), clock=gateway.clock.now)
@@ -86,6 +98,22 @@ async def _says_much(gateway: Gateway, person: Session, phone: str) -> None:
     await done(gateway, "setConsent", token, agreed)
     looked = {"kind": WORD, "theme": "tea", "at": "2026-03-01T11:00:00Z", "eventId": f"e-{WORD}"}
     await done(gateway, "trackBehavior", token, {"events": [looked]})
+
+
+async def _spends_points(gateway: Gateway, person: Session, phone: str) -> None:
+    """A gift that is sent to the person's home, and a coupon for an order that names the person."""
+    said = {name: f"{WORD} {name}" for name in ("recipient", "region", "street")}
+    home = await keep(gateway, person, **said, postcode=WORD, phone=f"+86{phone}")
+    gift = await redeem(gateway, person, "gift", addressId=home)
+    parcel = {"redemptionId": gift["id"], "carrier": f"c {WORD}", "number": f"n {WORD}"}
+    await done(gateway, "shipRedemption", await gateway.staff(), parcel)
+    [coupon] = (await redeem(gateway, person, "coupon"))["coupons"]
+    name = gateway.named(f"order of {WORD}")
+    key = {"idempotencyKey": gateway.named("till")}
+    reserved = await reserve(gateway, coupon["code"], name, **key)
+    assert reserved["coupon"]["status"] == "RESERVED"
+    used = await end(gateway, "Confirm", coupon["code"], name, **key)
+    assert used["coupon"]["status"] == "USED"
 
 
 async def _is_written_about(gateway: Gateway, person: Session) -> None:

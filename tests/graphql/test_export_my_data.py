@@ -145,6 +145,7 @@ async def test_it_holds_every_row_of_the_member(gateway: Gateway, person: Sessio
         *("member_session", "outbox", "points_account", "points_adjustment", "points_draw"),
         *("points_entry", "points_entry_text", "points_lot", "points_transferred", "purchase"),
         *("purchase_line", "qualifying_day", "refresh_token", "member_level", "level_change"),
+        *("coupon", "member_address", "redemption"),
     }
     assert file.read("phone.txt").decode() == f"+86187{int(gateway.tag[1:]):08d}\n"
     readme = file.read("README.txt").decode()

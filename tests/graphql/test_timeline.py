@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from api.workers.timelines import TELLING
+from domain import rewards
 from domain.members import timeline_consumer
 from domain.outbox import stream
-from domain.storage import observed_statements
+from domain.rewards import ShipRedemption
+from domain.storage import fetch_all, observed_statements
+from tests.domain.access.fixtures import OPERATOR
 from tests.graphql.gateway import Gateway, Session, cursor, plain_id
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.operations import operation
 from tests.graphql.orders import line, order, record
-from tests.graphql.points import transfer
+from tests.graphql.points import earn, transfer
+from tests.graphql.redeeming import cancel, end, keep, redeem, reserve
 from tests.graphql.test_member_notes import add_note
 from tests.graphql.test_set_consent import say
 from tests.graphql.timelines import keep_timelines, staff_timeline, timeline
@@ -98,6 +103,64 @@ async def test_titles_are_told_in_the_language_of_the_request(gateway: Gateway) 
         "Level is now Silver",
         "Gave 30 points away",
     }
+
+
+async def test_what_points_bought_is_told_without_an_address_or_an_order(
+    gateway: Gateway,
+) -> None:
+    alice = await gateway.sign_in()
+    await earn(gateway, alice, 200)
+    for step in (_coupon_used, _gift_sent, _taken_back):
+        gateway.clock.advance(seconds=60)
+        await step(gateway, alice)
+    await keep_timelines(gateway)
+    page = await timeline(gateway, alice)
+    of_rewards = [one for one in told(page) if one[0].split("_")[0] in BOUGHT]
+    assert sorted(of_rewards, key=lambda one: (one[2], one[0])) == [
+        ("COUPON_USED", "使用优惠券：coupon 奖励", "2026-03-01T12:01:00Z", None),
+        ("REWARD_REDEEMED", "兑换coupon 奖励", "2026-03-01T12:01:00Z", None),
+        ("REDEMPTION_DELIVERED", "gift 奖励已送达", "2026-03-01T12:02:00Z", None),
+        ("REDEMPTION_SHIPPED", "gift 奖励已寄出", "2026-03-01T12:02:00Z", None),
+        ("REWARD_REDEEMED", "兑换gift 奖励", "2026-03-01T12:02:00Z", None),
+        ("REDEMPTION_CANCELLED", "取消兑换coupon 奖励", "2026-03-01T12:03:00Z", None),
+        ("REWARD_REDEEMED", "兑换coupon 奖励 ×2", "2026-03-01T12:03:00Z", None),
+    ]
+    rows = await fetch_all("SELECT facts FROM timeline_item WHERE member_id = $1", alice.member)
+    kept = "".join(str(row["facts"]) for row in rows)
+    assert '"discount_fen":1000' in kept.replace(" ", "")
+    for secret in ("南京西路", "王小明", "13800138000", "order-1", "顺丰", "SF-1"):
+        assert secret not in kept, secret
+
+
+BOUGHT = {"COUPON", "REWARD", "REDEMPTION"}
+
+
+async def _coupon_used(gateway: Gateway, session: Session) -> None:
+    found = await redeem(gateway, session, "coupon")
+    [coupon] = found["coupons"]
+    name = gateway.named("order-1")
+    await reserve(gateway, coupon["code"], name)
+    used = await end(gateway, "Confirm", coupon["code"], name)
+    assert used["coupon"]["status"] == "USED"
+
+
+async def _gift_sent(gateway: Gateway, session: Session) -> None:
+    home = await keep(gateway, session)
+    found = await redeem(gateway, session, "gift", addressId=home)
+    redemption_id = UUID(plain_id(found["id"]).split(":")[-1])
+    sent = ShipRedemption(
+        member_id=session.member, redemption_id=redemption_id, carrier="顺丰", number="SF-1"
+    )
+    now = gateway.clock.now()
+    await rewards.ship_redemption(sent, by=OPERATOR, now=now)
+    await rewards.deliver_redemption(
+        session.member, redemption_id=redemption_id, by=OPERATOR, now=now
+    )
+
+
+async def _taken_back(gateway: Gateway, session: Session) -> None:
+    found = await redeem(gateway, session, "coupon", idempotencyKey="two", quantity=2)
+    assert (await cancel(gateway, session, found["id"]))["redemption"]["status"] == "CANCELLED"
 
 
 async def test_pages_follow_each_other_without_gap_or_repetition(gateway: Gateway) -> None:

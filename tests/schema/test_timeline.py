@@ -39,9 +39,13 @@ def test_every_kind_of_item_has_a_title() -> None:
     assert TITLES.keys() - points == {
         *("JOINED", "CONSENT_GRANTED", "CONSENT_WITHDRAWN"),
         *("PURCHASE", "LEVEL_CHANGED", "NOTE_ADDED"),
+        *("REWARD_REDEEMED", "REDEMPTION_SHIPPED", "REDEMPTION_DELIVERED"),
+        *("REDEMPTION_CANCELLED", "COUPON_USED"),
     }
     assert TELLING.keys() == {
         *("MemberJoined", "ConsentChanged", "PointsChanged", "LevelChanged", "PurchaseRecorded"),
+        *("RewardRedeemed", "RedemptionShipped", "RedemptionDelivered", "RedemptionCancelled"),
+        "CouponUsed",
     }
 
 
@@ -72,6 +76,24 @@ TOLD: dict[str, tuple[str, dict[str, object], str, str]] = {
         "Bought for 1.00 CNY · {points} %s {0}",
     ),
     "a level that is no more": ("LEVEL_CHANGED", {"to": "old"}, "等级变为old", "Level is now old"),
+    "one of a reward": (
+        "REWARD_REDEEMED",
+        {"title_zh": "杯子", "title_en": "Mug", "quantity": 1, "points": 500},
+        "兑换杯子",
+        "Redeemed Mug",
+    ),
+    "some of a reward that looks like a template": (
+        "REWARD_REDEEMED",
+        {"title_zh": "{count}", "title_en": "{points}", "quantity": 3, "points": 1_500},
+        "兑换{count} ×3",
+        "Redeemed {points} ×3",
+    ),
+    "a gift on its way": (
+        "REDEMPTION_SHIPPED",
+        {"title_zh": "杯子", "title_en": "Mug"},
+        "杯子已寄出",
+        "Mug was sent",
+    ),
     "a kind of a later version": ("MOON_LANDING", {}, "MOON_LANDING", "MOON_LANDING"),
 }
 
