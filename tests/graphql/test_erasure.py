@@ -32,8 +32,9 @@ from tests.graphql.canary import (
     live,
 )
 from tests.graphql.gateway import NOW, Gateway, Session, open_gateway, settings_for
-from tests.graphql.points import earn
+from tests.graphql.points import codes, earn
 from tests.graphql.programme import set_up_programme
+from tests.graphql.redeeming import end, keep, redeem, reserve
 
 TOTALS = """
     SELECT COUNT(*) AS accounts, SUM(available) AS available, SUM(pending) AS pending,
@@ -134,6 +135,36 @@ async def write_export(settings: Settings, gateway: Gateway, person: Session) ->
     files = settings.custody.files
     assert await custody.write_exports(files=files, now=gateway.clock.now) == 1
     assert len(files.names(before=NOW + timedelta(days=36_500))) == 1
+
+
+async def test_coupons_are_lost_and_gifts_stay_where_they_are(own_gateway: Gateway) -> None:
+    gateway = own_gateway
+    person = await gateway.sign_in("o-1")
+    await earn(gateway, person, 200)
+    home = await keep(gateway, person)
+    await redeem(gateway, person, "gift", addressId=home)
+    given = [await redeem(gateway, person, "coupon", idempotencyKey=f"c-{n}") for n in range(3)]
+    active, reserved, used = [one["coupons"][0]["code"] for one in given]
+    await reserve(gateway, reserved, "order-1")
+    await reserve(gateway, used, "order-2")
+    await end(gateway, "Confirm", used, "order-2")
+    await custody.erase(person.member, journal=gateway.erasures, files=gateway.files, now=NOW)
+
+    states = await storage.fetch_all(
+        "SELECT code, status, order_reference IS NULL AS nameless FROM coupon"
+    )
+    assert {row["code"]: (row["status"], bool(row["nameless"])) for row in states} == {
+        active: ("REVOKED", True),
+        reserved: ("REVOKED", True),
+        used: ("USED", False),
+    }
+    assert codes(await reserve(gateway, active, "order-3")) == ["COUPON_REVOKED"]
+    assert codes(await end(gateway, "Confirm", reserved, "order-1")) == ["COUPON_REVOKED"]
+    [gift] = await storage.fetch_all(
+        "SELECT status, recipient FROM redemption WHERE status <> 'FULFILLED'"
+    )
+    assert dict(gift) == {"status": "AWAITING_ADDRESS", "recipient": None}
+    assert await found("南京西路") == set()
 
 
 async def test_a_table_that_is_left_out_is_found(

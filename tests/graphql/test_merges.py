@@ -9,9 +9,10 @@ import pytest
 from api.fake_wechat import DEMO_APP_ID
 from domain.storage import execute
 from tests.domain.wechat.mini_program import OTHER_APP_ID
-from tests.graphql.gateway import Gateway, Session
+from tests.graphql.gateway import Gateway, Session, plain_id
 from tests.graphql.kept import changed, everything_kept
-from tests.graphql.points import balance, earn, held
+from tests.graphql.points import balance, codes, earn, held
+from tests.graphql.redeeming import cancel, keep, redeem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -241,3 +242,36 @@ async def test_ids_of_the_record_that_was_given_up_are_the_keepers(gateway: Gate
     assert (await looked(alice))[0]["id"] == alice.member_id
     await undone(gateway, {"mergeId": answer["merge"]["id"]})
     assert await looked(alice) == [None, None, None]
+
+
+async def test_a_redemption_of_the_other_record_is_cancelled_by_the_keeper(
+    gateway: Gateway,
+) -> None:
+    alice, bob = await two(gateway)
+    gift = await redeem(gateway, bob, "gift", addressId=await keep(gateway, bob))
+    look = "query($id: ID!) { node(id: $id) { id ... on Redemption { entry { id amount } } } }"
+
+    async def looked() -> Any:
+        response = await gateway.ask(look, {"id": gift["id"]}, token=alice.access_token)
+        return response.json()["data"]["node"]
+
+    assert await looked() is None
+    await merged(gateway, {"id": alice.member_id}, {"id": bob.member_id})
+    assert (await balance(gateway, alice))["available"] == 130
+    # By the id that Bob's phone has, which leads to Alice's redemption.
+    found = await looked()
+    assert found["entry"]["amount"] == -20
+    assert plain_id(found["id"]) == plain_id(gift["id"]).replace(str(bob.member), str(alice.member))
+    answer = await cancel(gateway, alice, gift["id"])
+    assert answer["userErrors"] == []
+    assert answer["redemption"] == {"id": found["id"], "status": "CANCELLED"}
+    assert answer["entry"]["amount"] == 20
+    assert await balance(gateway, alice) == ALICE
+    # The entry of the other journal is Alice's to look at, and nothing comes back twice.
+    node = "query($id: ID!) { node(id: $id) { __typename id } }"
+    entry = await gateway.ask(node, {"id": answer["entry"]["id"]}, token=alice.access_token)
+    assert entry.json()["data"]["node"]["id"] == answer["entry"]["id"]
+    assert await cancel(gateway, alice, found["id"]) == answer
+    again = await cancel(gateway, alice, found["id"], idempotencyKey="cancel-2")
+    assert codes(again) == ["REDEMPTION_NOT_CANCELLABLE"]
+    assert await balance(gateway, alice) == ALICE
