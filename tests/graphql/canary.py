@@ -109,7 +109,7 @@ async def _spends_points(gateway: Gateway, person: Session, phone: str) -> None:
     await done(gateway, "shipRedemption", await gateway.staff(), parcel)
     [coupon] = (await redeem(gateway, person, "coupon"))["coupons"]
     name = gateway.named(f"order of {WORD}")
-    key = {"idempotencyKey": gateway.named("till")}
+    key: dict[str, Any] = {"idempotencyKey": gateway.named("till")}
     reserved = await reserve(gateway, coupon["code"], name, **key)
     assert reserved["coupon"]["status"] == "RESERVED"
     used = await end(gateway, "Confirm", coupon["code"], name, **key)
