@@ -19,18 +19,15 @@ from schema.requirements import is_versioned
 ARGUMENTS = {
     "Member.coupons": "(first: 4)",
     "Member.ledger": "(first: 4)",
-    "PointsBalance.reasons": "(first: 12)",
+    "PointsBalance.reasons": "(first: 8)",
     "Member.purchases": "(first: 2)",
-    "Member.tierHistory": "(first: 3)",
+    "Member.tierHistory": "(first: 2)",
     "Member.redemptions": "(first: 1)",
     "Member.recommendations": "(surface: HOME, first: 4)",
     "Query.node": "(id: $id)",
 }
 """What is given where something must be, another such field has to be added here, and where the
 whole would cost too much."""
-
-ALIASES = {"DataExport.expiresAt": "exportExpiresAt"}
-"""Fields that another type behind `node` has by the same name with another nullability."""
 
 SKIPPED = {"edges"}
 """The same as `nodes`."""
@@ -54,8 +51,7 @@ def _field(
     if any(is_required_argument(one) for one in declared.args.values()):
         assert given, f"{coordinate} needs arguments: see ARGUMENTS"
     kind = get_named_type(declared.type)
-    alias = f"{ALIASES[coordinate]}: " if coordinate in ALIASES else ""
-    return f"{alias}{name}{given}{_selection(schema, kind, seen=seen)}"
+    return f"{name}{given}{_selection(schema, kind, seen=seen)}"
 
 
 def _differing(possible: Iterable[GraphQLObjectType]) -> frozenset[str]:
