@@ -5,9 +5,9 @@ Nothing changes for the member before the end: they sign in, earn and spend as e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -19,6 +19,7 @@ from domain.texts import clean_text
 
 REASON_CHARACTERS_MAX: Final = 500
 COOLING: Final = timedelta(days=7)
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AskedBy(StrEnum):
@@ -119,14 +120,25 @@ async def cancel_deletion(member_id: UUID, *, idempotency_key: str, now: datetim
     return bool(answer)
 
 
-async def deletions_due(*, now: datetime, members_max: int) -> Sequence[UUID]:
-    """Members whose cooling period is over, the longest ago first."""
-    rows = await fetch_all(
-        "SELECT member_id FROM account_deletion WHERE deletes_at <= $1"
-        " ORDER BY deletes_at LIMIT $2",
-        *(now, members_max),
-    )
-    return [row["member_id"] for row in rows]
+async def deletions_due(*, now: datetime, members_at_once: int) -> AsyncIterator[UUID]:
+    """Members whose cooling period is over, the longest ago first: each once, also one who stays.
+
+    Who can never be erased would hold up those after them if it were always the first that are
+    looked at.
+    """
+    after_at, after_id = LONG_AGO, UUID(int=0)
+    while True:
+        rows = await fetch_all(
+            "SELECT member_id, deletes_at FROM account_deletion"
+            " WHERE deletes_at <= $1 AND (deletes_at, member_id) > ($2, $3)"
+            " ORDER BY deletes_at, member_id LIMIT $4",
+            *(now, after_at, after_id, members_at_once),
+        )
+        for row in rows:
+            yield row["member_id"]
+        if len(rows) < members_at_once:
+            return
+        after_at, after_id = rows[-1]["deletes_at"], rows[-1]["member_id"]
 
 
 async def pass_on_deletion(member_id: UUID, *, to: UUID, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -13,13 +14,21 @@ from domain.custody.merging import Merge, merge_of, moving_tables
 from domain.errors import MergeNotUndoable
 from domain.outbox import Event, announce
 from domain.program import program
-from domain.storage import MemberTable, Row, execute, fetch_one, inside_transaction
+from domain.storage import (
+    MemberTable,
+    Row,
+    execute,
+    fetch_all,
+    fetch_one,
+    inside_transaction,
+)
 
 
-async def part(merge: Merge, *, by: str, now: datetime) -> Merge:
+async def part(merge: Merge, *, by: str, now: datetime, however_late: bool = False) -> Merge:
     """Give the record that was given up back what came with it, as far as it is there still.
 
     Its sessions stay over: whoever it is signs in again. What happened since is the keeper's.
+    `however_late`: also after the day, where it is known that the two were parted within it.
     Inside the caller's transaction. Refused: MergeNotUndoable; AccountFrozen (either),
     PointsOutOfRange.
     """
@@ -30,7 +39,8 @@ async def part(merge: Merge, *, by: str, now: datetime) -> Merge:
     assert row is not None, "merges are never deleted"
     merge = merge_of(row)
     standing = into.get(merge.loser_id) == merge.keeper_id and into.get(merge.keeper_id, 0) is None
-    if not standing or merge.undone_at is not None or now >= merge.undoable_until:
+    too_late = now >= merge.undoable_until and not however_late
+    if not standing or merge.undone_at is not None or too_late:
         raise MergeNotUndoable
     if await _merged_again(merge):
         raise MergeNotUndoable
@@ -64,6 +74,19 @@ async def last_merge_of(member_id: UUID) -> Merge | None:
         member_id,
     )
     return None if row is None else merge_of(row)
+
+
+async def standing_merges_of(member_ids: Collection[UUID]) -> Sequence[Merge]:
+    """The merges in which these records took part, on either side, that are not undone.
+
+    The latest first.
+    """
+    rows = await fetch_all(
+        "SELECT * FROM member_merge WHERE (keeper_id = ANY($1::uuid[])"
+        " OR loser_id = ANY($1::uuid[])) AND undone_at IS NULL ORDER BY merged_at DESC, id DESC",
+        list(member_ids),
+    )
+    return [merge_of(row) for row in rows]
 
 
 async def _merged_again(merge: Merge) -> bool:
