@@ -246,6 +246,22 @@ async def test_the_link_ends_after_a_day(gateway: Gateway, alice: Session) -> No
     assert (await fetch(gateway, url)).status_code == 404
 
 
+@pytest.mark.parametrize("part", ["bytes=0-10", "bytes=-5", "bytes=0-1,4-5", "bytes=9999999-", "x"])
+async def test_who_asks_for_a_part_gets_the_whole_file(
+    gateway: Gateway, alice: Session, part: str
+) -> None:
+    export_id = (await ask(gateway, alice))["export"]["id"]
+    assert await write(gateway) == 1
+    url = urlsplit((await look(gateway, alice, export_id))["url"])
+    answer = await gateway.http.get(f"{url.path}?{url.query}", headers={"range": part})
+    assert answer.status_code == 200
+    assert not {"accept-ranges", "content-range"} & set(answer.headers)
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as whole:
+        assert whole.testzip() is None
+        assert "README.txt" in whole.namelist()
+
+
 async def test_of_twenty_who_follow_the_link_one_gets_the_file(
     gateway: Gateway, alice: Session
 ) -> None:
