@@ -30,6 +30,9 @@ CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """So far ahead of ours may the clock of a phone be."""
 
 _LOCKED: Final = "SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE"
+_CHANGING: Final = frozenset({"ConsentChanged", "MembersMerged", "MembersParted"})
+"""After these somebody may not agree who did."""
+
 _IDS: Final = uuid5(NAMESPACE_URL, "https://jifen.example/behavior")
 _EVENTS: Final = Table(
     "behavior_event",
@@ -111,7 +114,8 @@ async def set_consent(command: SetConsent, *, now: datetime) -> Consent:
 def behavior_consumer() -> Consumer:
     """Whoever forgets those that came not to agree by another way than `set_consent`.
 
-    Two records that became one, of which one had withdrawn later; whatever else changes consents.
+    Two records that became one, of which one had withdrawn later; two that became two again, of
+    which one never agreed; whatever else changes consents.
     It looks at what holds now, so that repetition and delay do no harm.
     """
 
@@ -119,7 +123,7 @@ def behavior_consumer() -> Consumer:
         for member_id in dict.fromkeys(event.member_id for event in events):
             await _forget_unwilling(member_id)
 
-    return Consumer("behavior", frozenset({"ConsentChanged", "MembersMerged"}), forget)
+    return Consumer("behavior", _CHANGING, forget)
 
 
 async def _forget_unwilling(member_id: UUID) -> None:
