@@ -118,9 +118,9 @@ async def _archive(file: BinaryIO, member_id: UUID, *, progress: _Progress, now:
                         await asyncio.to_thread(entry.write, lines)
                         progress.done += len(page)
             contents.append(f"{table.name}.jsonl  {progress.done - done}")
-        phone = (await members.phones_of([member_id])).get(member_id)
-        if phone is not None:
-            archive.writestr("phone.txt", phone + "\n")
+        phones = await members.all_phones_of(records)
+        if phones:
+            archive.writestr("phone.txt", "".join(f"{phone}\n" for phone in phones))
         told = _README.format(now=now.isoformat(timespec="seconds")) + "\n".join(contents) + "\n"
         archive.writestr("README.txt", told)
 

@@ -180,7 +180,7 @@ async def _erase(
             return False
         for name in await _files_of(erased):
             files.delete(name)
-        await _forget_codes_of(erased)
+        await members.forget_codes_of(erased)
         await ledger.erase_notes_given(erased)
         for table in _in_order():
             await _erase_from(table, erased)
@@ -235,13 +235,6 @@ async def _part_again(merge: Merge, *, now: datetime) -> None:
         await transaction(work)
     except Refusal:
         log.exception("parting_failed", merge=str(merge.id))
-
-
-async def _forget_codes_of(member_ids: Collection[UUID]) -> None:
-    """Sign-in codes belong to a number and not to a member."""
-    phones = list((await members.phones_of(list(member_ids))).values())
-    if phones:
-        await members.forget_codes_of(phones)
 
 
 def _in_order() -> Iterator[MemberTable]:

@@ -58,6 +58,7 @@ from domain.members.phone_rotation import (
 )
 from domain.members.phone_sign_in import SignInWithPhone, sign_in_with_phone
 from domain.members.phones import (
+    all_phones_of,
     bind_phone_identities,
     bind_phone_identity,
     lock_phone,
@@ -161,6 +162,7 @@ __all__ = [
     "Unchanged",
     "UpdateProfile",
     "add_member_note",
+    "all_phones_of",
     "authenticate",
     "bind_phone",
     "bind_phone_identities",

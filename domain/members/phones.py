@@ -8,16 +8,18 @@ the same one, even under different keys, the second finds what the first wrote.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import phonenumbers
+from cryptography.exceptions import InvalidTag
 from uuid_utils.compat import uuid7
 
 from domain.errors import InvalidInput
-from domain.members.phone_keys import PhoneVault, Sealed, phone_vault
+from domain.members.phone_keys import PhoneKeysInvalid, PhoneVault, Sealed, phone_vault
 from domain.members.values import IdentityKind
 from domain.storage import Row, Table, dialect, execute, fetch_all, inside_transaction
 
@@ -143,13 +145,31 @@ async def members_by_phones(phones: Iterable[str]) -> Mapping[str, UUID]:
 
 async def phones_of(member_ids: Sequence[UUID]) -> Mapping[UUID, str]:
     """The number (E.164) of each member, the newest where there are several; in one statement."""
-    rows = await fetch_all(
+    rows = await _rows_of(member_ids)
+    vault = phone_vault() if rows else None
+    return {row["member_id"]: open_row(vault, row) for row in rows if vault is not None}
+
+
+async def all_phones_of(member_ids: Collection[UUID]) -> Sequence[str]:
+    """All numbers (E.164) of these members, in the order in which they were bound."""
+    return [open_row(phone_vault(), row) for row in await _rows_of(member_ids)]
+
+
+async def readable_phones_of(member_ids: Collection[UUID]) -> Sequence[str]:
+    """Those of them that can be opened: a key may be lost, or a row damaged."""
+    found = []
+    for row in await _rows_of(member_ids):
+        with suppress(InvalidTag, PhoneKeysInvalid):
+            found.append(open_row(phone_vault(), row))
+    return found
+
+
+async def _rows_of(member_ids: Collection[UUID]) -> Sequence[Row]:
+    return await fetch_all(
         "SELECT member_id, id, sealed, key_id FROM member_phone"
         " WHERE member_id = ANY($1::uuid[]) ORDER BY bound_at, id",
         list(member_ids),
     )
-    vault = phone_vault() if rows else None
-    return {row["member_id"]: open_row(vault, row) for row in rows if vault is not None}
 
 
 async def phone_masked(member_id: UUID) -> str | None:

@@ -12,15 +12,16 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
+from uuid import UUID
 
 from domain.errors import SignInCodeInvalid, SignInCodeTooSoon, SmsUnavailable
 from domain.members.phone_keys import phone_vault
-from domain.members.phones import lock_phone, parse_phone
-from domain.storage import Row, execute, fetch_one, inside_transaction, transaction
+from domain.members.phones import lock_phone, parse_phone, readable_phones_of
+from domain.storage import Row, execute, fetch_all, fetch_one, inside_transaction, transaction
 from domain.texting import TextMessage, TextMessages
 
 CODE_DIGITS: Final = 6
@@ -138,11 +139,23 @@ async def forget_sign_in_codes(*, now: datetime) -> int:
     )
 
 
-async def forget_codes_of(phones: Sequence[str]) -> None:
-    """Delete the codes of these numbers (E.164), whose owner is forgotten."""
-    vault = phone_vault()
-    indexes = [index for phone in phones for index in vault.indexes(phone)]
-    await execute("DELETE FROM sign_in_code WHERE phone_index = ANY($1::text[])", indexes)
+async def forget_codes_of(member_ids: Collection[UUID]) -> None:
+    """Delete the codes of all numbers of these members, who are forgotten.
+
+    By the index that an identity is; so it needs no key, nor a number that can still be opened.
+    While keys change a code may stand under the index of another one: it is found by opening the
+    number, and where that cannot be, it goes with all that `forget_sign_in_codes` deletes: within
+    a day, and five minutes after it was sent it is good for nothing.
+    """
+    rows = await fetch_all(
+        "SELECT subject FROM member_identity"
+        " WHERE kind = 'phone' AND member_id = ANY($1::uuid[])",
+        list(member_ids),
+    )
+    indexes = {row["subject"] for row in rows}
+    for phone in await readable_phones_of(member_ids):
+        indexes.update(phone_vault().indexes(phone))
+    await execute("DELETE FROM sign_in_code WHERE phone_index = ANY($1::text[])", sorted(indexes))
 
 
 async def _write(phone: str, code: str, *, now: datetime) -> _Written:

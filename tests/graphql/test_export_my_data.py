@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,9 +16,10 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from api.fake_wechat import DEMO_APP_ID
 from domain import custody
 from domain.custody import PARTS, archive
-from domain.storage import MemberTable, fetch_all
+from domain.storage import MemberTable, fetch_all, transaction
 from tests.domain.wechat.mini_program import OTHER_APP_ID
 from tests.graphql.canary import WORD, done, live
 from tests.graphql.gateway import NOW, Gateway, Session, plain_id
@@ -181,7 +183,18 @@ async def test_it_holds_what_stayed_with_a_record_that_was_joined(
         both = [*await kept(table, second), *await kept(table, person)]
         assert sorted(lines(file, table), key=str) == sorted(both, key=str), name
         assert len(both) > 1 or name == "purchase", name
-    assert file.read("phone.txt").decode() == f"+86{phone}\n"
+    # Of a number for each record both are the person's.
+    third = await gateway.sign_in("o3")
+    further = f"186{int(gateway.tag[1:]):08d}"
+    code = await gateway.phone.phone(phone=further)
+    await done(gateway, "bindPhone", third.access_token, {"appId": DEMO_APP_ID, "code": code})
+    because = custody.MergeBecause.STAFF
+    merge = partial(custody.merge, second.member, third.member, because=because, by="x", now=NOW)
+    assert await transaction(merge) is not None
+    sealed = await fetch_all("SELECT id FROM member_phone WHERE member_id = $1", second.member)
+    numbers = (await exported(gateway, second, "both")).read("phone.txt").decode().splitlines()
+    assert len(sealed) == 2
+    assert sorted(numbers) == [f"+86{further}", f"+86{phone}"]
 
 
 async def test_a_long_table_is_read_page_by_page(

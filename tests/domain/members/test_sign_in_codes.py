@@ -30,10 +30,11 @@ from domain.members import (
 )
 from domain.members import phone_keys as keeping
 from domain.members.phone_keys import new_phone_key, read_phone_keys, write_phone_keys
-from domain.storage import fetch_all, fetch_one, transaction
+from domain.storage import execute, fetch_all, fetch_one, transaction
 from domain.texting import TextingLimits, WebhookTextMessages
 from tests.domain.access.fixtures import NOW
 from tests.domain.members.fixtures import announced, count
+from tests.domain.members.test_phones import a_member, bind
 from tests.domain.texting.receiver import SECRET, Receiver, running_receiver
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -333,8 +334,35 @@ async def test_what_nothing_counts_any_more_is_forgotten(telephone: Telephone) -
     assert await forget_sign_in_codes(now=NOW + timedelta(hours=23)) == 0
     assert await forget_sign_in_codes(now=NOW + timedelta(days=1, seconds=1)) == 1
     assert (await the_row())["phone_index"] == phone_vault().index(OTHER)
-    await forget_codes_of([OTHER])
-    assert await count("sign_in_code") == 0
+
+
+async def test_codes_go_with_their_owner_whatever_key_they_stand_under(
+    telephone: Telephone, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """Of three numbers one is sealed anew, one waits for it, and one cannot be opened any more."""
+    path, third = tmp_path / "phone-keys.json", "+8613800138002"
+    old, new = new_phone_key(NOW), new_phone_key(NOW + timedelta(seconds=1))
+    write_phone_keys(path, (old,))
+    monkeypatch.setattr(keeping, "_in_force", None)
+    use_phone_keys(PhoneKeyFile(path, now=NOW))
+    alice, bob, bobs = await a_member("alice"), await a_member("bob"), "+8613800138003"
+    for phone in (PHONE, third):
+        await bind(alice, phone)
+    await telephone.ask(third)
+    unreadable = phone_vault().index(third)
+    await execute(
+        "UPDATE member_phone SET sealed = $1"
+        " WHERE id IN (SELECT id FROM member_identity WHERE subject = $2)",
+        *(b"\0" * 40, unreadable),
+    )
+    write_phone_keys(path, (new, old))
+    await bind(alice, OTHER)
+    await bind(bob, bobs)
+    for phone in (PHONE, OTHER, bobs):
+        await telephone.ask(phone)
+    assert await count("sign_in_code") == 4
+    await forget_codes_of([alice])
+    assert (await the_row())["phone_index"] == phone_vault().index(bobs)
 
 
 async def test_a_code_outlives_new_keys(
