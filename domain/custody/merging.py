@@ -97,11 +97,17 @@ async def merge(
 
 
 async def were_parted(one: UUID, other: UUID) -> bool:
-    """Whether staff said of these two records, once joined, that they are two people."""
+    """Whether staff said of records of these two, once joined, that they are of two people.
+
+    A record that was joined to one of them since counts as that one.
+    """
+    leads = await members.heirs([one, other])
+    theirs = [list(await members.records_of([leads.get(each, each)])) for each in (one, other)]
     row = await fetch_one(
         "SELECT 1 AS one FROM member_merge WHERE undone_at IS NOT NULL"
-        " AND (keeper_id = $1 AND loser_id = $2 OR keeper_id = $2 AND loser_id = $1) LIMIT 1",
-        *(one, other),
+        " AND (keeper_id = ANY($1::uuid[]) AND loser_id = ANY($2::uuid[])"
+        " OR keeper_id = ANY($2::uuid[]) AND loser_id = ANY($1::uuid[])) LIMIT 1",
+        *theirs,
     )
     return row is not None
 

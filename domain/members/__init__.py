@@ -32,12 +32,8 @@ from domain.members.looking_up import look_up
 from domain.members.member_tables import MEMBER_TABLES
 from domain.members.merging import (
     ProfileMerged,
-    heirs,
-    lock_records,
-    lock_standing,
     merge_profiles,
     part_profiles,
-    records_of,
     show_phone,
 )
 from domain.members.notes import AddMemberNote, MemberNote, add_member_note, member_notes
@@ -79,6 +75,7 @@ from domain.members.references import (
     ByPhone,
     ByWeChat,
     MemberRef,
+    as_named,
     members_by_ids,
     resolve_members,
 )
@@ -96,6 +93,7 @@ from domain.members.sign_in_codes import (
     forget_sign_in_codes,
     request_sign_in_code,
 )
+from domain.members.standing import heirs, lock_member, lock_members, lock_records, records_of
 from domain.members.timeline import (
     TIMELINE,
     Telling,
@@ -163,6 +161,7 @@ __all__ = [
     "UpdateProfile",
     "add_member_note",
     "all_phones_of",
+    "as_named",
     "authenticate",
     "bind_phone",
     "bind_phone_identities",
@@ -180,10 +179,11 @@ __all__ = [
     "identities",
     "interests",
     "list_members",
+    "lock_member",
+    "lock_members",
     "lock_phone",
     "lock_phones",
     "lock_records",
-    "lock_standing",
     "look_up",
     "make_phone_keys_known",
     "mask_phone",

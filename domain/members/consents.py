@@ -16,7 +16,8 @@ from uuid_utils.compat import uuid7
 
 from domain import access
 from domain.access import CallerKind
-from domain.errors import ConsentOutdated, ConsentUnknown, InvalidInput, MemberNotFound
+from domain.errors import ConsentOutdated, ConsentUnknown, InvalidInput
+from domain.members.standing import lock_member
 from domain.outbox import Event, announce
 from domain.storage import Row, Table, execute, fetch_all, fetch_one, transaction
 from domain.texts import clean_code, clean_text
@@ -141,17 +142,15 @@ async def set_consent(command: SetConsent, *, now: datetime) -> Consent:
 
     async def work() -> Consent:
         # The member's row is the lock: of two changes of mind one comes after the other.
-        locked = "SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE"
-        if not await fetch_one(locked, command.member_id):
-            raise MemberNotFound
-        before = await _newest(command.member_id, command.purpose)
+        member_id = await lock_member(command.member_id)
+        before = await _newest(member_id, command.purpose)
         version = await _version(command, before)
         if before and (before.granted, before.version) == (command.granted, version):
             return before
         # Strictly later than what was said before, so that it counts whatever the clocks say.
         at = max(now, before.at + timedelta(microseconds=1)) if before else now
         said = Consent(purpose=command.purpose, granted=command.granted, version=version, at=at)
-        await _write(command.member_id, said, now=now)
+        await _write(member_id, said, now=now)
         return said
 
     return await transaction(work)

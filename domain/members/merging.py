@@ -1,4 +1,4 @@
-"""Two records that are one person's: which leads to which, and what of the profile goes over.
+"""Two records that are one person's: what of the profile goes over.
 
 The record that is given up stays, as an alias: its id leads to the other one. What other contexts
 keep of the two is joined by `domain.custody`, which calls this inside its transaction.
@@ -6,7 +6,7 @@ keep of the two is joined by `domain.custody`, which calls this inside its trans
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,45 +14,9 @@ from uuid import UUID
 
 from domain.members.interest import THEMES_MAX
 from domain.members.phone_keys import phone_vault
-from domain.storage import Row, execute, fetch_all, inside_transaction
-
-STEPS_MAX: Final = 64
-"""So many merges an id is followed through; a person with more records than that is none."""
+from domain.storage import Row, execute, fetch_all
 
 _SAID_OF_ONESELF: Final = ("nickname", "avatar_url", "birthday", "gender", "preferred_channel")
-
-
-async def heirs(member_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
-    """To whom each id leads: itself, or the record that the person has now; no unknown ids.
-
-    One statement, and one more for each merge on the way.
-    """
-    leads: dict[UUID, UUID] = {}
-    asked = set(member_ids)
-    for _ in range(STEPS_MAX):
-        if not asked:
-            break
-        rows = await fetch_all(
-            "SELECT id, merged_into FROM member WHERE id = ANY($1::uuid[])", sorted(asked)
-        )
-        leads |= {row["id"]: row["merged_into"] or row["id"] for row in rows}
-        asked = {to for to in leads.values() if to not in leads}
-    return {one: end for one in member_ids if (end := _end(one, leads)) is not None}
-
-
-async def records_of(member_ids: Collection[UUID]) -> Sequence[UUID]:
-    """All records of these persons: those named, and each that leads to one of them."""
-    found = dict.fromkeys(member_ids)
-    fresh = list(found)
-    for _ in range(STEPS_MAX):
-        if not fresh:
-            break
-        rows = await fetch_all(
-            "SELECT id FROM member WHERE merged_into = ANY($1::uuid[]) ORDER BY id", fresh
-        )
-        fresh = [row["id"] for row in rows if row["id"] not in found]
-        found |= dict.fromkeys(fresh)
-    return list(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,33 +26,6 @@ class ProfileMerged:
     took: tuple[str, ...]
     joined_at: datetime
     """When the keeper had joined, as their own record said it."""
-
-
-async def lock_records(member_ids: Collection[UUID]) -> Mapping[UUID, UUID | None]:
-    """Lock these records until the transaction ends, in order; and who each was merged into.
-
-    Whoever signs one of them in, or records an order of theirs, waits, and finds where it leads.
-    """
-    assert inside_transaction(), "a lock ends with its transaction"
-    rows = await fetch_all(
-        "SELECT id, merged_into FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
-        sorted(set(member_ids)),
-    )
-    return {row["id"]: row["merged_into"] for row in rows}
-
-
-async def lock_standing(member_ids: Collection[UUID]) -> bool:
-    """Lock these records until the transaction ends; whether none of them was given up.
-
-    No statement for none.
-    """
-    if not member_ids:
-        return True
-    rows = await fetch_all(
-        "SELECT merged_into FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE",
-        sorted(member_ids),
-    )
-    return all(row["merged_into"] is None for row in rows)
 
 
 async def merge_profiles(
@@ -195,13 +132,3 @@ async def _say(member_id: UUID, values: Mapping[str, Any]) -> None:
     await execute(
         f"UPDATE member SET {sets}version = version + 1 WHERE id = $1", member_id, *values.values()
     )
-
-
-def _end(member_id: UUID, leads: Mapping[UUID, UUID]) -> UUID | None:
-    """Where the way ends; None for an id that nobody has."""
-    for _ in range(STEPS_MAX):
-        to = leads.get(member_id)
-        if to is None or to == member_id:
-            return to
-        member_id = to
-    return None

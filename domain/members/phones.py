@@ -20,6 +20,7 @@ from uuid_utils.compat import uuid7
 
 from domain.errors import InvalidInput
 from domain.members.phone_keys import PhoneKeysInvalid, PhoneVault, Sealed, phone_vault
+from domain.members.standing import bound_to
 from domain.members.values import IdentityKind
 from domain.storage import Row, Table, dialect, execute, fetch_all, inside_transaction
 
@@ -135,12 +136,10 @@ async def members_by_phones(phones: Iterable[str]) -> Mapping[str, UUID]:
     asked = {index: phone for phone in set(phones) for index in vault.indexes(phone)}
     if not asked:
         return {}
-    rows = await fetch_all(
-        "SELECT subject, member_id FROM member_identity"
-        " WHERE kind = 'phone' AND app_id = '' AND subject = ANY($1::text[])",
-        list(asked),
+    rows = await bound_to(
+        "i.kind = 'phone' AND i.app_id = '' AND i.subject = ANY($1::text[])", list(asked)
     )
-    return {asked[row["subject"]]: row["member_id"] for row in rows}
+    return {asked[row["subject"]]: to for row, to in rows}
 
 
 async def phones_of(member_ids: Sequence[UUID]) -> Mapping[UUID, str]:
