@@ -6,7 +6,7 @@ Every act is in the audit log, with the ids alone.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -57,7 +57,9 @@ async def merge_members(command: MergeMembers, *, by: Actor, now: datetime) -> M
             raise InvalidInput(field=("lose",), rule="another member")
         return merged
 
-    digests = idempotency.digests({"keep": _named(command.keep), "lose": _named(command.lose)})
+    digests = idempotency.digests(
+        {"keep": members.as_named(command.keep), "lose": members.as_named(command.lose)}
+    )
     return await _once("merge", command.idempotency_key, digests, work, by=by, now=now)
 
 
@@ -135,11 +137,3 @@ async def _as_told(answer: Mapping[str, str | None]) -> Merge:
     assert merged is not None, "merges are never deleted"
     undone = answer["undone_at"]
     return replace(merged, undone_at=None if undone is None else datetime.fromisoformat(undone))
-
-
-def _named(member: MemberRef) -> list[object]:
-    """How the member was named, for digests: two ways to name one member count as different."""
-    values = (getattr(member, one.name) for one in fields(member))
-    # A lone surrogate is what canonical JSON cannot hold.
-    plain = (v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in values)
-    return [type(member).__name__, *plain]
