@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+import structlog.testing
 
-from domain import custody, ledger, members, recommendations
+from domain import custody, ledger, members, recommendations, storage
 from domain.audit import Actor
 from domain.custody import (
     Brought,
@@ -53,7 +55,7 @@ from tests.domain.members.fixtures import Door
 from tests.domain.purchases.shop import open_shop, order
 from tests.domain.wechat.mini_program import OTHER_APP_ID
 from tests.graphql.programme import set_up_programme
-from tests.races.contention import Gate
+from tests.races.contention import PATIENT, Gate
 from tests.races.test_erasure import NOBODY_IS_SIGNED_OUT, tables_with
 
 PHONE = "+8613800138000"
@@ -190,6 +192,32 @@ async def test_an_identity_of_a_record_that_was_given_up_leads_on(
     code = await door.phone.login(openid="o-carol", appId=OTHER_APP_ID)
     again = await door.use(SignInWithWeChat(app_id=OTHER_APP_ID, code=code))
     assert again.member.id == alice
+
+
+async def test_a_merge_that_takes_too_long_keeps_nobody_from_signing_in(
+    door: Door, gate: Gate, two: tuple[UUID, UUID], postgres: str
+) -> None:
+    alice = (await door.sign_in(openid="o-alice", app_id=OTHER_APP_ID)).member.id
+    await door.sign_in(openid="o-bob", unionid="u-bob")
+    await storage.close()
+    await storage.connect(postgres, pool=replace(PATIENT, statement_timeout_ms=300))
+    await gate.hold(NO_MERGE_IS_KEPT)
+    code = await door.phone.login(openid="o-alice", unionid="u-bob", appId=OTHER_APP_ID)
+    command = SignInWithWeChat(app_id=OTHER_APP_ID, code=code)
+    with structlog.testing.capture_logs() as logs:
+        signed_in = await custody.sign_in_with_wechat(
+            command, wechat=door.wechat, tokens=door.tokens, now=NOW
+        )
+    [failed] = [log for log in logs if log["event"] == "merge_failed"]
+    assert (failed["keeper"], failed["loser"]) == (str(alice), str(signed_in.twin))
+    assert signed_in.member.id == alice
+    rows = await fetch_all("SELECT revoked_at FROM member_session WHERE member_id = $1", alice)
+    assert [row["revoked_at"] for row in rows] == [None, None]
+    await gate.open(waiting=0)
+    code = await door.phone.login(openid="o-alice", unionid="u-bob", appId=OTHER_APP_ID)
+    command = SignInWithWeChat(app_id=OTHER_APP_ID, code=code)
+    await custody.sign_in_with_wechat(command, wechat=door.wechat, tokens=door.tokens, now=NOW)
+    assert await members.heirs([signed_in.twin or alice]) == {signed_in.twin: alice}
 
 
 async def erasing(member_id: UUID, tmp_path: Path) -> object:
