@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from domain import members
 from domain.custody.requests import Asked, answer_once
 from domain.outbox import Event, announce
 from domain.storage import execute, fetch_all, fetch_one, transaction
@@ -101,14 +102,17 @@ async def begin_deletion(
 async def cancel_deletion(member_id: UUID, *, idempotency_key: str, now: datetime) -> bool:
     """Take the request back; whether there was one whose period still ran.
 
-    At its end it is too late: the erasure may be written down already. Refused: InvalidInput,
-    IdempotencyConflict.
+    So too what was asked for by a record that was joined to the member's. At its end it is too
+    late: the erasure may be written down already. Refused: InvalidInput, IdempotencyConflict.
     """
 
     async def work() -> bool:
+        records = await members.records_of([member_id])
+        # What a record asked for that was joined to this one waits for longer, see `erasing`.
         cancelled = await execute(
-            "DELETE FROM account_deletion WHERE member_id = $1 AND deletes_at > $2",
-            *(member_id, now),
+            "DELETE FROM account_deletion WHERE member_id = ANY($1::uuid[])"
+            " AND (deletes_at > $2 OR member_id <> $3)",
+            *(list(records), now, member_id),
         )
         if cancelled:
             event = Event(kind="AccountDeletionCancelled", member_id=member_id, facts={})

@@ -17,6 +17,7 @@ import structlog
 
 from domain import ledger, members
 from domain.custody.deletion import LONG_AGO, deletions_due, pass_on_deletion
+from domain.custody.exporting import file_names
 from domain.custody.merging import Merge
 from domain.custody.parting import last_merge_of, part, standing_merges_of
 from domain.custody.parts import PARTS
@@ -257,9 +258,9 @@ async def _erase_from(table: MemberTable, member_ids: Collection[UUID]) -> None:
 
 async def _files_of(member_ids: Collection[UUID]) -> Sequence[str]:
     rows = await fetch_all(
-        "SELECT id FROM data_export WHERE member_id = ANY($1::uuid[])", list(member_ids)
+        "SELECT id, tries FROM data_export WHERE member_id = ANY($1::uuid[])", list(member_ids)
     )
-    return [f"{row['id']}.zip" for row in rows]
+    return [name for row in rows for name in file_names(row["id"], row["tries"])]
 
 
 async def _due_again(*, now: datetime, members_at_once: int) -> AsyncIterator[UUID]:
