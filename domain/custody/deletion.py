@@ -145,6 +145,42 @@ async def deletions_due(*, now: datetime, members_at_once: int) -> AsyncIterator
         after_at, after_id = rows[-1]["deletes_at"], rows[-1]["member_id"]
 
 
+async def begin_deletion_anew(member_id: UUID, *, cooling_min: timedelta, now: datetime) -> None:
+    """Another record was joined to one that is to be deleted: let its cooling period begin anew.
+
+    Whoever asked did not ask for what came with the other one. Inside the caller's transaction.
+    """
+    row = await fetch_one(
+        "SELECT asked_by, requested_at, deletes_at FROM account_deletion WHERE member_id = $1",
+        member_id,
+    )
+    if row is None:
+        return
+    deletes_at = now + max(row["deletes_at"] - row["requested_at"], cooling_min)
+    await execute(
+        "UPDATE account_deletion SET requested_at = $2, deletes_at = $3 WHERE member_id = $1",
+        *(member_id, now, deletes_at),
+    )
+    facts = {"asked_by": row["asked_by"], "deletes_at": deletes_at.isoformat()}
+    event = Event(kind="AccountDeletionRequested", member_id=member_id, facts=facts)
+    await announce([event], now=now)
+
+
+async def drop_deletion(member_id: UUID, *, since: datetime, now: datetime) -> None:
+    """Let go of what was asked since: the record was two people's, and nobody knows which asked.
+
+    Whoever it was asks again; nobody is deleted because of somebody else. What was asked by then,
+    or began anew by `begin_deletion_anew`, stays. Inside the caller's transaction.
+    """
+    dropped = await execute(
+        "DELETE FROM account_deletion WHERE member_id = $1 AND requested_at > $2",
+        *(member_id, since),
+    )
+    if dropped:
+        event = Event(kind="AccountDeletionCancelled", member_id=member_id, facts={})
+        await announce([event], now=now)
+
+
 async def pass_on_deletion(member_id: UUID, *, to: UUID, now: datetime) -> None:
     """The record that was to be deleted was joined to another one of the person: ask them anew.
 

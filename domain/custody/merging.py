@@ -18,6 +18,7 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from domain import ledger, members, tiers
+from domain.custody.deletion import begin_deletion_anew
 from domain.custody.parts import PARTS
 from domain.outbox import Event, announce
 from domain.program import program
@@ -90,6 +91,8 @@ async def merge(
     for table in moving_tables():
         await _move(table, merged)
     profile = await members.merge_profiles(loser_id, keeper_id, merge_id=merged.id, now=now)
+    # Nobody is deleted together with a record that may still turn out to be somebody else's.
+    await begin_deletion_anew(keeper_id, cooling_min=UNDOABLE, now=now)
     await _keep(merged, by=by, facts=_facts(accounts, level, profile))
     facts = {"merge_id": str(merged.id), "loser_id": str(loser_id), "because": because.value}
     await announce([Event(kind="MembersMerged", member_id=keeper_id, facts=facts)], now=now)

@@ -10,8 +10,11 @@ from uuid import UUID
 import orjson
 
 from domain import ledger, members, tiers
+from domain.custody.deletion import drop_deletion
 from domain.custody.merging import Merge, merge_of, moving_tables
+from domain.custody.withdrawing import withdraw_exports
 from domain.errors import MergeNotUndoable
+from domain.files import FileStore
 from domain.outbox import Event, announce
 from domain.program import program
 from domain.storage import (
@@ -24,10 +27,19 @@ from domain.storage import (
 )
 
 
-async def part(merge: Merge, *, by: str, now: datetime, however_late: bool = False) -> Merge:
+async def part(
+    merge: Merge,
+    *,
+    by: str,
+    files: FileStore | None = None,
+    now: datetime,
+    however_late: bool = False,
+) -> Merge:
     """Give the record that was given up back what came with it, as far as it is there still.
 
-    Its sessions stay over: whoever it is signs in again. What happened since is the keeper's.
+    The sessions of both are over: whoever they are sign in again. Nobody can fetch an export that
+    was written while they were one; its file is deleted from `files` with the commit. What happened
+    since is the keeper's.
     `however_late`: also after the day, where it is known that the two were parted within it.
     Inside the caller's transaction. Refused: MergeNotUndoable; AccountFrozen (either),
     PointsOutOfRange.
@@ -45,16 +57,16 @@ async def part(merge: Merge, *, by: str, now: datetime, however_late: bool = Fal
     if await _merged_again(merge):
         raise MergeNotUndoable
     await _part(merge, _facts_of(row), now=now)
+    await drop_deletion(merge.keeper_id, since=merge.merged_at, now=now)
+    both = (merge.keeper_id, merge.loser_id)
+    await withdraw_exports(both, since=merge.merged_at, files=files, now=now)
     await execute(
         "UPDATE member_merge SET undone_at = $2, undone_by = $3 WHERE id = $1",
         *(merge.id, now, by),
     )
     facts = {"merge_id": str(merge.id), "keeper_id": str(merge.keeper_id)}
-    both = [
-        Event(kind="MembersParted", member_id=one, facts=facts)
-        for one in (merge.keeper_id, merge.loser_id)
-    ]
-    await announce(both, now=now)
+    parted = [Event(kind="MembersParted", member_id=one, facts=facts) for one in both]
+    await announce(parted, now=now)
     row = await fetch_one("SELECT * FROM member_merge WHERE id = $1", merge.id)
     assert row is not None
     return merge_of(row)
@@ -113,7 +125,7 @@ async def _part(merge: Merge, facts: dict[str, Any], *, now: datetime) -> None:
     profile = members.ProfileMerged(
         took=tuple(facts["took"]), joined_at=datetime.fromisoformat(facts["joined_at"])
     )
-    await members.part_profiles(loser_id, keeper_id, merge_id=merge.id, merged=profile)
+    await members.part_profiles(loser_id, keeper_id, merge_id=merge.id, merged=profile, now=now)
 
 
 async def _move_back(table: MemberTable, merge: Merge) -> None:

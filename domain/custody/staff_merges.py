@@ -16,6 +16,7 @@ from domain.audit import Actor, Target
 from domain.custody.merging import Merge, MergeBecause, merge
 from domain.custody.parting import find_merge, last_merge_of, part
 from domain.errors import IdempotencyConflict, InvalidInput, MemberNotFound, MergeUnknown
+from domain.files import FileStore
 from domain.members import MemberRef
 from domain.storage import transaction
 from domain.texts import clean_text
@@ -63,9 +64,12 @@ async def merge_members(command: MergeMembers, *, by: Actor, now: datetime) -> M
     return await _once("merge", command.idempotency_key, digests, work, by=by, now=now)
 
 
-async def undo_merge(command: UndoMerge, *, by: Actor, now: datetime) -> Merge:
+async def undo_merge(
+    command: UndoMerge, *, files: FileStore | None = None, by: Actor, now: datetime
+) -> Merge:
     """Part two records that were joined less than a day ago; the same key gives the first answer.
 
+    Exports that were written of both are deleted from `files`.
     Refused: InvalidInput, MergeUnknown, MergeNotUndoable, AccountFrozen (either), PointsOutOfRange,
     IdempotencyConflict.
     """
@@ -81,7 +85,7 @@ async def undo_merge(command: UndoMerge, *, by: Actor, now: datetime) -> Merge:
             found = await last_merge_of(member_id)
         if found is None:
             raise MergeUnknown(field=("merge", "merge_id" if merge_id else "member_id"))
-        return await part(found, by=by.name, now=now)
+        return await part(found, by=by.name, files=files, now=now)
 
     digests = idempotency.digests({"merge": [str(merge_id), str(member_id)]})
     return await _once("unmerge", command.idempotency_key, digests, work, by=by, now=now)

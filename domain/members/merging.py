@@ -48,19 +48,18 @@ async def merge_profiles(
         "UPDATE member SET merged_into = $2, version = version + 1 WHERE id = $1",
         *(loser_id, keeper_id),
     )
-    await execute(
-        "UPDATE member_session SET revoked_at = $2, revoked_because = 'merged'"
-        " WHERE member_id = $1 AND revoked_at IS NULL",
-        *(loser_id, now),
-    )
+    await _end_sessions(loser_id, now=now)
     await execute(_INTERESTS_THAT_COME, loser_id, keeper_id, merge_id)
     return ProfileMerged(took=took, joined_at=keeper["joined_at"])
 
 
 async def part_profiles(
-    loser_id: UUID, keeper_id: UUID, *, merge_id: UUID, merged: ProfileMerged
+    loser_id: UUID, keeper_id: UUID, *, merge_id: UUID, merged: ProfileMerged, now: datetime
 ) -> None:
-    """Undo `merge_profiles`: what the keeper said meanwhile stays theirs. Nobody is signed in."""
+    """Undo `merge_profiles`: what the keeper said meanwhile stays theirs. Nobody is signed in.
+
+    Nobody knows which of the two opened a session of the keeper's since the merge, so all end.
+    """
     rows = await _profiles(loser_id, keeper_id)
     loser, keeper = rows[loser_id], rows[keeper_id]
     unsaid = {one: None for one in merged.took if keeper[one] == loser[one]}
@@ -74,6 +73,7 @@ async def part_profiles(
         "UPDATE member SET merged_into = NULL, version = version + 1 WHERE id = $1", loser_id
     )
     await execute(_INTERESTS_THAT_GO, loser_id, keeper_id, merge_id)
+    await _end_sessions(keeper_id, now=now)
 
 
 async def show_phone(member_id: UUID, phone: str, *, now: datetime) -> None:
@@ -115,6 +115,15 @@ _INTERESTS_THAT_GO: Final = """
             AND own.source = member_interest.source
     )
 """
+
+
+async def _end_sessions(member_id: UUID, *, now: datetime) -> None:
+    """End them because of a merge, or because it was undone."""
+    await execute(
+        "UPDATE member_session SET revoked_at = $2, revoked_because = 'merged'"
+        " WHERE member_id = $1 AND revoked_at IS NULL",
+        *(member_id, now),
+    )
 
 
 async def _profiles(*member_ids: UUID) -> Mapping[UUID, Row]:
