@@ -34,6 +34,7 @@ Refusal
 │   ├── UnknownApp                  the app id is not one of this programme
 │   ├── WeChatCodeInvalid           the login code is unknown or has expired
 │   ├── WeChatCodeUsed              the login code was exchanged before
+│   ├── WeChatPhoneCodeInvalid      the code of getPhoneNumber is unknown, used or has expired
 │   ├── WeChatRateLimited           WeChat limits how often this user may sign in
 │   ├── WeChatUserBlocked           WeChat classes the user as high-risk
 │   └── WeChatUnavailable           WeChat is busy, slow or not reachable
@@ -105,6 +106,7 @@ from domain.errors.signing_in import (
     UnknownApp,
     WeChatCodeInvalid,
     WeChatCodeUsed,
+    WeChatPhoneCodeInvalid,
     WeChatRateLimited,
     WeChatRefusal,
     WeChatUnavailable,
@@ -160,6 +162,7 @@ __all__ = [
     "UnknownApp",
     "WeChatCodeInvalid",
     "WeChatCodeUsed",
+    "WeChatPhoneCodeInvalid",
     "WeChatRateLimited",
     "WeChatRefusal",
     "WeChatUnavailable",
