@@ -17,7 +17,6 @@ from domain.ledger.client_keys import (
     REFERENCE_CHARACTERS_MAX,
     checked_key,
     child_id,
-    named,
     recall,
     remember,
     remembering,
@@ -28,7 +27,7 @@ from domain.ledger.entries import HoldState, Source
 from domain.ledger.naming import lock_named
 from domain.ledger.posting import post_one
 from domain.ledger.store import lock_accounts
-from domain.members import MemberRef
+from domain.members import MemberRef, as_named
 from domain.storage import Row, Table, Write, fetch_all, fetch_one, transaction
 from domain.texts import clean_text
 
@@ -109,7 +108,7 @@ async def hold_points(command: HoldPoints, *, now: datetime) -> PointsHold:
     key = Key(scope=f"points.hold:{command.owner}", key=command.idempotency_key)
     digests = idempotency.digests(
         {
-            "member": named(command.member),
+            "member": as_named(command.member),
             "points": command.points,
             "reference": command.reference,
             "expires_in_minutes": command.expires_in_minutes,

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from typing import Final, TypeAlias
 from uuid import UUID
 
+import orjson
+
 from domain.members.joining import SUBJECT_CHARACTERS_MAX
 from domain.members.phone_keys import phone_vault
 from domain.members.standing import bound_to, heirs
@@ -77,15 +79,21 @@ _KINDS: Final = [
 ]
 
 
-def as_named(member: MemberRef) -> list[object]:
+def as_named(member: MemberRef) -> list[str]:
     """How the member was named, for digests: two ways to name one member count as different.
 
-    What is named stays the same name, also where it leads to another record by now.
+    What is named stays the same name, also where it leads to another record by now. An id stands as
+    it is; all phone numbers can be tried, and so can openids and references of which somebody has a
+    list: those are under the pepper, which is not in the database. Raises PhoneKeysInvalid where
+    there is none.
     """
+    way = type(member).__name__
+    if isinstance(member, ById):
+        return [way, str(member.member_id)]
     values = (getattr(member, one.name) for one in fields(member))
     # A lone surrogate is what canonical JSON cannot hold.
-    plain = (v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in values)
-    return [type(member).__name__, *plain]
+    plain = [v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in values]
+    return [way, phone_vault().name_digest(orjson.dumps([way, *plain]))]
 
 
 async def resolve_members(references: Sequence[MemberRef]) -> list[UUID | None]:

@@ -12,17 +12,22 @@ from typing import Any, Final
 
 from api.fake_wechat import DEMO_APP_ID
 from api.workers.timelines import TELLING
+from domain.idempotency import digests
 from domain.members import timeline_consumer
 from domain.outbox import drain
 from domain.storage import dialect, fetch_all
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import TABLES
+from tests.graphql.orders import applied, order, record
 from tests.graphql.points import earn, held
 
 WORD: Final = "qz7canary"
 BIRTHDAY: Final = "1987-06-05"
 PHONE: Final = "18712340077"
-TRACES: Final = (WORD, BIRTHDAY, PHONE)
+PHONE_DIGEST: Final = digests({"member": ["ByPhone", f"+86{PHONE}"]})["member"]
+"""What whoever has the database alone could make of each phone number that there is."""
+
+TRACES: Final = (WORD, BIRTHDAY, PHONE, PHONE_DIGEST)
 
 PLANTED: Final = {
     "account_deletion.reason",
@@ -61,8 +66,11 @@ async def live(gateway: Gateway, bob: Session, phone: str = PHONE) -> Session:
         "idempotencyKey": "gift",
     }
     await done(gateway, "transferPoints", person.access_token, gift)
-    await held(gateway, person, 30, reference=f"order-{person.member}")
-    await _is_written_about(gateway, person)
+    by_phone = {"phone": f"+86{phone}"}
+    bought = order(f"cup-{person.member}", person.member_id, member=by_phone)
+    assert len(applied(await record(gateway, f"cup-{person.member}", [bought]))) == 1
+    await held(gateway, person, 30, reference=f"order-{person.member}", member=by_phone)
+    await _is_written_about(gateway, person, phone)
     leaving = {"reason": f"{WORD} leaves", "idempotencyKey": "leave"}
     await done(gateway, "requestAccountDeletion", person.access_token, leaving)
     await drain((timeline_consumer(TELLING),), clock=gateway.clock.now)
@@ -88,10 +96,10 @@ async def _says_much(gateway: Gateway, person: Session, phone: str) -> None:
     await done(gateway, "trackBehavior", token, {"events": [looked]})
 
 
-async def _is_written_about(gateway: Gateway, person: Session) -> None:
+async def _is_written_about(gateway: Gateway, person: Session, phone: str) -> None:
     clerk, member = await gateway.staff(), {"id": person.member_id}
     correction = {
-        "member": member,
+        "member": {"phone": f"+86{phone}"},
         "points": 5,
         "reason": f"she is {WORD}",
         "idempotencyKey": gateway.named("adjust"),
