@@ -148,8 +148,7 @@ async def forget_codes_of(member_ids: Collection[UUID]) -> None:
     a day, and five minutes after it was sent it is good for nothing.
     """
     rows = await fetch_all(
-        "SELECT subject FROM member_identity"
-        " WHERE kind = 'phone' AND member_id = ANY($1::uuid[])",
+        "SELECT subject FROM member_identity WHERE kind = 'phone' AND member_id = ANY($1::uuid[])",
         list(member_ids),
     )
     indexes = {row["subject"] for row in rows}

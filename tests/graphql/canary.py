@@ -6,16 +6,19 @@ doors of the gateway, with the canary in it. An erasure must leave nothing of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from api.fake_wechat import DEMO_APP_ID
 from api.workers.timelines import TELLING
 from domain.idempotency import digests
-from domain.members import timeline_consumer
-from domain.outbox import drain
-from domain.storage import dialect, fetch_all
+from domain.members import Told, timeline_consumer
+from domain.notifications import Notification, notify
+from domain.outbox import Announced, Consumer, DeliveryLimits, drain
+from domain.storage import dialect, fetch_all, transaction
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import TABLES
 from tests.graphql.orders import applied, order, record
@@ -38,13 +41,20 @@ PLANTED: Final = {
     "member.preferred_channel",
     "member_identity.subject",
     "member_note.text",
+    "notification.facts",
     "outbox.payload",
+    "outbox_parked.detail",
+    "outbox_parked.payload",
     "points_adjustment.reason",
     "points_entry_text.note",
     "points_entry_text.reason",
+    "points_entry_text.reference",
+    "points_hold.reference",
+    "points_hold_reference.reference",
     "service_contact.channel",
     "service_contact.name",
     "service_contact.role",
+    "timeline_item.facts",
 }
 """Where it is found before the erasure: a place that is not filled proves nothing of it. The phone
 number is sealed, so it is found nowhere even then."""
@@ -69,12 +79,37 @@ async def live(gateway: Gateway, bob: Session, phone: str = PHONE) -> Session:
     by_phone = {"phone": f"+86{phone}"}
     bought = order(f"cup-{person.member}", person.member_id, member=by_phone)
     assert len(applied(await record(gateway, f"cup-{person.member}", [bought]))) == 1
-    await held(gateway, person, 30, reference=f"order-{person.member}", member=by_phone)
+    await held(gateway, person, 30, reference=f"{WORD}-{person.member}", member=by_phone)
     await _is_written_about(gateway, person, phone)
     leaving = {"reason": f"{WORD} leaves", "idempotencyKey": "leave"}
     await done(gateway, "requestAccountDeletion", person.access_token, leaving)
-    await drain((timeline_consumer(TELLING),), clock=gateway.clock.now)
+    await _is_told_of(gateway, person)
     return person
+
+
+async def _is_told_of(gateway: Gateway, person: Session) -> None:
+    """What contexts that are to come may tell of a person, and what a consumer failed at."""
+
+    def tell(event: Announced) -> Told:
+        told = TELLING["MemberJoined"](event)
+        assert told is not None
+        if event.member_id != person.member:
+            return told
+        return replace(told, facts={**told.facts, "by": f"friend {WORD}"})
+
+    async def fail(events: Sequence[Announced]) -> None:
+        if person.member in {event.member_id for event in events}:
+            raise ValueError(f"{WORD} cannot be told")
+
+    consumers = (
+        timeline_consumer({**TELLING, "MemberJoined": tell}),
+        Consumer("broken", frozenset({"MemberJoined"}), fail),
+    )
+    limits = DeliveryLimits(tries_max=1)
+    await drain(consumers, clock=gateway.clock.now, limits=limits)
+    facts = {"from": f"a friend, {WORD}"}
+    inbox = [Notification(member_id=person.member, kind="GREETING", facts=facts)]
+    await transaction(partial(notify, inbox, now=gateway.clock.now()))
 
 
 async def _says_much(gateway: Gateway, person: Session, phone: str) -> None:
