@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
@@ -32,7 +32,7 @@ from domain.storage import (
     inside_transaction,
 )
 
-UNDOABLE: Final = timedelta(days=1)
+UNDOABLE: Final = members.MERGE_UNDOABLE
 
 LOOKS_MAX: Final = 4
 """How often it is looked who has the two records: once more after each merge on the way."""

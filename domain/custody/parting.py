@@ -45,6 +45,7 @@ async def part(
     PointsOutOfRange.
     """
     assert inside_transaction(), "all of it, or nothing"
+    await members.lock_given_up_phones(merge.loser_id)
     into = await members.lock_records([merge.keeper_id, merge.loser_id])
     # Read under the locks: of two who undo at once the second finds it undone.
     row = await fetch_one("SELECT * FROM member_merge WHERE id = $1", merge.id)
@@ -122,6 +123,7 @@ async def _part(merge: Merge, facts: dict[str, Any], *, now: datetime) -> None:
     await tiers.part_levels(loser_id, keeper_id, own=own, zone=zone, now=now)
     for table in moving_tables():
         await _move_back(table, merge)
+    await members.return_phones(loser_id)
     profile = members.ProfileMerged(
         took=tuple(facts["took"]), joined_at=datetime.fromisoformat(facts["joined_at"])
     )

@@ -17,6 +17,11 @@ from domain.members.consents import (
 )
 from domain.members.contacts import ServiceContact, service_contacts, set_service_contacts
 from domain.members.external import register_external_members
+from domain.members.given_up_phones import (
+    forget_given_up_phones,
+    lock_given_up_phones,
+    return_phones,
+)
 from domain.members.importing import Arrived, BroughtMember, bring_profiles, check_brought
 from domain.members.interest import (
     THEMES_MAX,
@@ -31,6 +36,7 @@ from domain.members.listing import MemberListing, list_members
 from domain.members.looking_up import look_up
 from domain.members.member_tables import MEMBER_TABLES
 from domain.members.merging import (
+    MERGE_UNDOABLE,
     ProfileMerged,
     merge_profiles,
     part_profiles,
@@ -116,6 +122,7 @@ from domain.members.values import (
 __all__ = [
     "ANY_PARTNER",
     "MEMBER_TABLES",
+    "MERGE_UNDOABLE",
     "THEMES_MAX",
     "TIMELINE",
     "UNCHANGED",
@@ -175,12 +182,14 @@ __all__ = [
     "create_phone_keys",
     "ended",
     "forget_codes_of",
+    "forget_given_up_phones",
     "forget_sign_in_codes",
     "has_consented",
     "heirs",
     "identities",
     "interests",
     "list_members",
+    "lock_given_up_phones",
     "lock_member",
     "lock_members",
     "lock_phone",
@@ -209,6 +218,7 @@ __all__ = [
     "replace_declared_interests",
     "request_sign_in_code",
     "resolve_members",
+    "return_phones",
     "seal_phones_anew",
     "service_contacts",
     "set_consent",

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from domain.members.interest import THEMES_MAX
 from domain.members.phone_keys import phone_vault
 from domain.storage import Row, execute, fetch_all
+
+MERGE_UNDOABLE: Final = timedelta(days=1)
+"""For how long two records that were joined can be parted again."""
 
 _SAID_OF_ONESELF: Final = ("nickname", "avatar_url", "birthday", "gender", "preferred_channel")
 
@@ -77,15 +80,15 @@ async def part_profiles(
 
 
 async def show_phone(member_id: UUID, phone: str, *, now: datetime) -> None:
-    """Let this number (E.164) be the one that is shown of the member's, who has more than one."""
-    rows = await fetch_all(
-        "UPDATE member_identity SET bound_at = $3"
-        " WHERE member_id = $1 AND kind = 'phone' AND subject = ANY($2::text[]) RETURNING id",
-        *(member_id, list(phone_vault().indexes(phone)), now),
-    )
+    """Let this number (E.164) be the one that is shown of the member's, who has more than one.
+
+    The identity goes on telling since when it has led to them, or to who they were then.
+    """
     await execute(
-        "UPDATE member_phone SET bound_at = $3 WHERE member_id = $1 AND id = ANY($2::uuid[])",
-        *(member_id, [row["id"] for row in rows], now),
+        "UPDATE member_phone SET bound_at = $3 WHERE member_id = $1 AND id IN ("
+        " SELECT id FROM member_identity"
+        " WHERE member_id = $1 AND kind = 'phone' AND subject = ANY($2::text[]))",
+        *(member_id, list(phone_vault().indexes(phone)), now),
     )
 
 

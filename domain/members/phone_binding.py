@@ -7,12 +7,12 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.errors import MemberNotFound
+from domain.members.given_up_phones import replace_phones
 from domain.members.phones import (
     bind_phone_identity,
     lock_phone,
     members_by_phones,
     parse_phone,
-    unbind_phones,
 )
 from domain.members.references import members_by_ids
 from domain.members.standing import heirs, lock_member
@@ -68,7 +68,7 @@ async def bind_phone(member_id: UUID, phone: str, *, now: datetime) -> Member | 
 async def _replace(member_id: UUID, phone: str, *, now: datetime) -> None:
     # The member's row is locked, so that two numbers at once come one by one.
     await execute("UPDATE member SET version = version + 1 WHERE id = $1", member_id)
-    replaced = await unbind_phones(member_id)
+    replaced = await replace_phones(member_id, now=now)
     await bind_phone_identity(member_id, phone, now=now)
     # Never the number: an event outlives an erasure.
     facts = {"replaced": bool(replaced)}

@@ -20,7 +20,7 @@ from uuid_utils.compat import uuid7
 
 from domain.errors import InvalidInput
 from domain.members.phone_keys import PhoneKeysInvalid, PhoneVault, Sealed, phone_vault
-from domain.members.standing import bound_to
+from domain.members.standing import bound_to, records_of
 from domain.members.values import IdentityKind
 from domain.storage import Row, Table, dialect, execute, fetch_all, inside_transaction
 
@@ -99,9 +99,11 @@ async def bind_phone_identities(bindings: Iterable[tuple[UUID, str]], *, now: da
 
 
 async def unbind_phones(member_id: UUID) -> int:
-    """Let no number lead to the member any more; how many did."""
+    """Let no number lead to the member any more, nor be kept of them; how many did."""
     assert inside_transaction(), "an identity and its number go together"
-    await execute("DELETE FROM member_phone WHERE member_id = $1", member_id)
+    # What `replace_phones` has kept of them goes too.
+    records = list(await records_of([member_id]))
+    await execute("DELETE FROM member_phone WHERE member_id = ANY($1::uuid[])", records)
     return await execute(
         "DELETE FROM member_identity WHERE member_id = $1 AND kind = 'phone'", member_id
     )

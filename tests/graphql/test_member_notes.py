@@ -12,10 +12,10 @@ from domain.access import StaffRole
 from domain.paging import PageRequest
 from domain.storage import fetch_all
 from tests.graphql.gateway import Gateway, global_id
+from tests.graphql.joining import merged, undone
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.points import earn
 from tests.graphql.programme import CLERK
-from tests.graphql.test_merges import merged, undone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
