@@ -1,10 +1,11 @@
 """Sign-in codes: six digits that prove a phone number, sent by text message.
 
 A code is good once, for five minutes and five tries. A number gets another one after a minute, ten
-in a day, so nobody guesses more than fifty times a day among a million, however many addresses,
-devices and aliases they use. Codes are stored as a keyed digest under the number's blind index:
-whoever reads the database learns neither. A code counts once it was sent, so that no guess is
-bought by a sender that fails.
+in a day that begins with the first of them: nobody guesses more than fifty times in such a day
+among a million, nor more than a hundred times in any 24 hours, however many addresses, devices and
+aliases they use. Codes are stored as a keyed digest under the number's blind index: whoever reads
+the database learns neither. A code can be tried once it was surely sent, so that no guess is bought
+by a sender that fails; and it counts unless it was surely not, so that none lifts the limit.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ async def request_sign_in_code(
 ) -> timedelta:
     """Send a code, whether the number is a member's or nobody's; after how long another may be.
 
-    Raises SignInCodeTooSoon, SmsUnavailable (then the next try is not too soon), InvalidInput.
+    Raises SignInCodeTooSoon, SmsUnavailable (then the next try is not too soon, unless the code was
+    perhaps sent), InvalidInput.
     """
     assert not inside_transaction(), "no network call inside a transaction"
     phone = parse_phone(command.phone)
@@ -94,8 +96,9 @@ async def request_sign_in_code(
     written = await transaction(lambda: _write(phone, code, now=now))
     try:
         await texts.send(phone, _message(code, command.language))
-    except SmsUnavailable:
-        await transaction(lambda: _take_back(written))
+    except SmsUnavailable as failure:
+        counts = failure.perhaps_sent
+        await transaction(lambda: _take_back(written, counts=counts))
         raise
     await execute(
         "UPDATE sign_in_code SET tries_left = $3 WHERE phone_index = $1 AND salt = $2",
@@ -190,14 +193,25 @@ def _window(before: Row | None, *, now: datetime) -> tuple[datetime, int]:
     return before["window_from"], before["sent_in_window"]
 
 
-async def _take_back(written: _Written) -> None:
-    """The row as it was before a code that was not sent, unless yet another one was written."""
-    taken = await execute(
+async def _take_back(written: _Written, *, counts: bool) -> None:
+    """The code before one that did not go out, unless yet another was written.
+
+    One that was perhaps sent counts: it stands for the limits, and cannot be tried.
+    """
+    row = await fetch_one(
+        "SELECT sent_at, window_from, sent_in_window FROM sign_in_code"
+        " WHERE phone_index = $1 AND salt = $2",
+        *(written.phone_index, written.salt),
+    )
+    if row is None or (counts and written.before is None):
+        return
+    await execute(
         "DELETE FROM sign_in_code WHERE phone_index = $1 AND salt = $2",
         *(written.phone_index, written.salt),
     )
-    if taken and written.before is not None:
-        await _insert(*(written.before[column] for column in _COLUMNS.split(", ")))
+    if written.before is not None:
+        before = dict(written.before) | (dict(row) if counts else {})
+        await _insert(*(before[column] for column in _COLUMNS.split(", ")))
 
 
 async def _insert(*row: object) -> None:

@@ -262,10 +262,10 @@ async def test_a_sign_in_does_not_begin_the_day_anew(telephone: Telephone) -> No
     assert (await the_row())["sent_in_window"] == 2
 
 
-async def test_what_could_not_be_sent_was_not_asked_for(
+async def test_what_the_sender_refused_was_not_asked_for(
     telephone: Telephone, receiver: Receiver
 ) -> None:
-    receiver.answers = [500, 500]
+    receiver.answers = [400]
     with pytest.raises(SmsUnavailable):
         await telephone.ask()
     assert await count("sign_in_code") == 0
@@ -275,17 +275,39 @@ async def test_what_could_not_be_sent_was_not_asked_for(
     assert (await telephone.type(await telephone.ask())).is_new_member
 
 
-async def test_an_older_code_outlives_one_that_was_not_sent(
+async def test_what_was_perhaps_sent_was_asked_for(
     telephone: Telephone, receiver: Receiver
+) -> None:
+    for number in range(10):
+        now = NOW + number * timedelta(seconds=60)
+        receiver.answers = [500, 500] if number % 2 else [503, 400]
+        with pytest.raises(SmsUnavailable):
+            await telephone.ask(now=now)
+        with pytest.raises(SignInCodeInvalid):
+            await telephone.type(receiver.code(PHONE), now=now)
+        with pytest.raises(SignInCodeTooSoon) as refused:
+            await telephone.ask(now=now + timedelta(seconds=59))
+        assert refused.value.retry_at == now + timedelta(seconds=60)
+    with pytest.raises(SignInCodeTooSoon) as refused:
+        await telephone.ask(now=NOW + timedelta(hours=1))
+    assert refused.value.retry_at == NOW + timedelta(days=1)
+    assert len(receiver.requests) == 20
+
+
+@pytest.mark.parametrize(("answers", "sent"), [([400], 1), ([500, 500], 2)])
+async def test_an_older_code_outlives_one_that_did_not_go_out(
+    telephone: Telephone, receiver: Receiver, answers: list[int], sent: int
 ) -> None:
     code = await telephone.ask()
     with pytest.raises(SignInCodeInvalid):
         await telephone.type(other_than(code))
     before = await the_row()
-    receiver.answers = [500, 500]
+    receiver.answers = list(answers)
+    again = NOW + timedelta(seconds=60)
     with pytest.raises(SmsUnavailable):
-        await telephone.ask(now=NOW + timedelta(seconds=60))
-    assert await the_row() == before
+        await telephone.ask(now=again)
+    counted = {"sent_at": again, "sent_in_window": 2} if sent == 2 else {}
+    assert await the_row() == before | counted
     assert before["tries_left"] == 4
     assert (await telephone.type(code)).is_new_member
 
