@@ -77,6 +77,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 texts=texts,
                 cooling=settings.custody.cooling,
                 public_url=settings.public_url,
+                files=settings.custody.files,
             ),
             clock=clock,
             jwks=keys.jwks,

@@ -34,6 +34,7 @@ BODY_BYTES_MAX: Final = 64 * 1024
 BODY_S_MAX: Final = 3.0
 OLD_AFTER_S: Final = 300
 _NUMBER: Final = re.compile("[0-9]{1,4}")
+_MOMENT: Final = re.compile("[0-9]{1,12}")
 _SIGNED_CHARACTERS_MAX: Final = 512
 
 
@@ -129,19 +130,33 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _change_of(event: Mapping[str, Any], *, app_id: str) -> AuthorizationChanged | None:
     """The notice in an event; None for what is none of ours to heed, which is answered all the
-    same, or WeChat would send it again."""
-    notice, open_id, sent_at_s = event.get("Event"), event.get("OpenID"), event.get("CreateTime")
-    known = notice in {one.value for one in AuthorizationNotice}
-    ours = event.get("AppID", app_id) == app_id and not event.get("PluginID")
-    if not known or not ours or not isinstance(open_id, str) or type(sent_at_s) is not int:
+    same, or WeChat would send it again. A notice that we know is not passed over in silence."""
+    notice, open_id, sent_at_s = event.get("Event"), event.get("OpenID"), _moment(event)
+    if notice not in {one.value for one in AuthorizationNotice}:
         return None
-    return AuthorizationChanged(
-        app_id=app_id,
-        open_id=open_id,
-        notice=AuthorizationNotice(str(notice)),
-        revoked=_numbers(event.get("RevokeInfo")),
-        sent_at_s=sent_at_s,
-    )
+    if event.get("AppID", app_id) != app_id or event.get("PluginID"):
+        log.warning("wechat_push_ignored", notice=notice, why="another app's, or a plugin's")
+    elif not isinstance(open_id, str):
+        log.warning("wechat_push_ignored", notice=notice, why="no OpenID")
+    elif sent_at_s is None:
+        log.warning("wechat_push_ignored", notice=notice, why="no CreateTime")
+    else:
+        return AuthorizationChanged(
+            app_id=app_id,
+            open_id=open_id,
+            notice=AuthorizationNotice(notice),
+            revoked=_numbers(event.get("RevokeInfo")),
+            sent_at_s=sent_at_s,
+        )
+    return None
+
+
+def _moment(event: Mapping[str, Any]) -> int | None:
+    """The Unix time of an event: WeChat writes it as a number, or as the digits of one."""
+    told = event.get("CreateTime")
+    if isinstance(told, bool) or not isinstance(told, str | int):
+        return None
+    return int(told) if _MOMENT.fullmatch(str(told)) else None
 
 
 def _numbers(told: object) -> frozenset[int]:

@@ -34,19 +34,41 @@ _FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 # Not Cn: what this Python does not know yet may be next year's emoji.
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"})
 
-# What a name may hold beside what is seen, each where it belongs.
+# What a name may hold beside what is seen, each where it belongs. The pictures are those of
+# `Extended_Pictographic` (Unicode Technical Standard 51), those to come among them.
+_PICTURE: Final = (
+    "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u2388\u23cf"
+    "\u23e9-\u23f3\u23f8-\u23fa\u24c2\u25aa\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u2605"
+    "\u2607-\u2612\u2614-\u2685\u2690-\u2705\u2708-\u2712\u2714\u2716\u271d\u2721\u2728\u2733\u2734"
+    "\u2744\u2747\u274c\u274e\u2753-\u2755\u2757\u2763-\u2767\u2795-\u2797\u27a1\u27b0\u27bf"
+    "\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\u3030\u303d\u3297\u3299"
+    "\U0001f000-\U0001f0ff\U0001f10d-\U0001f10f\U0001f12f\U0001f16c-\U0001f171\U0001f17e"
+    "\U0001f17f\U0001f18e\U0001f191-\U0001f19a\U0001f1ad-\U0001f1e5\U0001f201-\U0001f20f\U0001f21a"
+    "\U0001f22f\U0001f232-\U0001f23a\U0001f23c-\U0001f23f\U0001f249-\U0001f3fa"
+    "\U0001f400-\U0001f53d\U0001f546-\U0001f64f\U0001f680-\U0001f6ff\U0001f774-\U0001f77f"
+    "\U0001f7d5-\U0001f7ff\U0001f80c-\U0001f80f\U0001f848-\U0001f84f\U0001f85a-\U0001f85f"
+    "\U0001f888-\U0001f88f\U0001f8ae-\U0001f8ff\U0001f90c-\U0001f93a\U0001f93c-\U0001f945"
+    "\U0001f947-\U0001faff\U0001fc00-\U0001fffd]"
+)
+_SHADED: Final = f"{_PICTURE}[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]?"
+_EMOJI: Final = re.compile(
+    # A flag of a part of a country, a key, and pictures that are joined.
+    "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
+    "|[0-9#*]\ufe0f\u20e3"
+    f"|{_SHADED}(?:\u200d{_SHADED})*"
+)
 _NON_JOINER: Final = "\u200c"
 _JOINERS: Final = "\u200c\u200d"
-_SELECTORS: Final = "\ufe0e\ufe0f"
 _IDEOGRAPH_SELECTORS: Final = frozenset(map(chr, range(0xE0100, 0xE01F0)))
-_TAGS: Final = frozenset(map(chr, range(0xE0020, 0xE0080)))
-_FLAG: Final = "\U0001f3f4"
-"""The flag that tags make one of a country."""
-_KEYS: Final = frozenset("0123456789#*\u203c\u2049\u2139\u3030")
 _VIRAMA: Final = 9
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+# Planes of rare ideographs, of which this Python does not know the newest.
+_IDEOGRAPHS: Final = re.compile("[\U00020000-\U0002fffd\U00030000-\U0003fffd]")
 # Marks by name, which nobody sees.
-_UNSEEN_MARKS: Final = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0d]")
+_UNSEEN_MARKS: Final = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f]")
+_ACCENTS_MAX: Final = 3
+_MARKS_MAX: Final = 5
+"""In a row on one letter: accents, and all marks; those of Myanmar and Tibet stack highest."""
 _WORD: Final = re.compile(r"\w+")
 _LOOK_ALIKE: Final = frozenset(
     {"ARMENIAN", "CHEROKEE", "COPTIC", "CYRILLIC", "GREEK", "LATIN", "LISU"}
@@ -89,13 +111,18 @@ def clean_text(
 def clean_name(name: str, *, field: Field, characters_max: int) -> str:
     """What people call somebody, unchanged; InvalidInput where it can pass for another name.
 
-    Refused are characters that are not seen, but for those that writing needs (the joiners of emoji
-    and of the scripts that have some, selectors of a glyph), and words that mix alphabets whose
-    letters look alike, as a Cyrillic letter in a Latin word. What NFKC makes of it counts.
+    Refused are characters that are not seen or mean nothing to anybody else (private, unassigned),
+    but for those that writing needs: joiners, selectors and tags within an emoji, joiners of the
+    scripts that have some, selectors of an ideograph. So are more accents on a letter than any
+    script has, and words that mix alphabets whose letters look alike, as a Cyrillic letter in a
+    Latin word. What NFKC makes of it counts.
     """
     clean_text(name, field=field, characters_max=characters_max)
-    if any(_is_out_of_place(name, place) for place in range(len(name))):
+    rest = _EMOJI.sub(" ", name)
+    if any(_is_out_of_place(rest, place) for place in range(len(rest))):
         raise _invalid(field, "no invisible characters")
+    if _is_piled_up(rest):
+        raise _invalid(field, f"at most {_ACCENTS_MAX} accents on one letter")
     plain = unicodedata.normalize("NFKC", name)
     # Without accents, each of which would end a word.
     for word in _WORD.findall("".join(one for one in plain if not unicodedata.combining(one))):
@@ -122,34 +149,39 @@ def _shows_something(text: str) -> bool:
 
 def _is_out_of_place(name: str, place: int) -> bool:
     """Whether the character there is not seen, and does nothing for its neighbours either."""
-    one, before = name[place], name[:place].rstrip(_SELECTORS)[-1:]
+    one, before = name[place], name[:place][-1:]
     if one in _JOINERS:
         return not _joins(before, name[place + 1 : place + 2], one)
-    if one in _SELECTORS:
-        return not (before and (_is_pictured(before) or before in _KEYS))
     if one in _IDEOGRAPH_SELECTORS:
         return not unicodedata.name(before or "a", "").startswith("CJK")
-    if one in _TAGS:
-        return _FLAG not in name[:place]
     if one in _FILLERS or _UNSEEN_MARKS.match(one):
         return True
-    return unicodedata.category(one) in _UNSEEN
+    return unicodedata.category(one) in _UNSEEN and not _IDEOGRAPHS.match(one)
 
 
 def _joins(before: str, after: str, joiner: str) -> bool:
-    """Whether a joiner stands where it belongs: at a virama, in Arabic, between two pictures."""
+    """Whether a joiner stands where it belongs: at a virama, or in Arabic."""
     if not before:
         return False
     if _VIRAMA in {unicodedata.combining(one) for one in before + after}:
         return True
-    if joiner == _NON_JOINER:
-        return all(unicodedata.name(one, "").startswith("ARABIC") for one in (before, after or "a"))
-    return bool(after) and _is_pictured(before) and _is_pictured(after)
+    return joiner == _NON_JOINER and all(
+        unicodedata.name(one, "").startswith("ARABIC") for one in (before, after or "a")
+    )
 
 
-def _is_pictured(one: str) -> bool:
-    """Whether it is drawn as a picture, or shades one: emoji, arrows, hearts."""
-    return unicodedata.category(one) in {"So", "Sm", "Sk", "Cn"}
+def _is_piled_up(name: str) -> bool:
+    """Whether more marks stand on one letter than any script needs."""
+    accents = marks = 0
+    for one in name:
+        if unicodedata.category(one) not in {"Mn", "Me"}:
+            accents = marks = 0
+            continue
+        marks += 1
+        accents += unicodedata.combining(one) > 0
+        if accents > _ACCENTS_MAX or marks > _MARKS_MAX:
+            return True
+    return False
 
 
 def _alphabet(letter: str) -> str | None:

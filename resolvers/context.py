@@ -15,6 +15,7 @@ from domain.access import AccessTokens, Account, Caller, CallerKind
 from domain.audit import Actor
 from domain.clock import Clock
 from domain.custody import COOLING
+from domain.files import FileStore
 from domain.ledger import AdjustmentRules, TransferLimits
 from domain.members import Member
 from domain.outbox import Live
@@ -54,6 +55,7 @@ class Services:
     texts: TextMessages = field(default_factory=NoTextMessages)
     cooling: timedelta = COOLING
     public_url: str = ""
+    files: FileStore | None = None
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain import custody
 from resolvers.context import RequestContext
+from resolvers.owning import own_id
 
 
 async def export_my_data(context: RequestContext, *, idempotency_key: str) -> custody.DataExport:
@@ -17,9 +18,9 @@ async def export_my_data(context: RequestContext, *, idempotency_key: str) -> cu
 
 
 async def export_node(context: RequestContext, key: tuple[UUID, UUID]) -> custody.DataExport | None:
-    """The export with this key, when it is the caller's own."""
+    """The export with this key, when it is the caller's own, or of a record that they have now."""
     member_id, export_id = key
-    if context.member_id != member_id:
+    if await own_id(context, member_id) is None:
         return None
     return await custody.data_export(member_id, export_id=export_id, now=context.now)
 

@@ -25,4 +25,6 @@ async def undo_merge(
     command = custody.UndoMerge(
         merge_id=merge_id, member_id=member_id, idempotency_key=idempotency_key
     )
-    return await custody.undo_merge(command, by=context.actor(), now=context.now)
+    return await custody.undo_merge(
+        command, files=context.services.files, by=context.actor(), now=context.now
+    )

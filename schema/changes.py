@@ -43,7 +43,9 @@ def _coupon(event: Announced) -> strawberry.ID:
 
 
 def _export(event: Announced) -> strawberry.ID:
-    return encode_global_id("DataExport", f"{event.member_id}:{event.facts['export_id']}")
+    # The id of one that was asked for by a record which was joined to the member's is as it was.
+    asked_as = event.facts.get("asked_as", event.member_id)
+    return encode_global_id("DataExport", f"{asked_as}:{event.facts['export_id']}")
 
 
 CHANGED: Final[dict[str, tuple[str, Identify]]] = {

@@ -153,6 +153,10 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
         zh="微信登录凭证已被使用，请重新登录",
         en="The WeChat login code was used before; sign in again",
     ),
+    ErrorCode.WECHAT_PHONE_CODE_INVALID: Text(
+        zh="手机号授权已失效或已被使用，请重新点击授权手机号",
+        en="The phone number was not confirmed, or that was too long ago; confirm it again",
+    ),
     ErrorCode.WECHAT_RATE_LIMITED: Text(
         zh="登录过于频繁，请稍后再试", en="Too many sign-ins; try again later"
     ),

@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 def erase_again() -> None:
     """After a backup was restored: erase those whom it brought back, by the journal of erasures."""
 
-    async def work(settings: Settings, clock: Clock) -> int:
+    async def work(settings: Settings, clock: Clock) -> custody.ErasedAgain:
         configure_logs(production=settings.is_production, level=settings.log_level)
         kept, now = settings.custody, clock.now()
         open_phone_keys(settings, now=now)
@@ -31,5 +31,14 @@ def erase_again() -> None:
         )
         return await custody.erase_again(journal=kept.journal, files=kept.files, now=now)
 
-    erased = with_database(work)
-    console.print(f"erased again: {erased:,}", highlight=False)
+    again = with_database(work)
+    console.print(f"erased again: {again.erased:,}", highlight=False)
+    for member_id in again.left:
+        console.print(
+            f"not erased: {member_id} is joined to a record that is not in the journal,"
+            " and cannot be parted from it",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if again.left:
+        raise typer.Exit(1)

@@ -58,6 +58,8 @@ def rotate_phone_keys() -> None:
 
     async def work(settings: Settings, clock: Clock) -> tuple[str, int]:
         path = settings.phone_keys_file
+        if path.exists():
+            members.add_pepper(path)
         members.phone_vault()  # Which makes the first keys, in development.
         await tell_the_log("phone_keys.rotate", _phone_keys(settings), now=clock.now())
         known_at = await members.make_phone_keys_known(path, now=clock.now())

@@ -1,7 +1,8 @@
 """The link to an export: `GET /exports/{id}?token=…`, good once.
 
 The secret stands in the query, which no line of the log tells. A link that is no good is answered
-with 404 whatever is wrong with it: unknown, used, expired.
+with 404 whatever is wrong with it: unknown, used, expired. The file is sent whole, also to whoever
+asks for a part: a part would use the link up.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from api.custody.settings import CustodySettings
 from api.runtime import Runtime
@@ -37,7 +39,7 @@ def downloads(custody: CustodySettings) -> Route:
         )
         if found is None:
             raise _not_found()
-        return FileResponse(
+        return _WholeFile(
             found,
             media_type="application/zip",
             filename="my-data.zip",
@@ -52,6 +54,15 @@ def downloads(custody: CustodySettings) -> Route:
         return await (look if request.method == "HEAD" else download)(request)
 
     return Route(PATH, serve, methods=["GET"])
+
+
+class _WholeFile(FileResponse):
+    """A file that is sent from its beginning to its end, whatever part of it is asked for."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = [(name, value) for name, value in scope["headers"] if name.lower() != b"range"]
+        del self.headers["accept-ranges"]
+        await super().__call__({**scope, "headers": asked}, receive, send)
 
 
 def _id(request: Request) -> UUID | None:

@@ -122,7 +122,7 @@ async def push(request: Request) -> Response:
     """Send a signed message push to a URL on this machine; answers what came back.
 
     Without `event` the URL verification is sent (GET with `echostr`). With `encodingAesKey` the
-    secure mode is used.
+    secure mode is used. An event without `CreateTime` is of now.
     """
     fake, fields = _fake(request), await ControlFields.of(request)
     app_id = _app_id(fake, fields)
@@ -136,14 +136,14 @@ async def push(request: Request) -> Response:
         "timestamp": timestamp,
         "nonce": nonce,
     }
-    echo = str(secrets.randbelow(10**18))
+    echo, dated = str(secrets.randbelow(10**18)), {"CreateTime": int(timestamp)} | event
     content: bytes | None = None
     if is_verification:
         query["echostr"] = echo
     elif key is None:
-        content = orjson.dumps(event)
+        content = orjson.dumps(dated)
     else:
-        encrypted = _encrypted(event, app_id=app_id, key=key)
+        encrypted = _encrypted(dated, app_id=app_id, key=key)
         query |= {
             "encrypt_type": "aes",
             "msg_signature": push_signature(

@@ -1,8 +1,9 @@
 """Exporting members: the columns that an import reads, a row for each lot of points.
 
 Who has no points has one row; what is said of a member stands in each of their rows. Points that a
-till has set aside are the member's. A file is written under another name and gets its own when it
-is complete; only its owner may read it.
+till has set aside are the member's. In CSV no cell is one that a spreadsheet would compute, see
+`cells`: members choose their nicknames. A file is written under another name and gets its own when
+it is complete; only its owner may read it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from api.imports.cells import marked
 from api.imports.member_rows import SEPARATOR
 from api.imports.progress import Reporter
 from api.imports.purchase_import import Now
@@ -231,4 +233,6 @@ class _ParquetTarget(_Target):
 
 
 def _text(value: Any) -> Any:
+    if isinstance(value, str):
+        return marked(value)
     return value.isoformat() if isinstance(value, datetime) else value

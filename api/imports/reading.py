@@ -3,7 +3,8 @@
 A value is text or None, whichever format it comes from. A Parquet value is read as its exact
 shortest text (`3.86`, `2017-01-28 19:06:53.000000`), so that one parser serves both formats and no
 binary fraction enters an amount. Bytes that are no text of the file's encoding are kept as lone
-surrogates, which the parser refuses and the file of rejects writes back as they were.
+surrogates, which the parser refuses and the file of rejects writes back as they were. An apostrophe
+that keeps a cell of a CSV file from being computed is no part of the value (see `cells`).
 
 Rows are numbered from 1, the header and blank lines not counted.
 """
@@ -15,6 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
+
+from api.imports.cells import unmarked
 
 Values: TypeAlias = Sequence[str | None]
 
@@ -90,7 +93,7 @@ class CsvSource:
                 for record in csv.reader(file, delimiter=self._form.delimiter):
                     if record:
                         number += 1
-                        yield record
+                        yield [unmarked(cell) for cell in record]
         except (csv.Error, UnicodeError) as failure:
             raise UnusableFile(f"{self._path}: after row {max(number, 0)}: {failure}") from failure
         except LookupError as failure:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import os
 import sqlite3
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from api.imports.cells import marked
 from api.imports.reading import SourceFile
 
 
@@ -80,12 +83,14 @@ class Rejects:
         self.by_code.update(reject.code for _, reject in batch)
 
     def write(self, path: Path, source: SourceFile) -> None:
-        """Write row number, code, reason and the row as it stands, in the order of the file.
+        """Write row number, code, reason and the row as it stands, in the order of the file; a cell
+        that a spreadsheet would compute is marked as text.
 
         The columns are `row`, `code`, `reason` and those of the file; where the file has one of
         these names itself, ours are `reject_row`, `reject_code`, `reject_reason`. The rows are read
         again from their file. Without rejects the path is removed, so that what lies there is
-        always of the last run.
+        always of the last run. Nobody but the user who runs this may read it: the rows may hold
+        phone numbers.
         """
         if not self.count:
             path.unlink(missing_ok=True)
@@ -93,12 +98,14 @@ class Rejects:
         path.parent.mkdir(parents=True, exist_ok=True)
         reasons = self._store.execute("SELECT row, code, reason FROM reject ORDER BY row")
         originals = source.originals(self._numbers())
-        with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        descriptor = _open_for_us_alone(path)
+        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow([*_own_columns(source), *source.columns])
+            writer.writerow([*_own_columns(source), *map(marked, source.columns)])
             for (row, code, reason), (original, values) in zip(reasons, originals, strict=True):
                 assert row == original, "the file did not change while it was imported"
-                writer.writerow([row, code, reason, *values])
+                cells = ["" if value is None else marked(value) for value in values]
+                writer.writerow([row, code, marked(reason), *cells])
 
     def close(self) -> None:
         """Forget everything."""
@@ -107,6 +114,14 @@ class Rejects:
     def _numbers(self) -> Iterator[int]:
         for (row,) in self._store.execute("SELECT row FROM reject ORDER BY row"):
             yield row
+
+
+def _open_for_us_alone(path: Path) -> int:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        # One that lies there of an earlier run keeps its mode when it is opened.
+        os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def _own_columns(source: SourceFile) -> list[str]:

@@ -38,6 +38,7 @@ DECISIONS: Final = DOCS / "decisions"
 GUIDES: Final = {
     "mini-program": "doc_mini_program",
     "shops": "doc_shops",
+    "members": "doc_members",
     "operations": "doc_operations",
     "rewards": "doc_rewards",
     "ledger": "doc_ledger",

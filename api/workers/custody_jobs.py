@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from api.custody.settings import CustodySettings
 from api.workers.jobs import Job
-from domain import custody
+from domain import custody, members
 from domain.clock import Clock
 
 
@@ -20,6 +20,7 @@ def custody_jobs(settings: CustodySettings, *, clock: Clock) -> tuple[Job, ...]:
     async def erase_members() -> int:
         now = clock.now()
         tidied = await custody.tidy_exports(files=files, now=now)
+        tidied += await members.forget_given_up_phones(now=now)
         return tidied + await custody.erase_due(journal=journal, files=files, now=now)
 
     return (

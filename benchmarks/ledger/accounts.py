@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.ledger.scripts import LOTS, RECORDED, VERSION, member_id
-from domain import access, storage
+from domain import access, members, storage
 from domain.access import AccessTokens, KeyRing
 from domain.ledger import NEVER
 from tests.domain.access.fixtures import OPERATOR
@@ -37,6 +37,7 @@ async def town_of(url: str, folder: Path) -> Town:
     """A programme with a shop, and the shop's token; nobody has bought anything."""
     now = datetime.now(UTC)
     keys = folder / "keys.json"
+    members.create_phone_keys(folder / "phone-keys.json", now=now)
     tokens = AccessTokens(KeyRing(keys, now=now, create_missing=True), ISSUER)
     await set_up_programme(now=now)
     token, _ = await access.issue_token(SHOP, by=OPERATOR, tokens=tokens, now=now, ttl=A_DAY)

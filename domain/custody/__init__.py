@@ -21,7 +21,7 @@ from domain.custody.deletion import (
     cancel_deletion,
     request_deletion,
 )
-from domain.custody.erasing import erase, erase_again, erase_due, is_erased
+from domain.custody.erasing import ErasedAgain, erase, erase_again, erase_due, is_erased
 from domain.custody.exporting import (
     LINK_LIVES,
     DataExport,
@@ -49,6 +49,7 @@ __all__ = [
     "AuthorizationNotice",
     "Brought",
     "DataExport",
+    "ErasedAgain",
     "ExportStatus",
     "ListedMember",
     "Merge",

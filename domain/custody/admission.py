@@ -14,10 +14,10 @@ import structlog
 
 from domain import members
 from domain.access import AccessTokens
-from domain.custody.merging import Merge, MergeBecause, merge, were_parted
+from domain.custody.merging import LOOKS_MAX, Merge, MergeBecause, merge, were_parted
 from domain.errors import PhoneOfAnother, Refusal
 from domain.members import BoundElsewhere, Member, SignedIn, SignInWithWeChat
-from domain.storage import TransactionContended, transaction
+from domain.storage import StorageFault, TransactionContended, transaction
 from domain.wechat import WeChatClient
 
 log = structlog.get_logger("jifen.custody")
@@ -31,21 +31,24 @@ async def bind_phone(member_id: UUID, phone: str, *, now: datetime) -> Member:
     """
 
     async def work() -> Member:
-        bound = await members.bind_phone(member_id, phone, now=now)
-        if not isinstance(bound, BoundElsewhere):
-            return bound
-        if await were_parted(member_id, bound.member_id):
-            raise PhoneOfAnother(field=("code",))
-        merged = await merge(
-            member_id,
-            bound.member_id,
-            because=MergeBecause.PHONE,
-            by=f"member:{member_id}",
-            now=now,
-        )
-        if merged is not None:
-            await members.show_phone(merged.keeper_id, phone, now=now)
-        return (await members.members_by_ids([member_id]))[member_id]
+        for _ in range(LOOKS_MAX):
+            bound = await members.bind_phone(member_id, phone, now=now)
+            if not isinstance(bound, BoundElsewhere):
+                return bound
+            if await were_parted(member_id, bound.member_id):
+                raise PhoneOfAnother(field=("code",))
+            merged = await merge(
+                member_id,
+                bound.member_id,
+                because=MergeBecause.PHONE,
+                by=f"member:{member_id}",
+                now=now,
+            )
+            if merged is not None:
+                await members.show_phone(merged.keeper_id, phone, now=now)
+                return (await members.members_by_ids([merged.keeper_id]))[merged.keeper_id]
+            # The two were joined meanwhile, or one of them was erased: look where it leads now.
+        raise TransactionContended("the number led to another member each time")
 
     return await transaction(work)
 
@@ -75,8 +78,8 @@ async def sign_in_with_wechat(
 
     try:
         await transaction(work)
-    except (Refusal, TransactionContended):
+        found = await members.members_by_ids([member_id])
+    except (Refusal, StorageFault):
         log.warning("merge_failed", keeper=str(member_id), loser=str(twin), exc_info=True)
         return signed_in
-    found = await members.members_by_ids([member_id])
     return replace(signed_in, member=found.get(member_id, signed_in.member))

@@ -20,7 +20,6 @@ from domain.custody.exporting import (
     Claimed,
     claim_export,
     fail_export,
-    file_name,
     finish_export,
     tell_progress,
 )
@@ -63,8 +62,8 @@ async def write_exports(
             if await finish_export(claimed, rows=rows, now=now()):
                 written += 1
             else:
-                # Erased meanwhile: nothing may be left of it.
-                files.delete(file_name(claimed.id))
+                # Erased meanwhile, or overtaken: nothing may be left of it.
+                files.delete(claimed.file_name)
         except Exception:
             log.exception("export_failed", export=str(claimed.id), tries=claimed.tries)
             await fail_export(claimed, now=now())
@@ -83,7 +82,7 @@ async def _write(claimed: Claimed, *, files: FileStore, now: datetime) -> int:
     progress = _Progress()
 
     async def read_and_write() -> None:
-        with files.writing(file_name(claimed.id)) as file:
+        with files.writing(claimed.file_name) as file:
             progress.done = 0
             await _archive(file, claimed.member_id, progress=progress, now=now)
 
@@ -104,6 +103,8 @@ async def _write(claimed: Claimed, *, files: FileStore, now: datetime) -> int:
 
 async def _archive(file: BinaryIO, member_id: UUID, *, progress: _Progress, now: datetime) -> None:
     # What was joined to the member's record, and stayed under its own id, is the member's too.
+    heirs = await members.heirs([member_id])
+    member_id = heirs.get(member_id, member_id)
     records = await members.records_of([member_id])
     tables = [table for _, tables in PARTS for table in tables if table.told]
     progress.all = sum([await _count(table, records) for table in tables])
@@ -118,9 +119,9 @@ async def _archive(file: BinaryIO, member_id: UUID, *, progress: _Progress, now:
                         await asyncio.to_thread(entry.write, lines)
                         progress.done += len(page)
             contents.append(f"{table.name}.jsonl  {progress.done - done}")
-        phone = (await members.phones_of([member_id])).get(member_id)
-        if phone is not None:
-            archive.writestr("phone.txt", phone + "\n")
+        phones = await members.all_phones_of(records)
+        if phones:
+            archive.writestr("phone.txt", "".join(f"{phone}\n" for phone in phones))
         told = _README.format(now=now.isoformat(timespec="seconds")) + "\n".join(contents) + "\n"
         archive.writestr("README.txt", told)
 

@@ -5,13 +5,14 @@ Nothing changes for the member before the end: they sign in, earn and spend as e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from domain import members
 from domain.custody.requests import Asked, answer_once
 from domain.outbox import Event, announce
 from domain.storage import execute, fetch_all, fetch_one, transaction
@@ -19,6 +20,7 @@ from domain.texts import clean_text
 
 REASON_CHARACTERS_MAX: Final = 500
 COOLING: Final = timedelta(days=7)
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AskedBy(StrEnum):
@@ -100,14 +102,17 @@ async def begin_deletion(
 async def cancel_deletion(member_id: UUID, *, idempotency_key: str, now: datetime) -> bool:
     """Take the request back; whether there was one whose period still ran.
 
-    At its end it is too late: the erasure may be written down already. Refused: InvalidInput,
-    IdempotencyConflict.
+    So too what was asked for by a record that was joined to the member's. At its end it is too
+    late: the erasure may be written down already. Refused: InvalidInput, IdempotencyConflict.
     """
 
     async def work() -> bool:
+        records = await members.records_of([member_id])
+        # What a record asked for that was joined to this one waits for longer, see `erasing`.
         cancelled = await execute(
-            "DELETE FROM account_deletion WHERE member_id = $1 AND deletes_at > $2",
-            *(member_id, now),
+            "DELETE FROM account_deletion WHERE member_id = ANY($1::uuid[])"
+            " AND (deletes_at > $2 OR member_id <> $3)",
+            *(list(records), now, member_id),
         )
         if cancelled:
             event = Event(kind="AccountDeletionCancelled", member_id=member_id, facts={})
@@ -119,14 +124,61 @@ async def cancel_deletion(member_id: UUID, *, idempotency_key: str, now: datetim
     return bool(answer)
 
 
-async def deletions_due(*, now: datetime, members_max: int) -> Sequence[UUID]:
-    """Members whose cooling period is over, the longest ago first."""
-    rows = await fetch_all(
-        "SELECT member_id FROM account_deletion WHERE deletes_at <= $1"
-        " ORDER BY deletes_at LIMIT $2",
-        *(now, members_max),
+async def deletions_due(*, now: datetime, members_at_once: int) -> AsyncIterator[UUID]:
+    """Members whose cooling period is over, the longest ago first: each once, also one who stays.
+
+    Who can never be erased would hold up those after them if it were always the first that are
+    looked at.
+    """
+    after_at, after_id = LONG_AGO, UUID(int=0)
+    while True:
+        rows = await fetch_all(
+            "SELECT member_id, deletes_at FROM account_deletion"
+            " WHERE deletes_at <= $1 AND (deletes_at, member_id) > ($2, $3)"
+            " ORDER BY deletes_at, member_id LIMIT $4",
+            *(now, after_at, after_id, members_at_once),
+        )
+        for row in rows:
+            yield row["member_id"]
+        if len(rows) < members_at_once:
+            return
+        after_at, after_id = rows[-1]["deletes_at"], rows[-1]["member_id"]
+
+
+async def begin_deletion_anew(member_id: UUID, *, cooling_min: timedelta, now: datetime) -> None:
+    """Another record was joined to one that is to be deleted: let its cooling period begin anew.
+
+    Whoever asked did not ask for what came with the other one. Inside the caller's transaction.
+    """
+    row = await fetch_one(
+        "SELECT asked_by, requested_at, deletes_at FROM account_deletion WHERE member_id = $1",
+        member_id,
     )
-    return [row["member_id"] for row in rows]
+    if row is None:
+        return
+    deletes_at = now + max(row["deletes_at"] - row["requested_at"], cooling_min)
+    await execute(
+        "UPDATE account_deletion SET requested_at = $2, deletes_at = $3 WHERE member_id = $1",
+        *(member_id, now, deletes_at),
+    )
+    facts = {"asked_by": row["asked_by"], "deletes_at": deletes_at.isoformat()}
+    event = Event(kind="AccountDeletionRequested", member_id=member_id, facts=facts)
+    await announce([event], now=now)
+
+
+async def drop_deletion(member_id: UUID, *, since: datetime, now: datetime) -> None:
+    """Let go of what was asked since: the record was two people's, and nobody knows which asked.
+
+    Whoever it was asks again; nobody is deleted because of somebody else. What was asked by then,
+    or began anew by `begin_deletion_anew`, stays. Inside the caller's transaction.
+    """
+    dropped = await execute(
+        "DELETE FROM account_deletion WHERE member_id = $1 AND requested_at > $2",
+        *(member_id, since),
+    )
+    if dropped:
+        event = Event(kind="AccountDeletionCancelled", member_id=member_id, facts={})
+        await announce([event], now=now)
 
 
 async def pass_on_deletion(member_id: UUID, *, to: UUID, now: datetime) -> None:

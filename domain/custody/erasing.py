@@ -7,7 +7,8 @@ and files go. A later sign-in is a new member's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence, Set
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -15,8 +16,12 @@ from uuid import UUID
 import structlog
 
 from domain import ledger, members, rewards
-from domain.custody.deletion import deletions_due, pass_on_deletion
+from domain.custody.deletion import LONG_AGO, deletions_due, pass_on_deletion
+from domain.custody.exporting import file_names
+from domain.custody.merging import Merge
+from domain.custody.parting import last_merge_of, part, standing_merges_of
 from domain.custody.parts import PARTS
+from domain.errors import Refusal
 from domain.files import ErasureJournal, FileStore
 from domain.outbox import Event, announce
 from domain.storage import (
@@ -40,24 +45,46 @@ MEMBERS_AT_ONCE: Final = 100
 
 ASKED_AT_ONCE: Final = 500
 
+PARTED_BY: Final = "erase-again"
+"""Who parts two records that a backup has joined."""
+
 _ERASURES: Final = Table(
     "erasure", member_id="uuid", erased_at="timestamptz", again_at="timestamptz"
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedAgain:
+    """What became of those whom a backup brought back.
+
+    `left` are ids of the journal that could not be erased without somebody who is not in it: their
+    record is joined to another one, and the two cannot be parted.
+    """
+
+    erased: int
+    left: Sequence[UUID]
+
+
 async def erase(
     member_id: UUID, *, journal: ErasureJournal, files: FileStore, now: datetime
-) -> None:
+) -> bool:
     """Erase the member, whatever they asked. Again, it changes nothing that matters.
 
     The journal of erasures has it before the database does. Partners and others learn it by the
-    event MemberErased, which tells nothing but the id.
+    event MemberErased, which tells nothing but the id. False where the record was joined to another
+    one: nothing is erased, and what its owner asked for is asked of that one, see `_pass_on`.
     """
-    await _erase(member_id, journal=journal, files=files, now=now, again_at=now + AGAIN_AFTER)
+    return await _erase(
+        member_id, journal=journal, files=files, now=now, again_at=now + AGAIN_AFTER
+    )
 
 
 async def erase_due(
-    *, journal: ErasureJournal, files: FileStore, now: datetime, members_max: int = MEMBERS_AT_ONCE
+    *,
+    journal: ErasureJournal,
+    files: FileStore,
+    now: datetime,
+    members_at_once: int = MEMBERS_AT_ONCE,
 ) -> int:
     """Erase those whose cooling period is over, and what came after earlier ones; how many.
 
@@ -65,16 +92,11 @@ async def erase_due(
     tries again.
     """
     done = 0
-    due = await deletions_due(now=now, members_max=members_max)
-    heirs = await members.heirs(due)
-    for member_id in due:
-        if (heir := heirs.get(member_id, member_id)) != member_id:
-            await pass_on_deletion(member_id, to=heir, now=now)
-            continue
+    async for member_id in deletions_due(now=now, members_at_once=members_at_once):
         done += await _tried(
             member_id, journal=journal, files=files, now=now, again_at=now + AGAIN_AFTER
         )
-    for member_id in await _due_again(now=now, members_max=members_max):
+    async for member_id in _due_again(now=now, members_at_once=members_at_once):
         done += await _tried(member_id, journal=journal, files=files, now=now, again_at=None)
     return done
 
@@ -85,18 +107,37 @@ async def erase_again(
     files: FileStore,
     now: datetime,
     told: Callable[[int], None] = lambda _: None,
-) -> int:
-    """Erase those whom a restored backup brought back; how many there were.
+) -> ErasedAgain:
+    """Erase those whom a restored backup brought back, and nobody else.
+
+    Whoever was erased stands in the journal with all records that were theirs. So where the backup
+    has one of them joined to a record that is not in it, staff had parted the two by then: they are
+    parted again first, however long ago they were joined.
 
     `told` hears after each portion how many of the journal's members were looked up.
     """
     erased = 0
-    for some in _portions(journal.members()):
-        for member_id in set((await members.heirs(some)).values()):
-            await erase(member_id, journal=journal, files=files, now=now)
-            erased += 1
+    left: list[UUID] = []
+    journalled = dict.fromkeys(journal.members())
+    for some in _portions(iter(journalled)):
+        for merge in await standing_merges_of(some):
+            if (merge.loser_id in journalled) != (merge.keeper_id in journalled):
+                await _part_again(merge, now=now)
+        leads = await members.heirs(some)
+        for heir in dict.fromkeys(leads.values()):
+            if await _erase(
+                heir,
+                journal=journal,
+                files=files,
+                now=now,
+                again_at=now + AGAIN_AFTER,
+                only=journalled.keys(),
+            ):
+                erased += 1
+            else:
+                left += [one for one, to in leads.items() if to == heir]
         told(len(some))
-    return erased
+    return ErasedAgain(erased=erased, left=left)
 
 
 async def is_erased(member_id: UUID) -> bool:
@@ -114,11 +155,10 @@ async def _tried(
     again_at: datetime | None,
 ) -> bool:
     try:
-        await _erase(member_id, journal=journal, files=files, now=now, again_at=again_at)
+        return await _erase(member_id, journal=journal, files=files, now=now, again_at=again_at)
     except Exception:
         log.exception("erasure_failed", member_id=str(member_id))
         return False
-    return True
 
 
 async def _erase(
@@ -128,12 +168,20 @@ async def _erase(
     files: FileStore,
     now: datetime,
     again_at: datetime | None,
-) -> None:
-    async def work() -> None:
-        erased = await _lock_records_of(member_id)
+    only: Set[UUID] | None = None,
+) -> bool:
+    """Erase the person, where this is their record, and none of theirs is another than `only`."""
+
+    async def work() -> bool:
+        erased, into = await _lock_records_of(member_id)
+        if only is not None and (into is not None or not only >= set(erased)):
+            return False
+        if into is not None:
+            await _pass_on(member_id, now=now)
+            return False
         for name in await _files_of(erased):
             files.delete(name)
-        await _forget_codes_of(erased)
+        await members.forget_codes_of(erased)
         await ledger.erase_notes_given(erased)
         await rewards.erase_address_keys(erased)
         for table in _in_order():
@@ -148,27 +196,47 @@ async def _erase(
         # Before the commit: who is erased and not in the journal would come back with a backup.
         # Who is in it and not erased is so at the next run, since it is too late to take it back.
         journal.append(erased, now=now)
+        return True
 
-    await transaction(work)
+    return await transaction(work)
 
 
-async def _lock_records_of(member_id: UUID) -> Sequence[UUID]:
-    """Lock the member's record and those that were joined to it, which are erased with it."""
+async def _lock_records_of(member_id: UUID) -> tuple[Sequence[UUID], UUID | None]:
+    """Lock the member's record and those that were joined to it, which are erased with it.
+
+    And to whom the record itself was joined: who looks without the lock may look too early.
+    """
     records = await members.records_of([member_id])
     while True:
-        await members.lock_records(records)
-        # Whoever joined another one meanwhile had locked one of these.
+        into = await members.lock_records(records)
+        # Whoever joined another one meanwhile, or was parted, had locked one of these.
         found = await members.records_of([member_id])
         if set(found) <= set(records):
-            return records
+            return found, into.get(member_id)
         records = found
 
 
-async def _forget_codes_of(member_ids: Collection[UUID]) -> None:
-    """Sign-in codes belong to a number and not to a member."""
-    phones = list((await members.phones_of(list(member_ids))).values())
-    if phones:
-        await members.forget_codes_of(phones)
+async def _pass_on(member_id: UUID, *, now: datetime) -> None:
+    """Ask for the deletion of the record that this one was joined to; its lock is held.
+
+    As long as staff may part the two again the request waits: else it would be asked of somebody
+    else, should they turn out to be two people.
+    """
+    merge = await last_merge_of(member_id)
+    if merge is not None and now < merge.undoable_until:
+        return
+    heirs = await members.heirs([member_id])
+    await pass_on_deletion(member_id, to=heirs[member_id], now=now)
+
+
+async def _part_again(merge: Merge, *, now: datetime) -> None:
+    async def work() -> None:
+        await part(merge, by=PARTED_BY, now=now, however_late=True)
+
+    try:
+        await transaction(work)
+    except Refusal:
+        log.exception("parting_failed", merge=str(merge.id))
 
 
 def _in_order() -> Iterator[MemberTable]:
@@ -191,17 +259,25 @@ async def _erase_from(table: MemberTable, member_ids: Collection[UUID]) -> None:
 
 async def _files_of(member_ids: Collection[UUID]) -> Sequence[str]:
     rows = await fetch_all(
-        "SELECT id FROM data_export WHERE member_id = ANY($1::uuid[])", list(member_ids)
+        "SELECT id, tries FROM data_export WHERE member_id = ANY($1::uuid[])", list(member_ids)
     )
-    return [f"{row['id']}.zip" for row in rows]
+    return [name for row in rows for name in file_names(row["id"], row["tries"])]
 
 
-async def _due_again(*, now: datetime, members_max: int) -> Sequence[UUID]:
-    rows = await fetch_all(
-        "SELECT member_id FROM erasure WHERE again_at <= $1 ORDER BY again_at LIMIT $2",
-        *(now, members_max),
-    )
-    return [row["member_id"] for row in rows]
+async def _due_again(*, now: datetime, members_at_once: int) -> AsyncIterator[UUID]:
+    after_at, after_id = LONG_AGO, UUID(int=0)
+    while True:
+        rows = await fetch_all(
+            "SELECT member_id, again_at FROM erasure"
+            " WHERE again_at <= $1 AND (again_at, member_id) > ($2, $3)"
+            " ORDER BY again_at, member_id LIMIT $4",
+            *(now, after_at, after_id, members_at_once),
+        )
+        for row in rows:
+            yield row["member_id"]
+        if len(rows) < members_at_once:
+            return
+        after_at, after_id = rows[-1]["again_at"], rows[-1]["member_id"]
 
 
 def _portions(member_ids: Iterator[UUID]) -> Iterator[list[UUID]]:

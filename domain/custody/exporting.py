@@ -6,7 +6,9 @@ leads to the file is good once, for a day.
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +18,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from domain import members
 from domain.custody.requests import Asked, answer_once
 from domain.errors import ExportLimitReached
 from domain.files import FileStore
@@ -32,6 +35,8 @@ PATIENCE: Final = timedelta(minutes=15)
 """After so long a worker that has not finished a file is taken for dead."""
 
 KEPT_AFTER_DOWNLOAD: Final = timedelta(hours=1)
+
+_NAME: Final = re.compile(r"(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){4}[0-9a-f]{8})-(?P<tries>\d+)\.zip")
 
 
 class ExportStatus(StrEnum):
@@ -85,15 +90,16 @@ _COLUMNS: Final = (
 async def request_export(member_id: UUID, *, idempotency_key: str, now: datetime) -> DataExport:
     """Ask for an export; whoever has one under way is answered with that one.
 
-    Refused: InvalidInput, IdempotencyConflict, ExportLimitReached (three within 24 hours).
+    What was asked for by a record that was joined to the member's is theirs too. Refused:
+    InvalidInput, IdempotencyConflict, ExportLimitReached (three within 24 hours).
     """
 
     async def work() -> str:
         rows = await fetch_all(
             "SELECT id, status, requested_at FROM data_export"
-            " WHERE member_id = $1 AND status <> 'FAILED'"
+            " WHERE member_id = ANY($1::uuid[]) AND status <> 'FAILED'"
             " AND (requested_at > $2 OR status IN ('QUEUED', 'RUNNING')) ORDER BY requested_at",
-            *(member_id, now - DAY),
+            *(list(await members.records_of([member_id])), now - DAY),
         )
         under_way = [row["id"] for row in rows if row["status"] in {"QUEUED", "RUNNING"}]
         if under_way:
@@ -112,13 +118,16 @@ async def request_export(member_id: UUID, *, idempotency_key: str, now: datetime
 
     asked = Asked(what="export", member_id=member_id, key=idempotency_key, fields={})
     answer, _ = await answer_once(asked, work, now=now)
-    found = await data_export(member_id, export_id=UUID(answer), now=now)
-    assert found is not None, "exports are kept for as long as their member"
-    return found
+    row = await fetch_one(
+        f"SELECT {_COLUMNS} FROM data_export WHERE member_id = ANY($1::uuid[]) AND id = $2",
+        *(list(await members.records_of([member_id])), UUID(answer)),
+    )
+    assert row is not None, "exports are kept for as long as their member"
+    return _export_of(row, now=now)
 
 
 async def data_export(member_id: UUID, *, export_id: UUID, now: datetime) -> DataExport | None:
-    """The member's export with this id, as it stands now."""
+    """The export with this id that this very record asked for, as it stands now."""
     row = await fetch_one(
         f"SELECT {_COLUMNS} FROM data_export WHERE member_id = $1 AND id = $2",
         *(member_id, export_id),
@@ -131,19 +140,33 @@ async def take_export(
 ) -> Path | None:
     """The file behind a link, once: the link is used up by it. None for any link that is no good.
 
-    Of several who follow it at once one alone gets the file.
+    Of several who follow it at once one alone gets the file. Where the file is not there, as on a
+    machine that does not see the folder yet, the link stays good.
     """
+    row = await fetch_one("SELECT tries FROM data_export WHERE id = $1", export_id)
+    found = None if row is None else files.find(file_name(export_id, row["tries"]))
+    if found is None:
+        return None
     taken = await execute(
         "UPDATE data_export SET token = NULL, downloaded_at = $3"
         " WHERE id = $1 AND token = $2 AND expires_at > $3",
         *(export_id, token, now),
     )
-    return files.find(file_name(export_id)) if taken else None
+    return found if taken else None
 
 
-def file_name(export_id: UUID) -> str:
-    """What the export's file is called in the store."""
-    return f"{export_id}.zip"
+def file_name(export_id: UUID, tries: int) -> str:
+    """What the file of this try is called in the store.
+
+    A worker that was thought dead may go on beside the one that took over from it: each writes a
+    file of its own, and deletes no other.
+    """
+    return f"{export_id}-{tries}.zip"
+
+
+def file_names(export_id: UUID, tries: int) -> Sequence[str]:
+    """The files of all tries until this one."""
+    return [file_name(export_id, one) for one in range(1, tries + 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +177,11 @@ class Claimed:
     id: UUID
     tries: int
     requested_at: datetime
+
+    @property
+    def file_name(self) -> str:
+        """What the file is called that this worker writes."""
+        return file_name(self.id, self.tries)
 
 
 async def claim_export(*, now: datetime) -> Claimed | None:
@@ -185,8 +213,8 @@ async def tell_progress(claimed: Claimed, *, done: int, of: int) -> None:
     """Say how many rows are written."""
     await execute(
         "UPDATE data_export SET rows_done = $3, rows_all = $4"
-        " WHERE member_id = $1 AND id = $2 AND status = 'RUNNING'",
-        *(claimed.member_id, claimed.id, done, of),
+        " WHERE member_id = $1 AND id = $2 AND status = 'RUNNING' AND tries = $5",
+        *(claimed.member_id, claimed.id, done, of, claimed.tries),
     )
 
 
@@ -202,8 +230,12 @@ async def finish_export(claimed: Claimed, *, rows: int, now: datetime) -> bool:
             *(secrets.token_urlsafe(32), rows, claimed.tries),
         )
         if finished:
+            heirs = await members.heirs([claimed.member_id])
+            owner = heirs.get(claimed.member_id, claimed.member_id)
             facts = {"export_id": str(claimed.id)}
-            event = Event(kind="DataExportReady", member_id=claimed.member_id, facts=facts)
+            if owner != claimed.member_id:
+                facts["asked_as"] = str(claimed.member_id)
+            event = Event(kind="DataExportReady", member_id=owner, facts=facts)
             await announce([event], now=now)
         return bool(finished)
 
@@ -239,14 +271,14 @@ async def tidy_exports(*, files: FileStore, now: datetime) -> int:
 
 
 async def _is_wanted(name: str, *, is_left_over: bool, now: datetime) -> bool:
-    try:
-        export_id = UUID(name.removesuffix(".zip"))
-    except ValueError:
-        return True  # No file of ours.
+    ours = _NAME.fullmatch(name)
+    if ours is None:
+        return True
     row = await fetch_one(
-        "SELECT status, started_at, downloaded_at FROM data_export WHERE id = $1", export_id
+        "SELECT status, tries, downloaded_at FROM data_export WHERE id = $1", UUID(ours["id"])
     )
-    if row is None:
+    if row is None or int(ours["tries"]) != row["tries"]:
+        # Of an earlier try: whoever still writes it will find that it was overtaken.
         return not is_left_over
     if row["downloaded_at"] is not None:
         return bool(row["downloaded_at"] > now - KEPT_AFTER_DOWNLOAD)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
@@ -18,6 +18,7 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from domain import ledger, members, tiers
+from domain.custody.deletion import begin_deletion_anew
 from domain.custody.parts import PARTS
 from domain.outbox import Event, announce
 from domain.program import program
@@ -31,7 +32,7 @@ from domain.storage import (
     inside_transaction,
 )
 
-UNDOABLE: Final = timedelta(days=1)
+UNDOABLE: Final = members.MERGE_UNDOABLE
 
 LOOKS_MAX: Final = 4
 """How often it is looked who has the two records: once more after each merge on the way."""
@@ -90,6 +91,8 @@ async def merge(
     for table in moving_tables():
         await _move(table, merged)
     profile = await members.merge_profiles(loser_id, keeper_id, merge_id=merged.id, now=now)
+    # Nobody is deleted together with a record that may still turn out to be somebody else's.
+    await begin_deletion_anew(keeper_id, cooling_min=UNDOABLE, now=now)
     await _keep(merged, by=by, facts=_facts(accounts, level, profile))
     facts = {"merge_id": str(merged.id), "loser_id": str(loser_id), "because": because.value}
     await announce([Event(kind="MembersMerged", member_id=keeper_id, facts=facts)], now=now)
@@ -97,11 +100,17 @@ async def merge(
 
 
 async def were_parted(one: UUID, other: UUID) -> bool:
-    """Whether staff said of these two records, once joined, that they are two people."""
+    """Whether staff said of records of these two, once joined, that they are of two people.
+
+    A record that was joined to one of them since counts as that one.
+    """
+    leads = await members.heirs([one, other])
+    theirs = [list(await members.records_of([leads.get(each, each)])) for each in (one, other)]
     row = await fetch_one(
         "SELECT 1 AS one FROM member_merge WHERE undone_at IS NOT NULL"
-        " AND (keeper_id = $1 AND loser_id = $2 OR keeper_id = $2 AND loser_id = $1) LIMIT 1",
-        *(one, other),
+        " AND (keeper_id = ANY($1::uuid[]) AND loser_id = ANY($2::uuid[])"
+        " OR keeper_id = ANY($2::uuid[]) AND loser_id = ANY($1::uuid[])) LIMIT 1",
+        *theirs,
     )
     return row is not None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -9,42 +10,64 @@ from uuid import UUID
 import orjson
 
 from domain import ledger, members, tiers
+from domain.custody.deletion import drop_deletion
 from domain.custody.merging import Merge, merge_of, moving_tables
+from domain.custody.withdrawing import withdraw_exports
 from domain.errors import MergeNotUndoable
+from domain.files import FileStore
 from domain.outbox import Event, announce
 from domain.program import program
-from domain.storage import MemberTable, Row, execute, fetch_one, inside_transaction
+from domain.storage import (
+    MemberTable,
+    Row,
+    execute,
+    fetch_all,
+    fetch_one,
+    inside_transaction,
+)
 
 
-async def part(merge: Merge, *, by: str, now: datetime) -> Merge:
+async def part(
+    merge: Merge,
+    *,
+    by: str,
+    files: FileStore | None = None,
+    now: datetime,
+    however_late: bool = False,
+) -> Merge:
     """Give the record that was given up back what came with it, as far as it is there still.
 
-    Its sessions stay over: whoever it is signs in again. What happened since is the keeper's.
+    The sessions of both are over: whoever they are sign in again. Nobody can fetch an export that
+    was written while they were one; its file is deleted from `files` with the commit. What happened
+    since is the keeper's.
+    `however_late`: also after the day, where it is known that the two were parted within it.
     Inside the caller's transaction. Refused: MergeNotUndoable; AccountFrozen (either),
     PointsOutOfRange.
     """
     assert inside_transaction(), "all of it, or nothing"
+    await members.lock_given_up_phones(merge.loser_id)
     into = await members.lock_records([merge.keeper_id, merge.loser_id])
     # Read under the locks: of two who undo at once the second finds it undone.
     row = await fetch_one("SELECT * FROM member_merge WHERE id = $1", merge.id)
     assert row is not None, "merges are never deleted"
     merge = merge_of(row)
     standing = into.get(merge.loser_id) == merge.keeper_id and into.get(merge.keeper_id, 0) is None
-    if not standing or merge.undone_at is not None or now >= merge.undoable_until:
+    too_late = now >= merge.undoable_until and not however_late
+    if not standing or merge.undone_at is not None or too_late:
         raise MergeNotUndoable
     if await _merged_again(merge):
         raise MergeNotUndoable
     await _part(merge, _facts_of(row), now=now)
+    await drop_deletion(merge.keeper_id, since=merge.merged_at, now=now)
+    both = (merge.keeper_id, merge.loser_id)
+    await withdraw_exports(both, since=merge.merged_at, files=files, now=now)
     await execute(
         "UPDATE member_merge SET undone_at = $2, undone_by = $3 WHERE id = $1",
         *(merge.id, now, by),
     )
     facts = {"merge_id": str(merge.id), "keeper_id": str(merge.keeper_id)}
-    both = [
-        Event(kind="MembersParted", member_id=one, facts=facts)
-        for one in (merge.keeper_id, merge.loser_id)
-    ]
-    await announce(both, now=now)
+    parted = [Event(kind="MembersParted", member_id=one, facts=facts) for one in both]
+    await announce(parted, now=now)
     row = await fetch_one("SELECT * FROM member_merge WHERE id = $1", merge.id)
     assert row is not None
     return merge_of(row)
@@ -64,6 +87,19 @@ async def last_merge_of(member_id: UUID) -> Merge | None:
         member_id,
     )
     return None if row is None else merge_of(row)
+
+
+async def standing_merges_of(member_ids: Collection[UUID]) -> Sequence[Merge]:
+    """The merges in which these records took part, on either side, that are not undone.
+
+    The latest first.
+    """
+    rows = await fetch_all(
+        "SELECT * FROM member_merge WHERE (keeper_id = ANY($1::uuid[])"
+        " OR loser_id = ANY($1::uuid[])) AND undone_at IS NULL ORDER BY merged_at DESC, id DESC",
+        list(member_ids),
+    )
+    return [merge_of(row) for row in rows]
 
 
 async def _merged_again(merge: Merge) -> bool:
@@ -87,10 +123,11 @@ async def _part(merge: Merge, facts: dict[str, Any], *, now: datetime) -> None:
     await tiers.part_levels(loser_id, keeper_id, own=own, zone=zone, now=now)
     for table in moving_tables():
         await _move_back(table, merge)
+    await members.return_phones(loser_id)
     profile = members.ProfileMerged(
         took=tuple(facts["took"]), joined_at=datetime.fromisoformat(facts["joined_at"])
     )
-    await members.part_profiles(loser_id, keeper_id, merge_id=merge.id, merged=profile)
+    await members.part_profiles(loser_id, keeper_id, merge_id=merge.id, merged=profile, now=now)
 
 
 async def _move_back(table: MemberTable, merge: Merge) -> None:

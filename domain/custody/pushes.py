@@ -73,7 +73,9 @@ async def heed(
 
     async def work() -> bool:
         reference = ByWeChat(app_id=changed.app_id, open_id=changed.open_id)
-        [member_id] = await members.resolve_members([reference])
+        [named] = await members.resolve_members([reference])
+        locked = await members.lock_members([] if named is None else [named])
+        member_id = None if named is None else locked.get(named)
         if member_id is None or await idempotency.recall(scope, {changed.key: {}}):
             return False
         match changed.notice:

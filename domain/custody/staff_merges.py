@@ -6,7 +6,7 @@ Every act is in the audit log, with the ids alone.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from domain.audit import Actor, Target
 from domain.custody.merging import Merge, MergeBecause, merge
 from domain.custody.parting import find_merge, last_merge_of, part
 from domain.errors import IdempotencyConflict, InvalidInput, MemberNotFound, MergeUnknown
+from domain.files import FileStore
 from domain.members import MemberRef
 from domain.storage import transaction
 from domain.texts import clean_text
@@ -57,13 +58,18 @@ async def merge_members(command: MergeMembers, *, by: Actor, now: datetime) -> M
             raise InvalidInput(field=("lose",), rule="another member")
         return merged
 
-    digests = idempotency.digests({"keep": _named(command.keep), "lose": _named(command.lose)})
+    digests = idempotency.digests(
+        {"keep": members.as_named(command.keep), "lose": members.as_named(command.lose)}
+    )
     return await _once("merge", command.idempotency_key, digests, work, by=by, now=now)
 
 
-async def undo_merge(command: UndoMerge, *, by: Actor, now: datetime) -> Merge:
+async def undo_merge(
+    command: UndoMerge, *, files: FileStore | None = None, by: Actor, now: datetime
+) -> Merge:
     """Part two records that were joined less than a day ago; the same key gives the first answer.
 
+    Exports that were written of both are deleted from `files`.
     Refused: InvalidInput, MergeUnknown, MergeNotUndoable, AccountFrozen (either), PointsOutOfRange,
     IdempotencyConflict.
     """
@@ -79,7 +85,7 @@ async def undo_merge(command: UndoMerge, *, by: Actor, now: datetime) -> Merge:
             found = await last_merge_of(member_id)
         if found is None:
             raise MergeUnknown(field=("merge", "merge_id" if merge_id else "member_id"))
-        return await part(found, by=by.name, now=now)
+        return await part(found, by=by.name, files=files, now=now)
 
     digests = idempotency.digests({"merge": [str(merge_id), str(member_id)]})
     return await _once("unmerge", command.idempotency_key, digests, work, by=by, now=now)
@@ -135,11 +141,3 @@ async def _as_told(answer: Mapping[str, str | None]) -> Merge:
     assert merged is not None, "merges are never deleted"
     undone = answer["undone_at"]
     return replace(merged, undone_at=None if undone is None else datetime.fromisoformat(undone))
-
-
-def _named(member: MemberRef) -> list[object]:
-    """How the member was named, for digests: two ways to name one member count as different."""
-    values = (getattr(member, one.name) for one in fields(member))
-    # A lone surrogate is what canonical JSON cannot hold.
-    plain = (v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in values)
-    return [type(member).__name__, *plain]

@@ -56,6 +56,7 @@ Refusal
 │   ├── UnknownApp                  the app id is not one of this programme
 │   ├── WeChatCodeInvalid           the login code is unknown or has expired
 │   ├── WeChatCodeUsed              the login code was exchanged before
+│   ├── WeChatPhoneCodeInvalid      the code of getPhoneNumber is unknown, used or has expired
 │   ├── WeChatRateLimited           WeChat limits how often this user may sign in
 │   ├── WeChatUserBlocked           WeChat classes the user as high-risk
 │   └── WeChatUnavailable           WeChat is busy, slow or not reachable
@@ -152,6 +153,7 @@ from domain.errors.signing_in import (
     UnknownApp,
     WeChatCodeInvalid,
     WeChatCodeUsed,
+    WeChatPhoneCodeInvalid,
     WeChatRateLimited,
     WeChatRefusal,
     WeChatUnavailable,
@@ -230,6 +232,7 @@ __all__ = [
     "UnknownApp",
     "WeChatCodeInvalid",
     "WeChatCodeUsed",
+    "WeChatPhoneCodeInvalid",
     "WeChatRateLimited",
     "WeChatRefusal",
     "WeChatUnavailable",

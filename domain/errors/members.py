@@ -32,10 +32,14 @@ class SignInCodeTooSoon(PhoneRefusal):
 
 @dataclass(eq=False, kw_only=True)
 class SmsUnavailable(PhoneRefusal):
-    """Returned when text messages cannot be sent now, or the programme has no sender."""
+    """Returned when text messages cannot be sent now, or the programme has no sender.
+
+    `perhaps_sent` is False where the sender said that it was not.
+    """
 
     code = ErrorCode.SMS_UNAVAILABLE
     retryable = True
+    perhaps_sent: bool = True
 
 
 @dataclass(eq=False, kw_only=True)

@@ -35,6 +35,13 @@ class WeChatCodeUsed(WeChatRefusal):
 
 
 @dataclass(eq=False, kw_only=True)
+class WeChatPhoneCodeInvalid(WeChatRefusal):
+    """Returned when a code of `getPhoneNumber` is unknown, used, or older than five minutes."""
+
+    code = ErrorCode.WECHAT_PHONE_CODE_INVALID
+
+
+@dataclass(eq=False, kw_only=True)
 class WeChatRateLimited(WeChatRefusal):
     """Returned when WeChat limits how often this user may sign in (100 times a minute)."""
 

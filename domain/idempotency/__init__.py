@@ -12,13 +12,16 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from domain.storage import Row, Table, Write, execute, fetch_all, write_together
 
 Digests = Mapping[str, str]
+
+FORGOTTEN: Final = ""
+"""In the place of a digest that is not kept any more: nothing differs from it."""
 
 _KEYS = Table(
     "idempotency",
@@ -45,7 +48,9 @@ class Recalled:
     def compared_with(self, given: Digests) -> Recalled:
         """The same answer, compared with another input: a batch may use one key twice."""
         names = sorted(self.digests.keys() | given.keys())
-        differing = (name for name in names if self.digests.get(name) != given.get(name))
+        differing = (
+            name for name in names if self.digests.get(name) not in {FORGOTTEN, given.get(name)}
+        )
         return replace(self, differing=tuple(differing))
 
 

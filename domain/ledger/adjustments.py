@@ -23,7 +23,7 @@ from domain.errors import (
     PointsOutOfRange,
 )
 from domain.ledger.book import Books
-from domain.ledger.client_keys import checked_key, child_id, named, recall, remember
+from domain.ledger.client_keys import checked_key, child_id, recall, remember
 from domain.ledger.commands import Adjust, Key
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import Source
@@ -31,7 +31,7 @@ from domain.ledger.expiry import AfterMonths, expires_at
 from domain.ledger.naming import lock_named
 from domain.ledger.posting import post_one
 from domain.ledger.store import open_books, remove_unused
-from domain.members import MemberRef
+from domain.members import MemberRef, as_named
 from domain.paging import Page, PageRequest, page_of
 from domain.program import program
 from domain.storage import Row, Table, execute, fetch_all, fetch_one, transaction
@@ -116,7 +116,11 @@ async def adjust_points(
     requester = _account_of(by)
     key = Key(scope=f"points.adjust:{requester}", key=command.idempotency_key)
     digests = idempotency.digests(
-        {"member": named(command.member), "points": command.points, "reason": command.reason}
+        {
+            "member": as_named(command.member),
+            "points": command.points,
+            "reason": command.reason,
+        }
     )
 
     async def work() -> Adjustment:

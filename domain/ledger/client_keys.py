@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -14,7 +13,6 @@ from domain import idempotency
 from domain.errors import IdempotencyConflict
 from domain.idempotency import Digests
 from domain.ledger.commands import Key
-from domain.members import MemberRef
 from domain.storage import Write, write_together
 from domain.texts import clean_text
 
@@ -30,12 +28,6 @@ def checked_key(key: str) -> str:
         characters_min=1,
         characters_max=KEY_CHARACTERS_MAX,
     )
-
-
-def named(member: MemberRef) -> list[object]:
-    """How the member was named, for digests: two ways to name one member count as different."""
-    values = (getattr(member, one.name) for one in fields(member))
-    return [type(member).__name__, *map(_plain, values)]
 
 
 def child_id(kind: str, *of: str) -> UUID:
@@ -71,8 +63,3 @@ def remembering(
 
 
 _JIFEN: Final = uuid5(NAMESPACE_URL, "https://jifen.example/ledger")
-
-
-def _plain(value: object) -> object:
-    """What canonical JSON can hold: a lone surrogate it cannot."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -17,7 +17,6 @@ from domain.ledger.client_keys import (
     REFERENCE_CHARACTERS_MAX,
     checked_key,
     child_id,
-    named,
     recall,
     remember,
     remembering,
@@ -28,7 +27,7 @@ from domain.ledger.entries import HoldState, Source
 from domain.ledger.naming import lock_named
 from domain.ledger.posting import post_one
 from domain.ledger.store import lock_accounts
-from domain.members import MemberRef
+from domain.members import MemberRef, as_named
 from domain.storage import Row, Table, Write, fetch_all, fetch_one, transaction
 from domain.texts import clean_text
 
@@ -109,7 +108,7 @@ async def hold_points(command: HoldPoints, *, now: datetime) -> PointsHold:
     key = Key(scope=f"points.hold:{command.owner}", key=command.idempotency_key)
     digests = idempotency.digests(
         {
-            "member": named(command.member),
+            "member": as_named(command.member),
             "points": command.points,
             "reference": command.reference,
             "expires_in_minutes": command.expires_in_minutes,
@@ -120,7 +119,7 @@ async def hold_points(command: HoldPoints, *, now: datetime) -> PointsHold:
         [member_id], books = await lock_named([command.member])
         answer = await recall(key, digests)
         if answer is not None:
-            return _hold_of_answer(answer)
+            return await _hold_of_answer(answer)
         if member_id is None:
             raise MemberNotFound(field=("member",))
         newest = await _newest(command, now=now)
@@ -158,7 +157,7 @@ async def capture_points(command: CapturePoints, *, now: datetime) -> Captured:
         books = await lock_accounts([command.member_id])
         answer = await recall(key, digests)
         if answer is not None:
-            hold = _hold_of_answer(answer)
+            hold = await _hold_of_answer(answer)
             return Captured(hold=hold, seq=answer["seq"], amount=answer["amount"])
         hold = await _own(command, now=now)
         if await _in_force(command.owner, hold.reference) != hold.hold_id:
@@ -193,7 +192,7 @@ async def release_points(command: ReleasePoints, *, now: datetime) -> PointsHold
         books = await lock_accounts([command.member_id])
         answer = await recall(key, digests)
         if answer is not None:
-            return _hold_of_answer(answer)
+            return await _hold_of_answer(answer)
         hold = await _own(command, now=now)
         released = replace(hold, state=HoldState.RELEASED)
         await post_one(
@@ -225,6 +224,8 @@ _HOLD = """
     SELECT member_id, hold_id, amount, state, captured, expires_at, reference FROM points_hold
     WHERE member_id = $1 AND hold_id = $2 AND owner = $3
 """
+
+_REFERENCE_OF = "SELECT reference FROM points_hold WHERE member_id = $1 AND hold_id = $2"
 
 
 def _check(command: HoldPoints) -> None:
@@ -352,17 +353,20 @@ def _answer_of(hold: PointsHold) -> dict[str, Any]:
         "state": hold.state.value,
         "captured": hold.captured,
         "expires_at": hold.expires_at.isoformat(),
-        "reference": hold.reference,
     }
 
 
-def _hold_of_answer(answer: dict[str, Any]) -> PointsHold:
+async def _hold_of_answer(answer: dict[str, Any]) -> PointsHold:
+    """As it was answered. The shop's own word for it stands with the hold, where it is erased."""
+    member_id, hold_id = UUID(answer["member_id"]), UUID(answer["hold_id"])
+    row = await fetch_one(_REFERENCE_OF, member_id, hold_id)
+    assert row is not None, "holds are never deleted"
     return PointsHold(
-        member_id=UUID(answer["member_id"]),
-        hold_id=UUID(answer["hold_id"]),
+        member_id=member_id,
+        hold_id=hold_id,
         points=answer["points"],
         state=HoldState(answer["state"]),
         captured=answer["captured"],
         expires_at=datetime.fromisoformat(answer["expires_at"]),
-        reference=answer["reference"],
+        reference=row["reference"],
     )

@@ -76,7 +76,7 @@ async def part_accounts(
     assert inside_transaction(), "whoever parts accounts parts the members"
     books = await _opened(loser_id, keeper_id, now=now)
     loser, keeper = books[loser_id], books[keeper_id]
-    came = await _what_came(keeper, since=since)
+    came = await _what_came(keeper, loser_id, since=since)
     handing = merge_decisions.part(
         keeper, loser, came, source=_source(merge_id), now=now, salt=new_salt
     )
@@ -128,13 +128,30 @@ _CAME = f"""
 """
 
 
-async def _what_came(keeper: Book, *, since: int) -> Came:
-    """What the keeper's entries from number `since` on brought, and what it paid at once."""
-    entries = await fetch_all(
-        "SELECT seq, debt_change FROM points_entry"
-        " WHERE member_id = $1 AND seq >= $2 AND kind = 'MERGE_IN'",
-        *(keeper.member_id, since),
+# What the closed journal of a third record lets go over to the keeper meanwhile is the keeper's. It
+# is the loser's where that record had been merged into the loser's.
+_ENTRIES = """
+    WITH RECURSIVE leads (member_id, at) AS (
+        SELECT member_id, member_id FROM points_merge
+        WHERE to_member_id = $1 AND in_seq >= $2
+        UNION
+        SELECT l.member_id, a.merged_into FROM leads AS l
+        JOIN points_account AS a ON a.member_id = l.at
+        WHERE a.merged_into IS NOT NULL AND l.at <> $3
     )
+    SELECT e.seq, e.debt_change FROM points_merge AS p
+    JOIN points_entry AS e ON e.member_id = p.to_member_id AND e.seq = p.in_seq
+    WHERE p.to_member_id = $1 AND p.in_seq >= $2
+        AND p.member_id IN (SELECT member_id FROM leads WHERE at = $3)
+"""
+
+
+async def _what_came(keeper: Book, loser_id: UUID, *, since: int) -> Came:
+    """What the loser's journal brought by entries from `since` on, and what it paid at once.
+
+    With the journals of the records that had been merged into the loser's.
+    """
+    entries = await fetch_all(_ENTRIES, keeper.member_id, since, loser_id)
     came: list[Lot] = []
     draws: list[tuple[int, Lot, int]] = []
     for row in await fetch_all(_CAME, keeper.member_id, [entry["seq"] for entry in entries]):

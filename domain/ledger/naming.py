@@ -1,7 +1,8 @@
 """Whom references name, and their accounts under lock: of a record that nobody gives up meanwhile.
 
 A merge may commit between the look and the lock. Whoever waited for it looks again, and finds who
-has the record now.
+has the record now. Members come first, then accounts, as in a merge: so the two never wait for each
+other in a circle.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from uuid import UUID
 
 from domain.ledger.book import Book
 from domain.ledger.store import lock_accounts
-from domain.members import MemberRef, lock_standing, resolve_members
+from domain.members import MemberRef, lock_members, resolve_members
 from domain.storage import TransactionContended
 
 LOOKS_MAX: Final = 4
@@ -24,15 +25,13 @@ async def lock_named(
 ) -> tuple[list[UUID | None], dict[UUID, Book]]:
     """The members whom the references name, in order, and their accounts and those of `others`.
 
-    The accounts are locked as by `lock_accounts`. One statement more where a member has no account
-    yet, whose own row is locked then.
+    The members are locked as by `lock_members`, then the accounts as by `lock_accounts`.
     """
     more = list(others)
     for _ in range(LOOKS_MAX):
         found = await resolve_members(references)
         named = {member_id for member_id in found if member_id is not None}
-        books = await lock_accounts({*more, *named})
-        standing = all(books[one].merged_into is None for one in named & books.keys())
-        if standing and await lock_standing(named - books.keys()):
-            return found, books
+        locked = await lock_members(named)
+        if all(locked.get(one) == one for one in named):
+            return found, await lock_accounts({*more, *named})
     raise TransactionContended("the members' records were joined to others each time")

@@ -13,13 +13,13 @@ from uuid import UUID
 
 from domain import idempotency
 from domain.errors import InvalidInput, MemberNotFound, TransferLimitExceeded
-from domain.ledger.client_keys import checked_key, child_id, named, recall, remembering
+from domain.ledger.client_keys import checked_key, child_id, recall, remembering
 from domain.ledger.commands import Key, Transfer
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import Source
 from domain.ledger.naming import lock_named
 from domain.ledger.posting import post_one
-from domain.members import ById, MemberRef
+from domain.members import ById, MemberRef, as_named
 from domain.program import program
 from domain.storage import Table, fetch_one, transaction
 from domain.texts import clean_text
@@ -57,7 +57,7 @@ async def transfer_points(command: TransferPoints, *, limits: TransferLimits, no
     note = command.note or None
     key = Key(scope=f"points.transfer:{command.member_id}", key=command.idempotency_key)
     digests = idempotency.digests(
-        {"to_member": named(command.to_member), "points": command.points, "note": note}
+        {"to_member": as_named(command.to_member), "points": command.points, "note": note}
     )
 
     async def work() -> int:

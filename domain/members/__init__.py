@@ -17,6 +17,11 @@ from domain.members.consents import (
 )
 from domain.members.contacts import ServiceContact, service_contacts, set_service_contacts
 from domain.members.external import register_external_members
+from domain.members.given_up_phones import (
+    forget_given_up_phones,
+    lock_given_up_phones,
+    return_phones,
+)
 from domain.members.importing import Arrived, BroughtMember, bring_profiles, check_brought
 from domain.members.interest import (
     THEMES_MAX,
@@ -31,13 +36,10 @@ from domain.members.listing import MemberListing, list_members
 from domain.members.looking_up import look_up
 from domain.members.member_tables import MEMBER_TABLES
 from domain.members.merging import (
+    MERGE_UNDOABLE,
     ProfileMerged,
-    heirs,
-    lock_records,
-    lock_standing,
     merge_profiles,
     part_profiles,
-    records_of,
     show_phone,
 )
 from domain.members.notes import AddMemberNote, MemberNote, add_member_note, member_notes
@@ -46,6 +48,7 @@ from domain.members.phone_keys import (
     PhoneKeyFile,
     PhoneKeysInvalid,
     PhoneVault,
+    add_pepper,
     create_phone_keys,
     phone_vault,
     use_phone_keys,
@@ -58,6 +61,7 @@ from domain.members.phone_rotation import (
 )
 from domain.members.phone_sign_in import SignInWithPhone, sign_in_with_phone
 from domain.members.phones import (
+    all_phones_of,
     bind_phone_identities,
     bind_phone_identity,
     lock_phone,
@@ -78,6 +82,7 @@ from domain.members.references import (
     ByPhone,
     ByWeChat,
     MemberRef,
+    as_named,
     members_by_ids,
     resolve_members,
 )
@@ -95,6 +100,7 @@ from domain.members.sign_in_codes import (
     forget_sign_in_codes,
     request_sign_in_code,
 )
+from domain.members.standing import heirs, lock_member, lock_members, lock_records, records_of
 from domain.members.timeline import (
     TIMELINE,
     Telling,
@@ -116,6 +122,7 @@ from domain.members.values import (
 __all__ = [
     "ANY_PARTNER",
     "MEMBER_TABLES",
+    "MERGE_UNDOABLE",
     "THEMES_MAX",
     "TIMELINE",
     "UNCHANGED",
@@ -161,6 +168,9 @@ __all__ = [
     "Unchanged",
     "UpdateProfile",
     "add_member_note",
+    "add_pepper",
+    "all_phones_of",
+    "as_named",
     "authenticate",
     "bind_phone",
     "bind_phone_identities",
@@ -172,16 +182,19 @@ __all__ = [
     "create_phone_keys",
     "ended",
     "forget_codes_of",
+    "forget_given_up_phones",
     "forget_sign_in_codes",
     "has_consented",
     "heirs",
     "identities",
     "interests",
     "list_members",
+    "lock_given_up_phones",
+    "lock_member",
+    "lock_members",
     "lock_phone",
     "lock_phones",
     "lock_records",
-    "lock_standing",
     "look_up",
     "make_phone_keys_known",
     "mask_phone",
@@ -205,6 +218,7 @@ __all__ = [
     "replace_declared_interests",
     "request_sign_in_code",
     "resolve_members",
+    "return_phones",
     "seal_phones_anew",
     "service_contacts",
     "set_consent",

@@ -16,7 +16,8 @@ from uuid_utils.compat import uuid7
 
 from domain import access
 from domain.access import CallerKind
-from domain.errors import ConsentOutdated, ConsentUnknown, InvalidInput, MemberNotFound
+from domain.errors import ConsentOutdated, ConsentUnknown, InvalidInput
+from domain.members.standing import lock_member
 from domain.outbox import Event, announce
 from domain.storage import Row, Table, execute, fetch_all, fetch_one, transaction
 from domain.texts import clean_code, clean_text
@@ -51,6 +52,31 @@ _CONSENTS: Final = Table(
     version="text",
     at="timestamptz",
 )
+
+# From one purpose to the next in the index, and to the newest of each: however often somebody
+# changes their mind, a row for each purpose is read.
+_NEWEST_OF_EACH: Final = """
+    WITH RECURSIVE said (purpose) AS (
+        SELECT min(purpose) FROM member_consent WHERE member_id = $1
+        UNION ALL
+        SELECT (
+            SELECT min(c.purpose) FROM member_consent AS c
+            WHERE c.member_id = $1 AND c.purpose > s.purpose
+        )
+        FROM said AS s WHERE s.purpose IS NOT NULL
+    ), newest AS MATERIALIZED (
+        SELECT purpose, (
+            SELECT n.id FROM member_consent AS n WHERE n.member_id = $1 AND n.purpose = s.purpose
+            ORDER BY n.at DESC, n.id DESC LIMIT 1
+        ) AS id
+        FROM said AS s WHERE purpose IS NOT NULL
+    )
+    SELECT s.purpose,
+        (SELECT granted FROM member_consent WHERE member_id = $1 AND id = s.id) AS granted,
+        (SELECT version FROM member_consent WHERE member_id = $1 AND id = s.id) AS version,
+        (SELECT at FROM member_consent WHERE member_id = $1 AND id = s.id) AS at
+    FROM newest AS s
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +142,9 @@ async def consent_texts() -> Sequence[ConsentText]:
 
 async def consents(member_id: UUID) -> Sequence[Consent]:
     """What the member said last of each purpose of which they said something, by purpose."""
-    rows = await fetch_all(
-        "SELECT purpose, granted, version, at FROM member_consent"
-        " WHERE member_id = $1 ORDER BY at, id",
-        member_id,
-    )
-    newest = {row["purpose"]: _consent(row) for row in rows}
-    return sorted(newest.values(), key=lambda consent: consent.purpose)
+    rows = await fetch_all(_NEWEST_OF_EACH, member_id)
+    # Sorted here: the two databases collate text differently.
+    return sorted(map(_consent, rows), key=lambda consent: consent.purpose)
 
 
 async def has_consented(member_id: UUID, purpose: str) -> bool:
@@ -141,17 +163,15 @@ async def set_consent(command: SetConsent, *, now: datetime) -> Consent:
 
     async def work() -> Consent:
         # The member's row is the lock: of two changes of mind one comes after the other.
-        locked = "SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE"
-        if not await fetch_one(locked, command.member_id):
-            raise MemberNotFound
-        before = await _newest(command.member_id, command.purpose)
+        member_id = await lock_member(command.member_id)
+        before = await _newest(member_id, command.purpose)
         version = await _version(command, before)
         if before and (before.granted, before.version) == (command.granted, version):
             return before
         # Strictly later than what was said before, so that it counts whatever the clocks say.
         at = max(now, before.at + timedelta(microseconds=1)) if before else now
         said = Consent(purpose=command.purpose, granted=command.granted, version=version, at=at)
-        await _write(command.member_id, said, now=now)
+        await _write(member_id, said, now=now)
         return said
 
     return await transaction(work)

@@ -15,8 +15,9 @@ from domain.audit import Actor, Target
 from domain.errors import InvalidInput, MemberNotFound
 from domain.members.profile import CHANNEL_CHARACTERS_MAX
 from domain.members.references import MemberRef, resolve_members
+from domain.members.standing import lock_member
 from domain.outbox import Event, announce
-from domain.storage import Table, execute, fetch_all, fetch_one, transaction
+from domain.storage import Table, execute, fetch_all, transaction
 from domain.texts import clean_code, clean_text
 
 CONTACTS_MAX: Final = 10
@@ -67,11 +68,11 @@ async def set_service_contacts(
     _check(contacts)
 
     async def work() -> UUID:
-        [member_id] = await resolve_members([member])
-        # The member's row is the lock: of two who set them one comes after the other.
-        locked = "SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE"
-        if member_id is None or not await fetch_one(locked, member_id):
+        [named] = await resolve_members([member])
+        if named is None:
             raise MemberNotFound(field=("member",))
+        # The member's row is the lock: of two who set them one comes after the other.
+        member_id = await lock_member(named, field=("member",))
         before = await service_contacts(member_id)
         if before != list(contacts):
             await _write(member_id, contacts, now=now)

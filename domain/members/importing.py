@@ -23,6 +23,7 @@ from domain.members.joining import SUBJECT_CHARACTERS_MAX, Known, insert_identit
 from domain.members.phones import bind_phone_identities, lock_phones, members_by_phones
 from domain.members.profile import UNCHANGED, UpdateProfile, clean_profile
 from domain.members.references import members_by_ids
+from domain.members.standing import bound_to, lock_found
 from domain.members.values import MEMBER_COLUMNS, IdentityKind, Member, member_of
 from domain.outbox import Event, announce
 from domain.storage import Table, fetch_all, inside_transaction
@@ -162,32 +163,20 @@ class _Directory:
     async def of(cls, brought: Sequence[BroughtMember]) -> _Directory:
         """Read it, and lock the members to whom it leads."""
         wanted = {known for member in brought for known in member.identities}
-        rows = await fetch_all(
-            "SELECT kind, app_id, subject, member_id FROM member_identity"
-            " WHERE kind = ANY($1::text[]) AND subject = ANY($2::text[])",
-            sorted({known.kind.value for known in wanted}),
-            sorted({known.subject for known in wanted}),
-        )
-        by_identity = {
-            Known(
-                kind=IdentityKind(row["kind"]), app_id=row["app_id"], subject=row["subject"]
-            ): row["member_id"]
-            for row in rows
-        }
-        by_identity = {known: by_identity[known] for known in wanted & by_identity.keys()}
         phones = [member.phone for member in brought if member.phone is not None]
-        by_phone = await members_by_phones(phones)
-        there = sorted({*by_identity.values(), *by_phone.values()})
+
+        async def look() -> tuple[Mapping[Known, UUID], Mapping[str, UUID]]:
+            return await _bound(wanted), await members_by_phones(phones)
+
+        by_identity, by_phone = await lock_found(
+            look, lambda found: [*found[0].values(), *found[1].values()]
+        )
+        there = {*by_identity.values(), *by_phone.values()}
         has: dict[UUID, set[IdentityKind]] = defaultdict(set)
         if there:
-            # In one order for everybody, so that two batches never wait in a circle.
-            await fetch_all(
-                "SELECT id FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE",
-                there,
-            )
             for row in await fetch_all(
                 "SELECT member_id, kind FROM member_identity WHERE member_id = ANY($1::uuid[])",
-                there,
+                sorted(there),
             ):
                 has[row["member_id"]].add(IdentityKind(row["kind"]))
         elsewhere = [member.member_id for member in brought if member.member_id is not None]
@@ -227,6 +216,20 @@ class _Directory:
         phone = member.phone
         if phone is not None and names[phone] is None and IdentityKind.PHONE in has:
             raise InvalidInput(field=("phone",), rule="that of a member without another phone")
+
+
+async def _bound(wanted: Collection[Known]) -> Mapping[Known, UUID]:
+    """The members of the identities. A subject may be bound in other apps too: those drop out."""
+    rows = await bound_to(
+        "i.kind = ANY($1::text[]) AND i.subject = ANY($2::text[])",
+        sorted({known.kind.value for known in wanted}),
+        sorted({known.subject for known in wanted}),
+    )
+    found = {
+        Known(kind=IdentityKind(row["kind"]), app_id=row["app_id"], subject=row["subject"]): to
+        for row, to in rows
+    }
+    return {known: found[known] for known in wanted if known in found}
 
 
 def _field_of(name: Known | str) -> str:

@@ -11,9 +11,10 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from domain.errors import InvalidInput, MemberNotFound
+from domain.errors import InvalidInput
+from domain.members.standing import lock_member
 from domain.outbox import Event, announce
-from domain.storage import Table, execute, fetch_all, fetch_one, transaction
+from domain.storage import Table, execute, fetch_all, transaction
 from domain.texts import clean_text
 
 THEMES_MAX: Final = 100
@@ -85,12 +86,11 @@ async def replace_declared_interests(
 
     async def work() -> Sequence[Interest]:
         # The member's row is the lock: of two replacements one comes after the other.
-        if not await fetch_one("SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE", member_id):
-            raise MemberNotFound
-        declared = await _declared(member_id)
+        standing = await lock_member(member_id)
+        declared = await _declared(standing)
         if declared != wanted:
-            await _write(member_id, gone=declared - wanted, fresh=wanted - declared, now=now)
-        return await interests(member_id)
+            await _write(standing, gone=declared - wanted, fresh=wanted - declared, now=now)
+        return await interests(standing)
 
     return await transaction(work)
 

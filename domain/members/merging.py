@@ -1,4 +1,4 @@
-"""Two records that are one person's: which leads to which, and what of the profile goes over.
+"""Two records that are one person's: what of the profile goes over.
 
 The record that is given up stays, as an alias: its id leads to the other one. What other contexts
 keep of the two is joined by `domain.custody`, which calls this inside its transaction.
@@ -6,53 +6,20 @@ keep of the two is joined by `domain.custody`, which calls this inside its trans
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from domain.members.interest import THEMES_MAX
 from domain.members.phone_keys import phone_vault
-from domain.storage import Row, execute, fetch_all, inside_transaction
+from domain.storage import Row, execute, fetch_all
 
-STEPS_MAX: Final = 64
-"""So many merges an id is followed through; a person with more records than that is none."""
+MERGE_UNDOABLE: Final = timedelta(days=1)
+"""For how long two records that were joined can be parted again."""
 
 _SAID_OF_ONESELF: Final = ("nickname", "avatar_url", "birthday", "gender", "preferred_channel")
-
-
-async def heirs(member_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
-    """To whom each id leads: itself, or the record that the person has now; no unknown ids.
-
-    One statement, and one more for each merge on the way.
-    """
-    leads: dict[UUID, UUID] = {}
-    asked = set(member_ids)
-    for _ in range(STEPS_MAX):
-        if not asked:
-            break
-        rows = await fetch_all(
-            "SELECT id, merged_into FROM member WHERE id = ANY($1::uuid[])", sorted(asked)
-        )
-        leads |= {row["id"]: row["merged_into"] or row["id"] for row in rows}
-        asked = {to for to in leads.values() if to not in leads}
-    return {one: end for one in member_ids if (end := _end(one, leads)) is not None}
-
-
-async def records_of(member_ids: Collection[UUID]) -> Sequence[UUID]:
-    """All records of these persons: those named, and each that leads to one of them."""
-    found = dict.fromkeys(member_ids)
-    fresh = list(found)
-    for _ in range(STEPS_MAX):
-        if not fresh:
-            break
-        rows = await fetch_all(
-            "SELECT id FROM member WHERE merged_into = ANY($1::uuid[]) ORDER BY id", fresh
-        )
-        fresh = [row["id"] for row in rows if row["id"] not in found]
-        found |= dict.fromkeys(fresh)
-    return list(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,33 +29,6 @@ class ProfileMerged:
     took: tuple[str, ...]
     joined_at: datetime
     """When the keeper had joined, as their own record said it."""
-
-
-async def lock_records(member_ids: Collection[UUID]) -> Mapping[UUID, UUID | None]:
-    """Lock these records until the transaction ends, in order; and who each was merged into.
-
-    Whoever signs one of them in, or records an order of theirs, waits, and finds where it leads.
-    """
-    assert inside_transaction(), "a lock ends with its transaction"
-    rows = await fetch_all(
-        "SELECT id, merged_into FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
-        sorted(set(member_ids)),
-    )
-    return {row["id"]: row["merged_into"] for row in rows}
-
-
-async def lock_standing(member_ids: Collection[UUID]) -> bool:
-    """Lock these records until the transaction ends; whether none of them was given up.
-
-    No statement for none.
-    """
-    if not member_ids:
-        return True
-    rows = await fetch_all(
-        "SELECT merged_into FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE",
-        sorted(member_ids),
-    )
-    return all(row["merged_into"] is None for row in rows)
 
 
 async def merge_profiles(
@@ -111,19 +51,18 @@ async def merge_profiles(
         "UPDATE member SET merged_into = $2, version = version + 1 WHERE id = $1",
         *(loser_id, keeper_id),
     )
-    await execute(
-        "UPDATE member_session SET revoked_at = $2, revoked_because = 'merged'"
-        " WHERE member_id = $1 AND revoked_at IS NULL",
-        *(loser_id, now),
-    )
+    await _end_sessions(loser_id, now=now)
     await execute(_INTERESTS_THAT_COME, loser_id, keeper_id, merge_id)
     return ProfileMerged(took=took, joined_at=keeper["joined_at"])
 
 
 async def part_profiles(
-    loser_id: UUID, keeper_id: UUID, *, merge_id: UUID, merged: ProfileMerged
+    loser_id: UUID, keeper_id: UUID, *, merge_id: UUID, merged: ProfileMerged, now: datetime
 ) -> None:
-    """Undo `merge_profiles`: what the keeper said meanwhile stays theirs. Nobody is signed in."""
+    """Undo `merge_profiles`: what the keeper said meanwhile stays theirs. Nobody is signed in.
+
+    Nobody knows which of the two opened a session of the keeper's since the merge, so all end.
+    """
     rows = await _profiles(loser_id, keeper_id)
     loser, keeper = rows[loser_id], rows[keeper_id]
     unsaid = {one: None for one in merged.took if keeper[one] == loser[one]}
@@ -137,18 +76,19 @@ async def part_profiles(
         "UPDATE member SET merged_into = NULL, version = version + 1 WHERE id = $1", loser_id
     )
     await execute(_INTERESTS_THAT_GO, loser_id, keeper_id, merge_id)
+    await _end_sessions(keeper_id, now=now)
 
 
 async def show_phone(member_id: UUID, phone: str, *, now: datetime) -> None:
-    """Let this number (E.164) be the one that is shown of the member's, who has more than one."""
-    rows = await fetch_all(
-        "UPDATE member_identity SET bound_at = $3"
-        " WHERE member_id = $1 AND kind = 'phone' AND subject = ANY($2::text[]) RETURNING id",
-        *(member_id, list(phone_vault().indexes(phone)), now),
-    )
+    """Let this number (E.164) be the one that is shown of the member's, who has more than one.
+
+    The identity goes on telling since when it has led to them, or to who they were then.
+    """
     await execute(
-        "UPDATE member_phone SET bound_at = $3 WHERE member_id = $1 AND id = ANY($2::uuid[])",
-        *(member_id, [row["id"] for row in rows], now),
+        "UPDATE member_phone SET bound_at = $3 WHERE member_id = $1 AND id IN ("
+        " SELECT id FROM member_identity"
+        " WHERE member_id = $1 AND kind = 'phone' AND subject = ANY($2::text[]))",
+        *(member_id, list(phone_vault().indexes(phone)), now),
     )
 
 
@@ -180,6 +120,15 @@ _INTERESTS_THAT_GO: Final = """
 """
 
 
+async def _end_sessions(member_id: UUID, *, now: datetime) -> None:
+    """End them because of a merge, or because it was undone."""
+    await execute(
+        "UPDATE member_session SET revoked_at = $2, revoked_because = 'merged'"
+        " WHERE member_id = $1 AND revoked_at IS NULL",
+        *(member_id, now),
+    )
+
+
 async def _profiles(*member_ids: UUID) -> Mapping[UUID, Row]:
     rows = await fetch_all(
         f"SELECT id, joined_at, {', '.join(_SAID_OF_ONESELF)} FROM member"
@@ -195,13 +144,3 @@ async def _say(member_id: UUID, values: Mapping[str, Any]) -> None:
     await execute(
         f"UPDATE member SET {sets}version = version + 1 WHERE id = $1", member_id, *values.values()
     )
-
-
-def _end(member_id: UUID, leads: Mapping[UUID, UUID]) -> UUID | None:
-    """Where the way ends; None for an id that nobody has."""
-    for _ in range(STEPS_MAX):
-        to = leads.get(member_id)
-        if to is None or to == member_id:
-            return to
-        member_id = to
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -13,7 +14,8 @@ from domain import audit, idempotency
 from domain.audit import Actor, Target
 from domain.errors import MemberNotFound
 from domain.members.client_keys import checked_key, recall, remember
-from domain.members.references import MemberRef, resolve_members
+from domain.members.references import MemberRef, as_named, resolve_members
+from domain.members.standing import heirs, lock_member
 from domain.members.timeline import TimelineItem, keep_timeline_items
 from domain.paging import Page, PageRequest, page_of
 from domain.storage import Row, Table, fetch_all, fetch_one, transaction
@@ -78,18 +80,20 @@ async def add_member_note(command: AddMemberNote, *, by: Actor, now: datetime) -
     scope = f"members.note:{by.account_id}"
 
     async def work() -> MemberNote:
-        [member_id] = await resolve_members([command.member])
-        if member_id is None:
-            raise MemberNotFound(field=("member",))
-        digests = idempotency.digests({"member": str(member_id), "text": command.text})
+        # The member as named: a merge meanwhile makes no other request of it.
+        digests = idempotency.digests({"member": as_named(command.member), "text": command.text})
         answer = await recall(scope, command.idempotency_key, digests)
         if answer is not None:
-            return await _told_again(member_id, UUID(answer["note_id"]), by=by, now=now)
+            return await _told_again(answer, by=by, now=now)
+        [named] = await resolve_members([command.member])
+        if named is None:
+            raise MemberNotFound(field=("member",))
+        member_id = await lock_member(named, field=("member",))
         note = MemberNote(
             member_id=member_id, id=uuid7(), text=command.text, author=by.name, at=now
         )
         await _keep(note, by=by, now=now)
-        answer = {"note_id": str(note.id)}
+        answer = {"member_id": str(member_id), "note_id": str(note.id)}
         await remember(scope, command.idempotency_key, digests=digests, answer=answer, now=now)
         return note
 
@@ -134,15 +138,18 @@ async def _keep(note: MemberNote, *, by: Actor, now: datetime) -> None:
     _record(by, note.member_id, note.id, now=now)
 
 
-async def _told_again(member_id: UUID, note_id: UUID, *, by: Actor, now: datetime) -> MemberNote:
+async def _told_again(answer: Mapping[str, str], *, by: Actor, now: datetime) -> MemberNote:
+    """The note, of whoever has the record now that it was written on."""
+    leads = await heirs([UUID(answer["member_id"])])
     row = await fetch_one(
-        f"SELECT {_COLUMNS} FROM member_note WHERE member_id = $1 AND id = $2",
-        *(member_id, note_id),
+        f"SELECT {_COLUMNS} FROM member_note WHERE member_id = ANY($1::uuid[]) AND id = $2",
+        *(list(leads.values()), UUID(answer["note_id"])),
     )
     if row is None:
         raise MemberNotFound(field=("member",))
-    _record(by, member_id, note_id, now=now)
-    return _note(row)
+    note = _note(row)
+    _record(by, note.member_id, note.id, now=now)
+    return note
 
 
 def _record(by: Actor, member_id: UUID, note_id: UUID, *, now: datetime) -> None:

@@ -7,14 +7,15 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.errors import MemberNotFound
+from domain.members.given_up_phones import replace_phones
 from domain.members.phones import (
     bind_phone_identity,
     lock_phone,
     members_by_phones,
     parse_phone,
-    unbind_phones,
 )
 from domain.members.references import members_by_ids
+from domain.members.standing import heirs, lock_member
 from domain.members.values import Member
 from domain.outbox import Event, announce
 from domain.storage import execute, inside_transaction, transaction
@@ -49,20 +50,25 @@ async def bind_phone(member_id: UUID, phone: str, *, now: datetime) -> Member | 
     async def work() -> Member | BoundElsewhere:
         await lock_phone(phone)
         owner = (await members_by_phones([phone])).get(phone)
-        if owner is not None and owner != member_id:
-            return BoundElsewhere(owner)
         if owner is None:
-            await _replace(member_id, phone, now=now)
-        return (await members_by_ids([member_id]))[member_id]
+            standing = await lock_member(member_id)
+            await _replace(standing, phone, now=now)
+        else:
+            standing = (await heirs([member_id])).get(member_id, member_id)
+            if owner != standing:
+                return BoundElsewhere(owner)
+        member = (await members_by_ids([standing])).get(standing)
+        if member is None:
+            raise MemberNotFound
+        return member
 
     return await transaction(work)
 
 
 async def _replace(member_id: UUID, phone: str, *, now: datetime) -> None:
-    # The member's row is locked by its new version, so that two numbers at once come one by one.
-    if not await execute("UPDATE member SET version = version + 1 WHERE id = $1", member_id):
-        raise MemberNotFound
-    replaced = await unbind_phones(member_id)
+    # The member's row is locked, so that two numbers at once come one by one.
+    await execute("UPDATE member SET version = version + 1 WHERE id = $1", member_id)
+    replaced = await replace_phones(member_id, now=now)
     await bind_phone_identity(member_id, phone, now=now)
     # Never the number: an event outlives an erasure.
     facts = {"replaced": bool(replaced)}

@@ -3,8 +3,9 @@
 A number is stored twice over: sealed (AES-256-GCM), so that only we can read it, and as a blind
 index (HMAC-SHA256), by which it is found again without being read. Keys come in pairs with an id,
 one for each; the first pair of the file is the one in use, those after it were in use before and
-still open and find what they sealed. Nothing here is of use without the file, nor the file without
-the database.
+still open and find what they sealed. Beside them is one pepper, for the digests of how members were
+named, which are kept for ever: it is made once, and never another. Nothing here is of use without
+the file, nor the file without the database.
 """
 
 from __future__ import annotations
@@ -68,9 +69,10 @@ class Sealed:
 class PhoneVault:
     """Seals, opens and indexes phone numbers (E.164) with the keys it is given. Pure."""
 
-    def __init__(self, keys: PhoneKeys) -> None:
+    def __init__(self, keys: PhoneKeys, *, pepper: bytes | None = None) -> None:
         assert keys, "a vault has a key"
         self.keys = keys
+        self._pepper = pepper
 
     @property
     def key_id(self) -> str:
@@ -111,13 +113,20 @@ class PhoneVault:
         key = next((key for key in self.keys if key.id == wanted), None)
         return None if key is None else _keyed(key, b"code", f"{salt}:{code}")
 
+    def name_digest(self, name: bytes) -> str:
+        """A digest of how somebody was named, the same under all keys: 64 hex digits."""
+        if self._pepper is None:
+            raise PhoneKeysInvalid("the phone keys have no pepper")
+        return hmac.new(self._pepper, b"name\0" + name, hashlib.sha256).hexdigest()
+
 
 class PhoneKeyFile:
     """The file of phone keys, read when it is first needed and again whenever it changes.
 
     It is asked for changes on every use (a `stat`), so that a rotation by any process reaches every
     running worker at once. A file that breaks while a worker runs is reported, and the last good
-    keys stay in force. With `create_missing`, for development, a missing file is made.
+    keys stay in force. With `create_missing`, for development, a missing file is made, and an older
+    one is given a pepper.
     """
 
     def __init__(self, path: Path, *, now: datetime, create_missing: bool = False) -> None:
@@ -136,7 +145,13 @@ class PhoneKeyFile:
             create_phone_keys(self.path, now=self._now)
             seen = secret_stamp(self.path)
         try:
-            self._vault = PhoneVault(read_phone_keys(self.path))
+            keys, pepper = _read(self.path)
+            if pepper is None:
+                raise PhoneKeysInvalid(
+                    f"{self.path}: phone keys of an older release, which have no pepper: "
+                    "`create-keys` gives them one"
+                )
+            self._vault = PhoneVault(keys, pepper=pepper)
         except PhoneKeysInvalid as broken:
             if self._vault is None:
                 raise
@@ -158,9 +173,11 @@ def new_phone_key(now: datetime) -> PhoneKey:
 def create_phone_keys(path: Path, *, now: datetime) -> bool:
     """Make the file with one pair if it is missing; returns whether it was.
 
-    Several processes may call it at once: one makes the file, the others find it.
+    A file of an older release is given its pepper. Several processes may call it at once: one makes
+    the file, the others find it.
     """
     if path.exists():
+        add_pepper(path)
         return False
     with secret_lock(path):
         if path.exists():
@@ -169,23 +186,47 @@ def create_phone_keys(path: Path, *, now: datetime) -> bool:
         return True
 
 
+def add_pepper(path: Path) -> None:
+    """Give a file of an older release its pepper; another file stays as it is.
+
+    Raises PhoneKeysInvalid like `read_phone_keys`.
+    """
+    if _read(path)[1] is not None:
+        return
+    with secret_lock(path):
+        keys, pepper = _read(path)
+        if pepper is None:
+            write_phone_keys(path, keys)
+
+
 def read_phone_keys(path: Path) -> PhoneKeys:
     """The keys in the file; PhoneKeysInvalid when it is missing, broken or open to others."""
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[PhoneKeys, bytes | None]:
+    """The keys, and the pepper, which an older file lacks."""
     try:
         text = read_secret(path)
     except SecretFileUnusable as unusable:
         raise PhoneKeysInvalid(f"the file of phone keys {unusable}") from unusable
     try:
-        keys = tuple(_from_json(one) for one in orjson.loads(text)["keys"])
+        told = orjson.loads(text)
+        keys = tuple(_from_json(one) for one in told["keys"])
+        pepper = None if "pepper" not in told else _secret(told["pepper"])
     except (ValueError, TypeError, KeyError) as broken:
         raise PhoneKeysInvalid(f"{path}: not phone keys: {broken!r}") from None
     if not keys or len({key.id for key in keys}) != len(keys):
         raise PhoneKeysInvalid(f"{path}: phone keys need one pair at least, and each its own id")
-    return keys
+    return keys, pepper
 
 
 def write_phone_keys(path: Path, keys: PhoneKeys) -> None:
-    """Replace the file in one step."""
+    """Replace the keys in one step; the pepper stays. Where there is none, one is made.
+
+    Raises PhoneKeysInvalid for a file that cannot be read: its pepper is not to be lost.
+    """
+    pepper = _read(path)[1] if path.exists() else None
     told = [
         {
             "id": key.id,
@@ -195,7 +236,8 @@ def write_phone_keys(path: Path, keys: PhoneKeys) -> None:
         }
         for key in keys
     ]
-    write_secret(path, orjson.dumps({"keys": told}, option=orjson.OPT_INDENT_2))
+    kept = base64.b64encode(pepper or secrets.token_bytes(KEY_BYTES)).decode()
+    write_secret(path, orjson.dumps({"keys": told, "pepper": kept}, option=orjson.OPT_INDENT_2))
 
 
 _in_force: PhoneKeyFile | None = None
@@ -215,16 +257,22 @@ def phone_vault() -> PhoneVault:
 
 
 def _from_json(told: dict[str, str]) -> PhoneKey:
-    sealing = base64.b64decode(told["sealing"], validate=True)
-    indexing = base64.b64decode(told["indexing"], validate=True)
+    sealing, indexing = _secret(told["sealing"]), _secret(told["indexing"])
     made_at = datetime.fromisoformat(told["made_at"])
-    if len(sealing) != KEY_BYTES or len(indexing) != KEY_BYTES or len(told["id"]) != ID_CHARACTERS:
-        raise ValueError("a key has the wrong length")
+    if len(told["id"]) != ID_CHARACTERS:
+        raise ValueError("an id has the wrong length")
     if made_at.tzinfo is None:
         raise ValueError("a moment has no time zone")
     return PhoneKey(
         id=told["id"], sealing=sealing, indexing=indexing, made_at=made_at.astimezone(UTC)
     )
+
+
+def _secret(text: str) -> bytes:
+    secret = base64.b64decode(text, validate=True)
+    if len(secret) != KEY_BYTES:
+        raise ValueError("a key has the wrong length")
+    return secret
 
 
 def _keyed(key: PhoneKey, purpose: bytes, text: str) -> str:

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from domain.access import secret_lock
 from domain.members.phone_keys import (
@@ -66,6 +68,17 @@ def put_phone_keys_in_use(path: Path, *, now: datetime) -> str:
         return newest
 
 
+# Both are read in the index (key_id, id): what is sealed already is not read again for each batch.
+_ANOTHER_KEY: Final = """
+    SELECT (SELECT key_id FROM member_phone WHERE key_id < $1 ORDER BY key_id LIMIT 1) AS before,
+        (SELECT key_id FROM member_phone WHERE key_id > $1 ORDER BY key_id LIMIT 1) AS after
+"""
+_SEALED_WITH: Final = """
+    SELECT member_id, id, sealed, key_id FROM member_phone WHERE key_id = $1 AND id > $2
+    ORDER BY id LIMIT $3 FOR UPDATE
+"""
+
+
 async def phones_sealed_before(key_id: str) -> int:
     """How many numbers are sealed with other keys than these."""
     row = await fetch_one("SELECT count(*) AS count FROM member_phone WHERE key_id <> $1", key_id)
@@ -79,17 +92,26 @@ async def seal_phones_anew() -> AsyncIterator[int]:
 
     Each batch is a transaction of its own. Any number of processes may do it at once.
     """
-    while sealed := await transaction(_seal_batch):
-        yield sealed
+    while (key_id := await _another_key()) is not None:
+        after: UUID | None = UUID(int=0)
+        while after is not None:
+            sealed, after = await transaction(partial(_seal_batch, key_id, after=after))
+            if sealed:
+                yield sealed
 
 
-async def _seal_batch() -> int:
+async def _another_key() -> str | None:
+    """One of the keys other than those in use with which numbers are sealed."""
+    row = await fetch_one(_ANOTHER_KEY, phone_vault().key_id)
+    assert row is not None
+    key_id: str | None = row["before"] or row["after"]
+    return key_id
+
+
+async def _seal_batch(key_id: str, *, after: UUID) -> tuple[int, UUID | None]:
+    """How many numbers the batch had, and after which of this key the next one begins."""
     vault = phone_vault()
-    rows = await fetch_all(
-        "SELECT member_id, id, sealed, key_id FROM member_phone WHERE key_id <> $1"
-        " ORDER BY id LIMIT $2 FOR UPDATE",
-        *(vault.key_id, BATCH),
-    )
+    rows = await fetch_all(_SEALED_WITH, key_id, after, BATCH)
     phones = {row["id"]: open_row(vault, row) for row in rows}
     await _PHONE.update(
         (
@@ -110,7 +132,7 @@ async def _seal_batch() -> int:
         ),
         key=("member_id", "id"),
     )
-    return len(rows)
+    return len(rows), rows[-1]["id"] if len(rows) == BATCH else None
 
 
 def _sealed(vault: PhoneVault, bound_to: bytes, phone: str) -> dict[str, object]:

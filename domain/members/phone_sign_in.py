@@ -14,12 +14,10 @@ from domain.members.references import members_by_ids
 from domain.members.sessions import LIFETIMES, open_session
 from domain.members.sign_in import INVITE_CODE_CHARACTERS_MAX
 from domain.members.sign_in_codes import prove_phone, use_proof
+from domain.members.standing import lock_found
 from domain.members.values import Member, SessionLifetimes, SignedIn
-from domain.storage import TransactionContended, execute, transaction
+from domain.storage import transaction
 from domain.texts import clean_text
-
-LOOKS_MAX: Final = 4
-"""How often it is looked where a number leads: once more after each merge on the way."""
 
 APP: Final = "app"
 """What stands for the mini-program in sessions that began with a phone number."""
@@ -67,18 +65,9 @@ async def sign_in_with_phone(
 
 
 async def _standing(phone: str) -> UUID | None:
-    """The member to whom the number leads, whose record nobody joins to another or erases now.
-
-    Whoever does holds the member's row; after the wait the number may lead elsewhere, or nowhere.
-    """
-    member_id: UUID | None = None
-    for _ in range(LOOKS_MAX):
-        found = (await members_by_phones([phone])).get(phone)
-        if found is None or found == member_id:
-            return found
-        member_id = found
-        await execute("SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE", member_id)
-    raise TransactionContended("the number led to another member each time")
+    """The member to whom the number leads, whose record nobody joins to another or erases now."""
+    found = await lock_found(lambda: members_by_phones([phone]), lambda led: led.values())
+    return found.get(phone)
 
 
 async def _admit(phone: str, *, invite_code: str | None, now: datetime) -> tuple[Member, bool]:

@@ -8,16 +8,19 @@ the same one, even under different keys, the second finds what the first wrote.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import phonenumbers
+from cryptography.exceptions import InvalidTag
 from uuid_utils.compat import uuid7
 
 from domain.errors import InvalidInput
-from domain.members.phone_keys import PhoneVault, Sealed, phone_vault
+from domain.members.phone_keys import PhoneKeysInvalid, PhoneVault, Sealed, phone_vault
+from domain.members.standing import bound_to, records_of
 from domain.members.values import IdentityKind
 from domain.storage import Row, Table, dialect, execute, fetch_all, inside_transaction
 
@@ -96,9 +99,11 @@ async def bind_phone_identities(bindings: Iterable[tuple[UUID, str]], *, now: da
 
 
 async def unbind_phones(member_id: UUID) -> int:
-    """Let no number lead to the member any more; how many did."""
+    """Let no number lead to the member any more, nor be kept of them; how many did."""
     assert inside_transaction(), "an identity and its number go together"
-    await execute("DELETE FROM member_phone WHERE member_id = $1", member_id)
+    # What `replace_phones` has kept of them goes too.
+    records = list(await records_of([member_id]))
+    await execute("DELETE FROM member_phone WHERE member_id = ANY($1::uuid[])", records)
     return await execute(
         "DELETE FROM member_identity WHERE member_id = $1 AND kind = 'phone'", member_id
     )
@@ -133,23 +138,39 @@ async def members_by_phones(phones: Iterable[str]) -> Mapping[str, UUID]:
     asked = {index: phone for phone in set(phones) for index in vault.indexes(phone)}
     if not asked:
         return {}
-    rows = await fetch_all(
-        "SELECT subject, member_id FROM member_identity"
-        " WHERE kind = 'phone' AND app_id = '' AND subject = ANY($1::text[])",
-        list(asked),
+    rows = await bound_to(
+        "i.kind = 'phone' AND i.app_id = '' AND i.subject = ANY($1::text[])", list(asked)
     )
-    return {asked[row["subject"]]: row["member_id"] for row in rows}
+    return {asked[row["subject"]]: to for row, to in rows}
 
 
 async def phones_of(member_ids: Sequence[UUID]) -> Mapping[UUID, str]:
     """The number (E.164) of each member, the newest where there are several; in one statement."""
-    rows = await fetch_all(
+    rows = await _rows_of(member_ids)
+    vault = phone_vault() if rows else None
+    return {row["member_id"]: open_row(vault, row) for row in rows if vault is not None}
+
+
+async def all_phones_of(member_ids: Collection[UUID]) -> Sequence[str]:
+    """All numbers (E.164) of these members, in the order in which they were bound."""
+    return [open_row(phone_vault(), row) for row in await _rows_of(member_ids)]
+
+
+async def readable_phones_of(member_ids: Collection[UUID]) -> Sequence[str]:
+    """Those of them that can be opened: a key may be lost, or a row damaged."""
+    found = []
+    for row in await _rows_of(member_ids):
+        with suppress(InvalidTag, PhoneKeysInvalid):
+            found.append(open_row(phone_vault(), row))
+    return found
+
+
+async def _rows_of(member_ids: Collection[UUID]) -> Sequence[Row]:
+    return await fetch_all(
         "SELECT member_id, id, sealed, key_id FROM member_phone"
         " WHERE member_id = ANY($1::uuid[]) ORDER BY bound_at, id",
         list(member_ids),
     )
-    vault = phone_vault() if rows else None
-    return {row["member_id"]: open_row(vault, row) for row in rows if vault is not None}
 
 
 async def phone_masked(member_id: UUID) -> str | None:

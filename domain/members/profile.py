@@ -10,7 +10,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from domain.errors import InvalidInput, MemberNotFound
+from domain.errors import InvalidInput
+from domain.members.standing import lock_member
 from domain.members.values import MEMBER_COLUMNS, Gender, Member, member_of
 from domain.outbox import Event, announce
 from domain.storage import execute, fetch_one, transaction
@@ -57,12 +58,9 @@ async def update_profile(command: UpdateProfile, *, now: datetime) -> Member:
     changes = clean_profile(command, now=now)
 
     async def work() -> Member:
-        row = await fetch_one(
-            f"SELECT {MEMBER_COLUMNS} FROM member m WHERE m.id = $1 FOR NO KEY UPDATE",
-            command.member_id,
-        )
-        if row is None:
-            raise MemberNotFound
+        member_id = await lock_member(command.member_id)
+        row = await fetch_one(f"SELECT {MEMBER_COLUMNS} FROM member m WHERE m.id = $1", member_id)
+        assert row is not None, "it is locked"
         before = member_of(row)
         after = replace(before, **changes)
         if after == before:

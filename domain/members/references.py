@@ -7,13 +7,15 @@ whatever their number and mixture, and a few more where somebody names a record 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final, TypeAlias
 from uuid import UUID
 
+import orjson
+
 from domain.members.joining import SUBJECT_CHARACTERS_MAX
-from domain.members.merging import heirs
 from domain.members.phone_keys import phone_vault
+from domain.members.standing import bound_to, heirs
 from domain.members.values import MEMBER_COLUMNS, IdentityKind, Member, member_of
 from domain.storage import fetch_all
 from domain.texts import is_storable
@@ -75,6 +77,23 @@ _KINDS: Final = [
     IdentityKind.EXTERNAL.value,
     IdentityKind.PHONE.value,
 ]
+
+
+def as_named(member: MemberRef) -> list[str]:
+    """How the member was named, for digests: two ways to name one member count as different.
+
+    What is named stays the same name, also where it leads to another record by now. An id stands as
+    it is; all phone numbers can be tried, and so can openids and references of which somebody has a
+    list: those are under the pepper, which is not in the database. Raises PhoneKeysInvalid where
+    there is none.
+    """
+    way = type(member).__name__
+    if isinstance(member, ById):
+        return [way, str(member.member_id)]
+    values = (getattr(member, one.name) for one in fields(member))
+    # A lone surrogate is what canonical JSON cannot hold.
+    plain = [v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in values]
+    return [way, phone_vault().name_digest(orjson.dumps([way, *plain]))]
 
 
 async def resolve_members(references: Sequence[MemberRef]) -> list[UUID | None]:
@@ -140,11 +159,8 @@ async def _bound(subjects: set[_Subject]) -> Mapping[_Subject, UUID]:
     """The members of the identities. A subject may be bound in other apps too: those drop out."""
     if not subjects:
         return {}
-    rows = await fetch_all(
-        "SELECT kind, app_id, subject, member_id FROM member_identity"
-        " WHERE kind = ANY($1::text[]) AND subject = ANY($2::text[])",
+    rows = await bound_to(
+        "i.kind = ANY($1::text[]) AND i.subject = ANY($2::text[])",
         *(_KINDS, [subject for _, _, subject in subjects]),
     )
-    return {
-        (IdentityKind(row["kind"]), row["app_id"], row["subject"]): row["member_id"] for row in rows
-    }
+    return {(IdentityKind(row["kind"]), row["app_id"], row["subject"]): to for row, to in rows}

@@ -15,7 +15,9 @@ from uuid import UUID
 
 from domain.access import AccessTokens
 from domain.members.joining import Known, bind, join
+from domain.members.references import members_by_ids
 from domain.members.sessions import LIFETIMES, open_session
+from domain.members.standing import lock_found
 from domain.members.values import (
     MEMBER_COLUMNS,
     IdentityKind,
@@ -24,22 +26,14 @@ from domain.members.values import (
     SignedIn,
     member_of,
 )
-from domain.storage import (
-    TransactionContended,
-    execute,
-    fetch_all,
-    inside_transaction,
-    transaction,
-)
+from domain.storage import fetch_all, inside_transaction, transaction
 from domain.texts import clean_text
 from domain.wechat import WeChatClient
 
 INVITE_CODE_CHARACTERS_MAX: Final = 64
-LOOKS_MAX: Final = 4
-"""How often it is looked whom the identities name: once more after each merge on the way."""
 
 _FIND = f"""
-    SELECT i.kind, {MEMBER_COLUMNS}
+    SELECT i.kind, m.merged_into, {MEMBER_COLUMNS}
     FROM member_identity i JOIN member m ON m.id = i.member_id
     WHERE (i.kind = 'wechat_openid' AND i.subject = $2 AND i.app_id = $1)
         OR (i.kind = 'wechat_unionid' AND i.subject = $3 AND i.app_id = '')
@@ -123,20 +117,17 @@ async def _admit(
 
 
 async def _standing(person: _Person) -> Mapping[IdentityKind, Member]:
-    """The members to whom the person's identities lead, whom nobody merges or erases meanwhile.
+    """The members to whom the person's identities lead, whom nobody merges or erases meanwhile."""
+    return await lock_found(
+        lambda: _find(person), lambda found: {member.id for member in found.values()}
+    )
 
-    Whoever does has locked the member's row: who waited for it looks again where they lead now.
-    """
-    locked: set[UUID] = set()
-    for _ in range(LOOKS_MAX):
-        rows = await fetch_all(_FIND, person.app_id, person.openid, person.unionid)
-        found = {IdentityKind(row["kind"]): member_of(row) for row in rows}
-        ids = {member.id for member in found.values()}
-        if ids <= locked:
-            return found
-        locked = ids
-        await execute(
-            "SELECT id FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE",
-            sorted(ids),
-        )
-    raise TransactionContended("the identities led to other members each time")
+
+async def _find(person: _Person) -> Mapping[IdentityKind, Member]:
+    rows = await fetch_all(_FIND, person.app_id, person.openid, person.unionid)
+    found = {IdentityKind(row["kind"]): member_of(row) for row in rows}
+    if any(row["merged_into"] for row in rows):
+        # None is bound to a record that was given up. If one were, it would lead on all the same.
+        has_it = await members_by_ids([member.id for member in found.values()])
+        found = {kind: has_it[one.id] for kind, one in found.items() if one.id in has_it}
+    return found

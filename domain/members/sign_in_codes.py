@@ -1,10 +1,11 @@
 """Sign-in codes: six digits that prove a phone number, sent by text message.
 
 A code is good once, for five minutes and five tries. A number gets another one after a minute, ten
-in a day, so nobody guesses more than fifty times a day among a million, however many addresses,
-devices and aliases they use. Codes are stored as a keyed digest under the number's blind index:
-whoever reads the database learns neither. A code counts once it was sent, so that no guess is
-bought by a sender that fails.
+in a day that begins with the first of them: nobody guesses more than fifty times in such a day
+among a million, nor more than a hundred times in any 24 hours, however many addresses, devices and
+aliases they use. Codes are stored as a keyed digest under the number's blind index: whoever reads
+the database learns neither. A code can be tried once it was surely sent, so that no guess is bought
+by a sender that fails; and it counts unless it was surely not, so that none lifts the limit.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
+from uuid import UUID
 
 from domain.errors import SignInCodeInvalid, SignInCodeTooSoon, SmsUnavailable
 from domain.members.phone_keys import phone_vault
-from domain.members.phones import lock_phone, parse_phone
-from domain.storage import Row, execute, fetch_one, inside_transaction, transaction
+from domain.members.phones import lock_phone, parse_phone, readable_phones_of
+from domain.storage import Row, execute, fetch_all, fetch_one, inside_transaction, transaction
 from domain.texting import TextMessage, TextMessages
 
 CODE_DIGITS: Final = 6
@@ -85,7 +87,8 @@ async def request_sign_in_code(
 ) -> timedelta:
     """Send a code, whether the number is a member's or nobody's; after how long another may be.
 
-    Raises SignInCodeTooSoon, SmsUnavailable (then the next try is not too soon), InvalidInput.
+    Raises SignInCodeTooSoon, SmsUnavailable (then the next try is not too soon, unless the code was
+    perhaps sent), InvalidInput.
     """
     assert not inside_transaction(), "no network call inside a transaction"
     phone = parse_phone(command.phone)
@@ -93,8 +96,9 @@ async def request_sign_in_code(
     written = await transaction(lambda: _write(phone, code, now=now))
     try:
         await texts.send(phone, _message(code, command.language))
-    except SmsUnavailable:
-        await transaction(lambda: _take_back(written))
+    except SmsUnavailable as failure:
+        counts = failure.perhaps_sent
+        await transaction(lambda: _take_back(written, counts=counts))
         raise
     await execute(
         "UPDATE sign_in_code SET tries_left = $3 WHERE phone_index = $1 AND salt = $2",
@@ -138,11 +142,22 @@ async def forget_sign_in_codes(*, now: datetime) -> int:
     )
 
 
-async def forget_codes_of(phones: Sequence[str]) -> None:
-    """Delete the codes of these numbers (E.164), whose owner is forgotten."""
-    vault = phone_vault()
-    indexes = [index for phone in phones for index in vault.indexes(phone)]
-    await execute("DELETE FROM sign_in_code WHERE phone_index = ANY($1::text[])", indexes)
+async def forget_codes_of(member_ids: Collection[UUID]) -> None:
+    """Delete the codes of all numbers of these members, who are forgotten.
+
+    By the index that an identity is; so it needs no key, nor a number that can still be opened.
+    While keys change a code may stand under the index of another one: it is found by opening the
+    number, and where that cannot be, it goes with all that `forget_sign_in_codes` deletes: within
+    a day, and five minutes after it was sent it is good for nothing.
+    """
+    rows = await fetch_all(
+        "SELECT subject FROM member_identity WHERE kind = 'phone' AND member_id = ANY($1::uuid[])",
+        list(member_ids),
+    )
+    indexes = {row["subject"] for row in rows}
+    for phone in await readable_phones_of(member_ids):
+        indexes.update(phone_vault().indexes(phone))
+    await execute("DELETE FROM sign_in_code WHERE phone_index = ANY($1::text[])", sorted(indexes))
 
 
 async def _write(phone: str, code: str, *, now: datetime) -> _Written:
@@ -178,14 +193,25 @@ def _window(before: Row | None, *, now: datetime) -> tuple[datetime, int]:
     return before["window_from"], before["sent_in_window"]
 
 
-async def _take_back(written: _Written) -> None:
-    """The row as it was before a code that was not sent, unless yet another one was written."""
-    taken = await execute(
+async def _take_back(written: _Written, *, counts: bool) -> None:
+    """The code before one that did not go out, unless yet another was written.
+
+    One that was perhaps sent counts: it stands for the limits, and cannot be tried.
+    """
+    row = await fetch_one(
+        "SELECT sent_at, window_from, sent_in_window FROM sign_in_code"
+        " WHERE phone_index = $1 AND salt = $2",
+        *(written.phone_index, written.salt),
+    )
+    if row is None or (counts and written.before is None):
+        return
+    await execute(
         "DELETE FROM sign_in_code WHERE phone_index = $1 AND salt = $2",
         *(written.phone_index, written.salt),
     )
-    if taken and written.before is not None:
-        await _insert(*(written.before[column] for column in _COLUMNS.split(", ")))
+    if written.before is not None:
+        before = dict(written.before) | (dict(row) if counts else {})
+        await _insert(*(before[column] for column in _COLUMNS.split(", ")))
 
 
 async def _insert(*row: object) -> None:

@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import orjson
 
-from domain.members.merging import heirs
+from domain.members.standing import heirs
 from domain.outbox import Announced, Consumer, ConsumerUnavailable
 from domain.paging import Page, PageRequest, page_of
 from domain.storage import Row, Table, fetch_all, transaction

@@ -6,9 +6,8 @@ Pure: no I/O.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 
 from domain import idempotency
 from domain.errors import (
@@ -21,7 +20,7 @@ from domain.errors import (
     Refusal,
     TextInvalid,
 )
-from domain.members import MemberRef
+from domain.members import MemberRef, as_named
 from domain.texts import is_storable
 
 AMOUNT_FEN_MAX = 2**53 - 1
@@ -83,7 +82,7 @@ def order_digests(order: Order, *, currency: str) -> dict[str, str]:
     return idempotency.digests(
         {
             "external_id": _plain(order.external_id),
-            "member": _member_content(order.member),
+            "member": as_named(order.member),
             "placed_at": _microseconds(order.placed_at),
             "paid": _plain(order.paid_fen),
             "currency": _plain(order.currency or currency),
@@ -100,18 +99,6 @@ def order_digests(order: Order, *, currency: str) -> dict[str, str]:
             ],
         }
     )
-
-
-def _member_content(member: MemberRef) -> list[object]:
-    """How the member is named; two ways to name one member count as different."""
-    kind: type = type(member)
-    named = _member_fields(kind)
-    return [kind.__name__, *(_plain(getattr(member, name)) for name in named)]
-
-
-@cache
-def _member_fields(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
 
 
 def _text_refusal(order: Order) -> Refusal | None:

@@ -6,17 +6,17 @@ Without the consent nothing is written; with its withdrawal everything goes, in 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from domain import members
 from domain.catalogue import missing_themes, products_by_id
-from domain.errors import InvalidInput, MemberNotFound
+from domain.errors import InvalidInput
 from domain.members import Consent, SetConsent
 from domain.outbox import Announced, Consumer
-from domain.storage import Table, execute, fetch_one, transaction
+from domain.storage import Table, execute, transaction
 from domain.texts import clean_code, clean_text
 
 BEHAVIOR_TRACKING: Final = "behavior_tracking"
@@ -29,7 +29,9 @@ AGE_MAX: Final = timedelta(days=30)
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """So far ahead of ours may the clock of a phone be."""
 
-_LOCKED: Final = "SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE"
+_CHANGING: Final = frozenset({"ConsentChanged", "MembersMerged", "MembersParted"})
+"""After these somebody may not agree who did."""
+
 _IDS: Final = uuid5(NAMESPACE_URL, "https://jifen.example/behavior")
 _EVENTS: Final = Table(
     "behavior_event",
@@ -69,17 +71,16 @@ async def track_behavior(member_id: UUID, events: Sequence[BehaviorEvent], *, no
 
     async def work() -> int:
         # Withdrawing takes this lock too: no event is written beside a withdrawal.
-        if not await fetch_one(_LOCKED, member_id):
-            raise MemberNotFound
+        standing = await members.lock_member(member_id)
         codes = await _product_codes(events)
         await _check_themes(events)
-        if not await members.has_consented(member_id, BEHAVIOR_TRACKING):
+        if not await members.has_consented(standing, BEHAVIOR_TRACKING):
             return 0
-        kept = {uuid5(_IDS, f"{member_id}:{event.event_id}"): event for event in reversed(events)}
+        kept = {uuid5(_IDS, f"{standing}:{event.event_id}"): event for event in reversed(events)}
         await _EVENTS.insert(
             (
                 {
-                    "member_id": member_id,
+                    "member_id": standing,
                     "id": id,
                     "kind": event.kind,
                     "product_code": codes[event.product_id] if event.product_id else None,
@@ -100,9 +101,10 @@ async def set_consent(command: SetConsent, *, now: datetime) -> Consent:
     """As `members.set_consent`; who no longer agrees to be watched is forgotten at once."""
 
     async def work() -> Consent:
-        consent = await members.set_consent(command, now=now)
+        standing = await members.lock_member(command.member_id)
+        consent = await members.set_consent(replace(command, member_id=standing), now=now)
         if consent.purpose == BEHAVIOR_TRACKING and not consent.granted:
-            await execute("DELETE FROM behavior_event WHERE member_id = $1", command.member_id)
+            await execute("DELETE FROM behavior_event WHERE member_id = $1", standing)
         return consent
 
     return await transaction(work)
@@ -111,7 +113,8 @@ async def set_consent(command: SetConsent, *, now: datetime) -> Consent:
 def behavior_consumer() -> Consumer:
     """Whoever forgets those that came not to agree by another way than `set_consent`.
 
-    Two records that became one, of which one had withdrawn later; whatever else changes consents.
+    Two records that became one, of which one had withdrawn later; two that became two again, of
+    which one never agreed; whatever else changes consents.
     It looks at what holds now, so that repetition and delay do no harm.
     """
 
@@ -119,15 +122,15 @@ def behavior_consumer() -> Consumer:
         for member_id in dict.fromkeys(event.member_id for event in events):
             await _forget_unwilling(member_id)
 
-    return Consumer("behavior", frozenset({"ConsentChanged", "MembersMerged"}), forget)
+    return Consumer("behavior", _CHANGING, forget)
 
 
 async def _forget_unwilling(member_id: UUID) -> None:
     async def work() -> None:
         # As in `track_behavior`: nothing is agreed to, nor written, between the look and the deed.
-        await fetch_one(_LOCKED, member_id)
-        if not await members.has_consented(member_id, BEHAVIOR_TRACKING):
-            await execute("DELETE FROM behavior_event WHERE member_id = $1", member_id)
+        for standing in (await members.lock_members([member_id])).values():
+            if not await members.has_consented(standing, BEHAVIOR_TRACKING):
+                await execute("DELETE FROM behavior_event WHERE member_id = $1", standing)
 
     await transaction(work)
 

@@ -31,7 +31,7 @@ class TextMessages(Protocol):
     """Sends text messages. Never call it inside a transaction: the wait would hold its locks."""
 
     async def send(self, phone: str, message: TextMessage) -> None:
-        """Send to the number (E.164). Raises SmsUnavailable; then it was perhaps sent."""
+        """Send to the number (E.164). Raises SmsUnavailable, which says if it was perhaps sent."""
 
 
 class NoTextMessages:
@@ -39,7 +39,7 @@ class NoTextMessages:
 
     async def send(self, phone: str, message: TextMessage) -> None:
         """Refuse."""
-        raise SmsUnavailable
+        raise SmsUnavailable(perhaps_sent=False)
 
 
 class LoggedTextMessages:

@@ -68,7 +68,11 @@ class WebhookTextMessages:
             await self._http.aclose()
 
     async def send(self, phone: str, message: TextMessage) -> None:
-        """Hand the message over. Raises SmsUnavailable when no try was answered with 2xx."""
+        """Hand the message over. Raises SmsUnavailable when no try was answered with 2xx.
+
+        It was perhaps sent unless the first try was answered with 4xx: the service may have acted
+        on a call whose answer is late, or lost behind a proxy that answered for it.
+        """
         body = orjson.dumps(
             {
                 "type": f"sms.{message.template}",
@@ -79,20 +83,21 @@ class WebhookTextMessages:
             }
         )
         message_id = f"sms_{uuid7()}"
-        why = "deadline"
+        why, perhaps_sent = "deadline", True
         try:
             async with self._waiting(), asyncio.timeout(self._limits.deadline_s):
-                for _ in range(TRIES):
+                for tries in range(TRIES):
                     why = await self._try(message_id, body)
                     if why == "":
                         return
                     if why.startswith("status 4"):
+                        perhaps_sent = tries > 0
                         break  # It was understood, and refused: the same again would be, too.
         except TimeoutError:
             pass
         # The answer may repeat what we sent, so nothing of it is logged but its status.
         _log.warning("sms_unavailable", message_id=message_id, reason=why)
-        raise SmsUnavailable
+        raise SmsUnavailable(perhaps_sent=perhaps_sent)
 
     async def _try(self, message_id: str, body: bytes) -> str:
         """Why this try failed; empty when it did not."""

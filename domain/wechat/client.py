@@ -26,7 +26,13 @@ import httpx
 import structlog
 from redis import asyncio as aioredis
 
-from domain.errors import UnknownApp, WeChatCodeInvalid, WeChatUnavailable
+from domain.errors import (
+    UnknownApp,
+    WeChatCodeInvalid,
+    WeChatCodeUsed,
+    WeChatPhoneCodeInvalid,
+    WeChatUnavailable,
+)
 from domain.wechat.credentials import AppSecret, SessionKey
 from domain.wechat.errcodes import TOKEN_REFUSED, Errcode
 from domain.wechat.limits import WeChatLimits
@@ -142,19 +148,24 @@ class WeChatClient:
     async def phone_number(self, app_id: str, code: str) -> WeChatPhone:
         """Exchange the code of `getPhoneNumber` (single use, five minutes) for the number.
 
-        Raises as `code2session` does. The answer must carry the watermark of this app.
+        Raises as `code2session` does, but `WeChatPhoneCodeInvalid` for any code that is no good.
+        The answer must carry the watermark of this app.
         """
         self._require_app(app_id)
-        answer = await self._call(
-            app_id,
-            WeChatRequest(
-                method="POST",
-                path="/wxa/business/getuserphonenumber",
-                repeatable=False,
-                body={"code": _plausible(code)},
-            ),
-        )
-        answer.require_ok()
+        try:
+            answer = await self._call(
+                app_id,
+                WeChatRequest(
+                    method="POST",
+                    path="/wxa/business/getuserphonenumber",
+                    repeatable=False,
+                    body={"code": _plausible(code)},
+                ),
+            )
+            answer.require_ok()
+        except (WeChatCodeInvalid, WeChatCodeUsed):
+            # Another `wx.login` would not help whoever asks.
+            raise WeChatPhoneCodeInvalid from None
         info = answer.fields.get("phone_info")
         if not isinstance(info, dict):
             raise answer.malformed("phone_info")

@@ -234,9 +234,19 @@ def test_whom_a_backup_brought_back_is_erased_again(command: CommandLine) -> Non
     assert command.ask(lambda: members.resolve_members(refs)) == [None, known, None]
     assert command.run("erase-again") == "erased again: 0\n"
     assert command.log()[-1].action == "members.erase_again"
+    # One who was never erased leads to the journal's, and no merge is on record to be parted.
+    away = "UPDATE member SET merged_into = $2 WHERE id = $1"
+    [stuck] = command.ask(lambda: members.register_external_members(refs[:1], now=now)).values()
+    command.ask(lambda: storage.execute(away, known, stuck))
+    ErasureJournal(path).append([stuck], now=now)
+    said = command.run("erase-again", status=1)
+    assert said == (
+        f"erased again: 0\nnot erased: {stuck} is joined to a record that is not in the"
+        " journal, and cannot be parted from it\n"
+    )
     with path.open("ab") as file:
         file.write(b"nonsense\n")
-    assert "line 7: no erasure" in command.run("erase-again", status=1)
+    assert "line 8: no erasure" in command.run("erase-again", status=1)
 
 
 def test_no_key_is_touched_when_the_log_cannot_be_told(command: CommandLine) -> None:

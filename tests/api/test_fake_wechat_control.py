@@ -251,7 +251,8 @@ async def test_plain_push_is_signed(phone: MiniProgram, receiver: Receiver) -> N
     )
 
     assert answer == {"status": 200, "body": "success"}
-    assert orjson.loads(receiver.bodies[0]) == event
+    sent = orjson.loads(receiver.bodies[0])
+    assert sent == {**event, "CreateTime": int(receiver.queries[0]["timestamp"])}
     query = receiver.queries[0]
     assert query["timestamp"] == "1772366400"
     assert is_push_signed(token="AAAAA", **query)
@@ -282,7 +283,8 @@ async def test_secure_push_is_signed_and_encrypted(phone: MiniProgram, receiver:
         encrypted=body["Encrypt"],
     )
     cipher = PushCipher(app_id=DEMO_APP_ID, encoding_aes_key=key)
-    assert orjson.loads(cipher.decrypt(body["Encrypt"])) == event
+    sent = orjson.loads(cipher.decrypt(body["Encrypt"]))
+    assert sent == {**event, "CreateTime": int(query["timestamp"])}
 
 
 async def test_page_shows_every_control_endpoint(phone: MiniProgram, fake: RunningFake) -> None:

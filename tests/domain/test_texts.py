@@ -132,6 +132,29 @@ NAMES = {
     "families, flags, shades": "👩‍👩‍👧‍👦🏳️‍🌈👩🏽‍🚀❤️‍🔥🇨🇳",
     "the flag of England": "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
     "a key": "1️⃣",
+    "keys and signs": "#️⃣*️⃣0️⃣©️®️™️ℹ️‼️〰️㊗️",
+    "a rainbow, a pirate, an eye": "🏳️‍🌈🏴‍☠️👁️‍🗨️",
+    "couples with shades": "👩🏻‍❤️‍💋‍👨🏿🧑🏽‍🤝‍🧑🏻⛹🏽‍♂️🧑‍⚕️",
+    "a picture as text": "❤︎",
+    "the flags of Scotland and Texas": (
+        "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
+        "🏴\U000e0075\U000e0073\U000e0074\U000e0078\U000e007f"
+    ),
+    "an emoji of tomorrow": "\U0001fadf",
+    "an ideograph of tomorrow": "\U00031350",
+    "Thai": "ทิพย์ ที่รัก น้ำผึ้ง",
+    "Hindi": "लक्ष्मी कृष्णा बड़ूँ श्री",
+    "Bengali with its joiner": "র\u200d\u09cdয",
+    "Tamil": "ஸ்ரீ",
+    "Myanmar": "ကြွှုံ့",
+    "Tibetan": "བསྒྲུབས",
+    "Khmer": "ស្រ្តី",
+    "Arabic with its vowels": "مُحَمَّدٌ",
+    "Hebrew with its points": "\u05e9\u05bc\u05c1\u05b8לום",
+    "Vietnamese": "Nguyễn Thị Ngọc Diệu",
+    "Vietnamese, decomposed": "Nguye\u0302\u0303n",
+    "Korean": "김철수",
+    "Japanese": "さくら パーティー",
     "Arabic": "محمد",
     "Persian with its non-joiner": "نمی\u200cخواهم",
     "a conjunct that is held apart": "क\u094d\u200dष",
@@ -165,6 +188,23 @@ UNSEEN = {
     "a selector of ideographs after a letter": "a\U000e0100dmin",
     "a mark that hints at a direction": "admin\u200e",
     "a tag without a flag": "ad\U000e0041min",
+    "tags far behind a flag": "🏴admin\U000e0061\U000e0062\U000e0063\U000e007f",
+    "tags that do not end": "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067",
+    "tags that say much": "🏴" + "\U000e0061" * 20 + "\U000e007f",
+    "two ends of tags": "🏴\U000e0067\U000e0062\U000e0065\U000e007f\U000e007f",
+    "many selectors": "#" + "\ufe0f" * 4,
+    "a selector after a digit": "1\ufe0f",
+    "two selectors after a picture": "❤\ufe0f\ufe0f",
+    "a selector after a word": "小明\ufe0f",
+    "a joiner alone between words": "小 \u200d 明",
+    "two joiners": "👩\u200d\u200d👩",
+    "a joiner between a sign and a picture": "+\u200d👩",
+    "a joiner after a flag": "🇨🇳\u200d小",
+    "a private character": "小\ue000",
+    "a private character of another plane": "小\U000f0000",
+    "what is no character": "小\ufffe",
+    "what is no character of another plane": "小\U0001ffff",
+    "what is not assigned": "a\u0378b",
     "a Hangul filler": "小\u3164明",
 }
 
@@ -175,6 +215,22 @@ def test_a_name_with_something_unseen_is_refused(name: str) -> None:
         clean_name(name, field=("nickname",), characters_max=64)
     assert refusal.value.field == ("nickname",)
     assert refusal.value.rule == "no invisible characters"
+
+
+PILED_UP = {
+    "sixty accents": "a" + "\u0301" * 60,
+    "four accents": "a\u0301\u0302\u0303\u0304",
+    "six vowels": "က" + "\u102d" * 6,
+    "Thai tones": "ก" + "\u0e48" * 4,
+    "circles": "小" + "\u20dd" * 6,
+}
+
+
+@pytest.mark.parametrize("name", PILED_UP.values(), ids=PILED_UP.keys())
+def test_a_name_with_a_pile_of_accents_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        clean_name(name, field=("nickname",), characters_max=64)
+    assert refusal.value.rule == "at most 3 accents on one letter"
 
 
 LOOK_ALIKE = {

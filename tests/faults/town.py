@@ -60,9 +60,10 @@ class Town:
 
 
 async def settle(database_url: str, folder: Path, *, orders_each: int = ORDERS_EACH) -> Town:
-    """Build a town in an empty database; signing keys come into the folder."""
+    """Build a town in an empty database; its keys come into the folder."""
     now = datetime.now(UTC)
     keys = folder / "keys.json"
+    members.create_phone_keys(folder / "phone-keys.json", now=now)
     tokens = AccessTokens(KeyRing(keys, now=now, create_missing=True), ISSUER)
     await storage.connect(database_url)
     try:

@@ -6,28 +6,35 @@ doors of the gateway, with the canary in it. An erasure must leave nothing of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from api.fake_wechat import DEMO_APP_ID
 from api.workers.timelines import TELLING
 from domain.idempotency import digests
-from domain.members import timeline_consumer
-from domain.outbox import drain
-from domain.storage import dialect, fetch_all
+from domain.members import Told, timeline_consumer
+from domain.notifications import Notification, notify
+from domain.outbox import Announced, Consumer, DeliveryLimits, drain
+from domain.storage import dialect, fetch_all, transaction
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import TABLES
+from tests.graphql.orders import applied, order, record
 from tests.graphql.points import earn, held
 from tests.graphql.redeeming import end, keep, redeem, reserve
 
 WORD: Final = "qz7canary"
 BIRTHDAY: Final = "1987-06-05"
 PHONE: Final = "18712340077"
-PHONE_DIGEST: Final = digests({"phone": f"+86{PHONE}"})["phone"]
-"""There are few enough numbers to try them all: by this one finds it."""
+PHONE_DIGESTS: Final = (
+    digests({"member": ["ByPhone", f"+86{PHONE}"]})["member"],
+    digests({"phone": f"+86{PHONE}"})["phone"],
+)
+"""What whoever has the database alone could make of each phone number that there is."""
 
-TRACES: Final = (WORD, BIRTHDAY, PHONE, PHONE_DIGEST)
+TRACES: Final = (WORD, BIRTHDAY, PHONE, *PHONE_DIGESTS)
 
 PLACE: Final = ("recipient", "phone", "region", "street", "postcode")
 
@@ -43,14 +50,21 @@ PLANTED: Final = {
     *(f"member_address.{name}" for name in PLACE),
     "member_identity.subject",
     "member_note.text",
+    "notification.facts",
     "outbox.payload",
+    "outbox_parked.detail",
+    "outbox_parked.payload",
     "points_adjustment.reason",
     "points_entry_text.note",
     "points_entry_text.reason",
+    "points_entry_text.reference",
+    "points_hold.reference",
+    "points_hold_reference.reference",
     *(f"redemption.{name}" for name in (*PLACE, "carrier", "tracking_number")),
     "service_contact.channel",
     "service_contact.name",
     "service_contact.role",
+    "timeline_item.facts",
 }
 """Where it is found before the erasure: a place that is not filled proves nothing of it. The number
 that was bound is sealed, so it is found with addresses alone."""
@@ -72,13 +86,41 @@ async def live(gateway: Gateway, bob: Session, phone: str = PHONE) -> Session:
         "idempotencyKey": "gift",
     }
     await done(gateway, "transferPoints", person.access_token, gift)
-    await held(gateway, person, 30, reference=f"order-{person.member}")
-    await _is_written_about(gateway, person)
+    by_phone = {"phone": f"+86{phone}"}
+    bought = order(f"cup-{person.member}", person.member_id, member=by_phone)
+    assert len(applied(await record(gateway, f"cup-{person.member}", [bought]))) == 1
+    await held(gateway, person, 30, reference=f"{WORD}-{person.member}", member=by_phone)
+    await _is_written_about(gateway, person, phone)
     await _spends_points(gateway, person, phone)
     leaving = {"reason": f"{WORD} leaves", "idempotencyKey": "leave"}
     await done(gateway, "requestAccountDeletion", person.access_token, leaving)
-    await drain((timeline_consumer(TELLING),), clock=gateway.clock.now)
+    await _is_told_of(gateway, person)
     return person
+
+
+async def _is_told_of(gateway: Gateway, person: Session) -> None:
+    """What contexts that are to come may tell of a person, and what a consumer failed at."""
+
+    def tell(event: Announced) -> Told:
+        told = TELLING["MemberJoined"](event)
+        assert told is not None
+        if event.member_id != person.member:
+            return told
+        return replace(told, facts={**told.facts, "by": f"friend {WORD}"})
+
+    async def fail(events: Sequence[Announced]) -> None:
+        if person.member in {event.member_id for event in events}:
+            raise ValueError(f"{WORD} cannot be told")
+
+    consumers = (
+        timeline_consumer({**TELLING, "MemberJoined": tell}),
+        Consumer("broken", frozenset({"MemberJoined"}), fail),
+    )
+    limits = DeliveryLimits(tries_max=1)
+    await drain(consumers, clock=gateway.clock.now, limits=limits)
+    facts = {"from": f"a friend, {WORD}"}
+    inbox = [Notification(member_id=person.member, kind="GREETING", facts=facts)]
+    await transaction(partial(notify, inbox, now=gateway.clock.now()))
 
 
 async def _says_much(gateway: Gateway, person: Session, phone: str) -> None:
@@ -116,10 +158,10 @@ async def _spends_points(gateway: Gateway, person: Session, phone: str) -> None:
     assert used["coupon"]["status"] == "USED"
 
 
-async def _is_written_about(gateway: Gateway, person: Session) -> None:
+async def _is_written_about(gateway: Gateway, person: Session, phone: str) -> None:
     clerk, member = await gateway.staff(), {"id": person.member_id}
     correction = {
-        "member": member,
+        "member": {"phone": f"+86{phone}"},
         "points": 5,
         "reason": f"she is {WORD}",
         "idempotencyKey": gateway.named("adjust"),

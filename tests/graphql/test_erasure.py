@@ -287,6 +287,83 @@ async def test_a_record_that_was_joined_asks_again_for_the_one_that_it_leads_to(
     assert not await custody.is_erased(first.member)
 
 
+async def test_a_request_waits_for_as_long_as_the_two_may_be_parted(own_gateway: Gateway) -> None:
+    """Whoever was joined by mistake does not leave with the one who asked for it."""
+    gateway = own_gateway
+    leaving, staying = await gateway.sign_in("o-1"), await gateway.sign_in("o-2")
+    given = {"idempotencyKey": "leave"}
+    await done(gateway, "requestAccountDeletion", leaving.access_token, given)
+    gateway.clock.advance(days=7)
+    now, clerk = gateway.clock.now(), replace(OPERATOR, account_id=UUID(int=9))
+    joined = await custody.merge_members(
+        custody.MergeMembers(
+            keep=ById(staying.member), lose=ById(leaving.member), idempotency_key="merge"
+        ),
+        by=clerk,
+        now=now,
+    )
+    kept = partial(custody.erase_due, journal=gateway.erasures, files=gateway.files)
+    assert await kept(now=now) == 0
+    undo = custody.UndoMerge(merge_id=joined.id, idempotency_key="undo")
+    await custody.undo_merge(undo, by=clerk, now=now)
+    assert await kept(now=now) == 1
+    assert await custody.is_erased(leaving.member)
+    rows = await storage.fetch_all("SELECT member_id FROM account_deletion")
+    assert [row["member_id"] for row in rows] == []
+    assert await kept(now=now + timedelta(days=8)) == 1
+    assert list(gateway.erasures.members()) == [leaving.member]
+    assert not await custody.is_erased(staying.member)
+
+
+async def test_who_cannot_be_erased_holds_up_nobody(
+    own_gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three who fail, in two ways, come before two who do not; they are looked at by twos."""
+    gateway = own_gateway
+    people = [await gateway.sign_in(f"o-{number}") for number in range(6)]
+    for person in people[:5]:
+        given = {"idempotencyKey": "leave"}
+        await done(gateway, "requestAccountDeletion", person.access_token, given)
+        gateway.clock.advance(seconds=1)
+    await storage.transaction(
+        partial(
+            custody.merge,
+            *(people[5].member, people[2].member),
+            because=custody.MergeBecause.STAFF,
+            by="staff:x",
+            now=gateway.clock.now(),
+        )
+    )
+    gateway.clock.advance(days=7)
+
+    async def fails(member_id: UUID, **_: Any) -> None:
+        raise RuntimeError(f"{member_id} cannot be")
+
+    files_of = erasing._files_of
+
+    async def fails_for_two(member_ids: Any) -> Any:
+        if set(member_ids) & {people[0].member, people[1].member}:
+            raise RuntimeError("unreadable")
+        return await files_of(member_ids)
+
+    monkeypatch.setattr(erasing, "pass_on_deletion", fails)
+    monkeypatch.setattr(erasing, "_files_of", fails_for_two)
+    erased = await custody.erase_due(
+        journal=gateway.erasures, files=gateway.files, now=gateway.clock.now(), members_at_once=2
+    )
+    assert erased == 2
+    assert [await custody.is_erased(one.member) for one in people] == [
+        *(False, False, False, True, True, False)
+    ]
+    monkeypatch.undo()
+    assert (
+        await custody.erase_due(
+            journal=gateway.erasures, files=gateway.files, now=gateway.clock.now()
+        )
+        == 2
+    )
+
+
 async def test_a_restored_backup_is_erased_again(
     sqlite_url: str, tmp_path: Path, fake: RunningFake
 ) -> None:
@@ -307,9 +384,10 @@ async def test_a_restored_backup_is_erased_again(
         assert await found(*TRACES) == PLANTED
         before = await totals()
         for erased in (1, 0):
-            assert erased == await custody.erase_again(
+            again = await custody.erase_again(
                 journal=gateway.erasures, files=gateway.files, now=gateway.clock.now()
             )
+            assert again == custody.ErasedAgain(erased=erased, left=[])
             assert await found(*TRACES) == set()
         assert await totals() == before
         assert await ledger.verify_account(person.member) == []

@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,9 +16,12 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from api.fake_wechat import DEMO_APP_ID
 from domain import custody
 from domain.custody import PARTS, archive
-from domain.storage import MemberTable, fetch_all
+from domain.outbox import stream
+from domain.storage import MemberTable, fetch_all, transaction
+from schema.changes import _export
 from tests.domain.wechat.mini_program import OTHER_APP_ID
 from tests.graphql.canary import WORD, done, live
 from tests.graphql.gateway import NOW, Gateway, Session, plain_id
@@ -182,7 +186,18 @@ async def test_it_holds_what_stayed_with_a_record_that_was_joined(
         both = [*await kept(table, second), *await kept(table, person)]
         assert sorted(lines(file, table), key=str) == sorted(both, key=str), name
         assert len(both) > 1 or name == "purchase", name
-    assert file.read("phone.txt").decode() == f"+86{phone}\n"
+    # Of a number for each record both are the person's.
+    third = await gateway.sign_in("o3")
+    further = f"186{int(gateway.tag[1:]):08d}"
+    code = await gateway.phone.phone(phone=further)
+    await done(gateway, "bindPhone", third.access_token, {"appId": DEMO_APP_ID, "code": code})
+    because = custody.MergeBecause.STAFF
+    merge = partial(custody.merge, second.member, third.member, because=because, by="x", now=NOW)
+    assert await transaction(merge) is not None
+    sealed = await fetch_all("SELECT id FROM member_phone WHERE member_id = $1", second.member)
+    numbers = (await exported(gateway, second, "both")).read("phone.txt").decode().splitlines()
+    assert len(sealed) == 2
+    assert sorted(numbers) == [f"+86{further}", f"+86{phone}"]
 
 
 async def test_a_long_table_is_read_page_by_page(
@@ -247,6 +262,22 @@ async def test_the_link_ends_after_a_day(gateway: Gateway, alice: Session) -> No
     assert (await fetch(gateway, url)).status_code == 404
 
 
+@pytest.mark.parametrize("part", ["bytes=0-10", "bytes=-5", "bytes=0-1,4-5", "bytes=9999999-", "x"])
+async def test_who_asks_for_a_part_gets_the_whole_file(
+    gateway: Gateway, alice: Session, part: str
+) -> None:
+    export_id = (await ask(gateway, alice))["export"]["id"]
+    assert await write(gateway) == 1
+    url = urlsplit((await look(gateway, alice, export_id))["url"])
+    answer = await gateway.http.get(f"{url.path}?{url.query}", headers={"range": part})
+    assert answer.status_code == 200
+    assert not {"accept-ranges", "content-range"} & set(answer.headers)
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as whole:
+        assert whole.testzip() is None
+        assert "README.txt" in whole.namelist()
+
+
 async def test_of_twenty_who_follow_the_link_one_gets_the_file(
     gateway: Gateway, alice: Session
 ) -> None:
@@ -275,14 +306,16 @@ async def test_a_file_that_cannot_be_written_is_tried_three_times(
     gateway: Gateway, alice: Session
 ) -> None:
     export_id = (await ask(gateway, alice))["export"]["id"]
-    # A folder stands where the file would.
+    # A folder stands where the file of each try would.
     export = plain_id(export_id).rpartition(":")[2]
-    blocked = gateway.files.folder / f"{export}.zip.part"
-    blocked.mkdir(parents=True)
+    blocked = [gateway.files.folder / f"{export}-{tries}.zip.part" for tries in (1, 2, 3)]
+    for one in blocked:
+        one.mkdir(parents=True)
     try:
         assert await custody.write_exports(files=gateway.files, now=gateway.clock.now) == 0
     finally:
-        blocked.rmdir()
+        for one in blocked:
+            one.rmdir()
     assert (await look(gateway, alice, export_id))["status"] == "FAILED"
     # It does not count: the member may ask again at once.
     assert (await ask(gateway, alice, "again"))["export"]["status"] == "QUEUED"
@@ -314,3 +347,92 @@ async def test_a_worker_that_died_is_taken_over_from(gateway: Gateway, alice: Se
     assert (await look(gateway, alice, export_id))["status"] == "READY"
     # The one that was thought dead finds that it was overtaken.
     assert not await custody.exporting.finish_export(claimed, rows=1, now=gateway.clock.now())
+
+
+async def test_a_worker_that_was_overtaken_spoils_nothing(
+    gateway: Gateway, alice: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on writing while another one writes the same, and ends after that one."""
+    export_id = (await ask(gateway, alice))["export"]["id"]
+    half, overtaken = asyncio.Event(), asyncio.Event()
+    pages = archive._pages
+    first = True
+
+    async def slow_once(*of: Any) -> Any:
+        nonlocal first
+        was_first, first = first, False
+        if was_first:
+            half.set()
+            await overtaken.wait()
+        async for page in pages(*of):
+            yield page
+
+    monkeypatch.setattr(archive, "_pages", slow_once)
+    slow = asyncio.create_task(write(gateway))
+    await half.wait()
+    gateway.clock.advance(minutes=15, seconds=1)
+    assert await write(gateway) == 1
+    export = plain_id(export_id).rpartition(":")[2]
+    everything = gateway.clock.now() + timedelta(days=36_500)
+    names = [one for one in gateway.files.names(before=everything) if one.startswith(export)]
+    assert names == [f"{export}-1.zip", f"{export}-2.zip"]
+    overtaken.set()
+    assert await slow == 0
+    names = [one for one in gateway.files.names(before=everything) if one.startswith(export)]
+    assert names == [f"{export}-2.zip"]
+    response = await fetch(gateway, (await look(gateway, alice, export_id))["url"])
+    assert response.status_code == 200
+    assert zipfile.ZipFile(io.BytesIO(response.content)).testzip() is None
+
+
+async def test_a_link_whose_file_is_not_there_yet_stays_good(
+    gateway: Gateway, alice: Session
+) -> None:
+    export_id = (await ask(gateway, alice))["export"]["id"]
+    assert await write(gateway) == 1
+    url = (await look(gateway, alice, export_id))["url"]
+    export = plain_id(export_id).rpartition(":")[2]
+    file = gateway.files.find(f"{export}-1.zip")
+    assert file is not None
+    away = file.rename(file.with_name("elsewhere"))
+    assert (await fetch(gateway, url)).status_code == 404
+    assert (await look(gateway, alice, export_id))["url"] == url
+    away.rename(file)
+    assert [(await fetch(gateway, url)).status_code for _ in range(2)] == [200, 404]
+
+
+async def test_what_a_record_asked_for_before_it_was_joined_is_the_keepers(
+    gateway: Gateway,
+) -> None:
+    """An export that waits and a deletion: both lead on, and the latter can be taken back."""
+    keeper, loser = await gateway.sign_in("o-keeper"), await gateway.sign_in("o-loser")
+    named = {"nickname": "Kept by the keeper"}
+    await done(gateway, "updateProfile", keeper.access_token, named)
+    export_id = (await ask(gateway, loser))["export"]["id"]
+    leaving = {"idempotencyKey": "leave"}
+    await done(gateway, "requestAccountDeletion", loser.access_token, leaving)
+    because = custody.MergeBecause.STAFF
+    merge = partial(custody.merge, keeper.member, loser.member, because=because, by="x", now=NOW)
+    assert await transaction(merge) is not None
+
+    assert (await look(gateway, keeper, export_id))["status"] == "QUEUED"
+    # Who has one under way, by whichever record, is answered with it.
+    assert (await ask(gateway, keeper))["export"]["id"] == export_id
+    assert await write(gateway) == 1
+    told = (await stream(keeper.member, after=0, limit=100))[-1]
+    assert (told.kind, _export(told)) == ("DataExportReady", export_id)
+    url = (await look(gateway, keeper, export_id))["url"]
+    file = zipfile.ZipFile(io.BytesIO((await fetch(gateway, url)).content))
+    table = next(one for one in TOLD if one.name == "member")
+    both = [*await kept(table, keeper), *await kept(table, loser)]
+    assert sorted(lines(file, table), key=str) == sorted(both, key=str)
+    assert "Kept by the keeper" in file.read("member.jsonl").decode()
+
+    cancel = """mutation ($input: CancelAccountDeletionInput!) {
+        cancelAccountDeletion(input: $input) { cancelled } }"""
+    for key, cancelled in (("stay", True), ("stay-2", False)):
+        given = {"input": {"idempotencyKey": key}}
+        answer = await gateway.ask(cancel, given, token=keeper.access_token)
+        assert answer.json()["data"]["cancelAccountDeletion"] == {"cancelled": cancelled}
+    left = "SELECT 1 AS one FROM account_deletion WHERE member_id = ANY($1::uuid[])"
+    assert await fetch_all(left, [keeper.member, loser.member]) == []

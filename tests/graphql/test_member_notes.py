@@ -12,6 +12,7 @@ from domain.access import StaffRole
 from domain.paging import PageRequest
 from domain.storage import fetch_all
 from tests.graphql.gateway import Gateway, global_id
+from tests.graphql.joining import merged, undone
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.points import earn
 from tests.graphql.programme import CLERK
@@ -114,6 +115,24 @@ async def test_the_same_key_gives_the_same_note(gateway: Gateway) -> None:
             "userErrors": [{"code": "IDEMPOTENCY_CONFLICT", "field": ["idempotencyKey"]}],
         }
     assert await everything_kept() == before
+
+
+async def test_the_same_key_gives_the_same_note_after_a_merge(gateway: Gateway) -> None:
+    alice, bob = await gateway.sign_in("o-alice"), await gateway.sign_in("o-bob")
+    first = await add_note(gateway, bob.member_id, "对坚果过敏")
+    [row] = await fetch_all("SELECT id FROM member_note WHERE member_id = $1", bob.member)
+    joined = await merged(gateway, {"id": alice.member_id}, {"id": bob.member_id})
+    # The note is the keeper's now, and so its id; named is still whoever was named.
+    theirs = first["note"] | {"id": global_id("MemberNote", f"{alice.member}:{row['id']}")}
+    assert await add_note(gateway, bob.member_id, "对坚果过敏") == {**first, "note": theirs}
+    later = await add_note(gateway, bob.member_id, "靠窗", key="later")
+    conflict = [{"code": "IDEMPOTENCY_CONFLICT", "field": ["idempotencyKey"]}]
+    other = await add_note(gateway, alice.member_id, "对坚果过敏")
+    assert other == {"note": None, "userErrors": conflict}
+    # What went back is Bob's again; what was written on the one record stays with the keeper.
+    await undone(gateway, {"mergeId": joined["merge"]["id"]})
+    assert await add_note(gateway, bob.member_id, "对坚果过敏") == first
+    assert await add_note(gateway, bob.member_id, "靠窗", key="later") == later
 
 
 async def test_notes_are_read_newest_first_by_pages(gateway: Gateway) -> None:

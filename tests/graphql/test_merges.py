@@ -6,63 +6,17 @@ from typing import Any, Final
 
 import pytest
 
-from api.fake_wechat import DEMO_APP_ID
 from domain.storage import execute
 from tests.domain.wechat.mini_program import OTHER_APP_ID
 from tests.graphql.gateway import Gateway, Session, plain_id
+from tests.graphql.joining import bind, errors, me, merged, two, undone
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.points import balance, codes, earn, held
 from tests.graphql.redeeming import cancel, keep, redeem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-MERGE: Final = """mutation($input: MergeMembersInput!) { mergeMembers(input: $input) {
-    merge { id keeperId loserId because mergedAt undoableUntil undoneAt }
-    userErrors { code field } } }"""
-UNDO: Final = """mutation($input: UndoMergeInput!) { undoMerge(input: $input) {
-    merge { id keeperId loserId undoneAt } userErrors { code field } } }"""
 ALICE: Final = {"available": 150, "held": 0, "debt": 0}
-
-
-async def merged(gateway: Gateway, keep: Any, lose: Any, *, key: str = "k") -> Any:
-    given = {"keep": keep, "lose": lose, "idempotencyKey": gateway.named(key)}
-    body = (await gateway.ask(MERGE, {"input": given}, token=await gateway.staff())).json()
-    assert "errors" not in body, body
-    return body["data"]["mergeMembers"]
-
-
-async def undone(gateway: Gateway, merge: dict[str, str], *, key: str = "u") -> Any:
-    given = {"merge": merge, "idempotencyKey": gateway.named(key)}
-    body = (await gateway.ask(UNDO, {"input": given}, token=await gateway.staff())).json()
-    assert "errors" not in body, body
-    return body["data"]["undoMerge"]
-
-
-async def me(gateway: Gateway, session: Session) -> Any:
-    """What the member sees of themself; None where the session is over."""
-    query = (
-        "{ me { id points { available held debt } ledger(first: 1) { nodes { kind amount } } } }"
-    )
-    body = (await gateway.ask(query, token=session.access_token)).json()
-    return body["data"]["me"] if "errors" not in body else None
-
-
-def errors(answer: Any) -> list[tuple[str, list[str] | None]]:
-    return [(one["code"], one["field"]) for one in answer["userErrors"]]
-
-
-async def bind(gateway: Gateway, session: Session, phone: str) -> Any:
-    code = await gateway.phone.phone(phone=phone, appId=DEMO_APP_ID)
-    given = {"appId": DEMO_APP_ID, "code": code}
-    return await gateway.send("BindPhone", session.access_token, input=given)
-
-
-async def two(gateway: Gateway) -> tuple[Session, Session]:
-    """Alice with 100 points, Bob with 50, of which 20 are held."""
-    alice, bob = await gateway.sign_in("o-alice"), await gateway.sign_in("o-bob")
-    await earn(gateway, alice, 100)
-    await earn(gateway, bob, 50)
-    return alice, bob
 
 
 async def test_staff_join_two_records_and_part_them_again(gateway: Gateway) -> None:
@@ -112,6 +66,7 @@ async def test_staff_join_two_records_and_part_them_again(gateway: Gateway) -> N
     }
     parted = await gateway.sign_in("o-bob")
     assert (parted.member_id, parted.is_new_member) == (bob.member_id, False)
+    alice = await gateway.sign_in("o-alice")
     assert (await balance(gateway, alice))["available"] == 107
     assert (await balance(gateway, parted))["available"] == 50
     assert await undone(gateway, {"mergeId": merge_id}) == answer
@@ -175,6 +130,7 @@ async def test_binding_a_phone_of_another_member_joins_the_two(gateway: Gateway)
     assert (await bind(gateway, alice, number))["member"]["phoneMasked"] == masked
 
     assert errors(await undone(gateway, {"memberId": alice.member_id})) == []
+    alice = await gateway.sign_in("o-alice")
     before = await everything_kept()
     refused = await bind(gateway, alice, number)
     assert (refused["member"], refused["userErrors"][0]["code"]) == (None, "PHONE_OF_ANOTHER")
@@ -241,6 +197,7 @@ async def test_ids_of_the_record_that_was_given_up_are_the_keepers(gateway: Gate
     ]
     assert (await looked(alice))[0]["id"] == alice.member_id
     await undone(gateway, {"mergeId": answer["merge"]["id"]})
+    alice = await gateway.sign_in("o-alice")
     assert await looked(alice) == [None, None, None]
 
 

@@ -261,7 +261,10 @@ async def test_what_wechat_does_not_vouch_for_is_not_bound(telephones: Telephone
     await gateway.send("BindPhone", alice.access_token, input=used)
     before = await everything_kept()
     refused = {
-        "WECHAT_CODE_INVALID": [used, {**used, "code": "no-such-code"}, {**used, "code": ""}],
+        "WECHAT_PHONE_CODE_INVALID": [
+            *(used, {**used, "code": "no-such-code"}, {**used, "code": ""}),
+            {**used, "code": await gateway.phone.login(openid="o-alice")},
+        ],
         "APP_UNKNOWN": [{**used, "appId": "wx-unknown"}],
     }
     for code, inputs in refused.items():

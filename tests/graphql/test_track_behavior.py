@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -124,15 +125,31 @@ async def test_two_records_of_one_person_keep_what_the_person_agrees_to(gateway:
         assert (len(await kept(alice)), len(await kept(bob))) == (2, 0)
 
 
-async def joined(keeper: Session, loser: Session, *, now: datetime) -> None:
+async def test_who_never_agreed_is_forgotten_when_two_are_parted(gateway: Gateway) -> None:
+    """What was seen while the two were one stays with the keeper, who agreed to nothing."""
+    keeper, loser = await gateway.sign_in("o-keeper"), await willing(gateway, "o-loser")
+    await track(gateway, loser, event(1))
+    merge = await joined(keeper, loser, now=gateway.clock.now())
+    assert (await track(gateway, keeper, event(2)))["accepted"] == 1
+    assert (len(await kept(keeper)), len(await kept(loser))) == (2, 0)
+    before = [len(await stream(one.member, after=0, limit=100)) for one in (keeper, loser)]
+    await transaction(partial(custody.part, merge, by="staff:clerk", now=gateway.clock.now()))
+    assert (len(await kept(keeper)), len(await kept(loser))) == (1, 1)
+    consumer = behavior_consumer()
+    for session, seen in zip((keeper, loser), before, strict=True):
+        told = (await stream(session.member, after=0, limit=100))[seen:]
+        await consumer.handle([one for one in told if consumer.wants(one)])
+    assert (len(await kept(keeper)), len(await kept(loser))) == (0, 1)
+
+
+async def joined(keeper: Session, loser: Session, *, now: datetime) -> custody.Merge:
     because = custody.MergeBecause.STAFF
-
-    async def work() -> None:
-        assert await custody.merge(
-            keeper.member, loser.member, because=because, by="staff:clerk", now=now
-        )
-
-    await transaction(work)
+    work = partial(
+        custody.merge, keeper.member, loser.member, because=because, by="staff:clerk", now=now
+    )
+    merged = await transaction(work)
+    assert merged is not None
+    return merged
 
 
 async def test_the_bounds_of_time_and_number(gateway: Gateway) -> None:

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
 from api.custody.settings import PushSettings
 from api.fake_wechat import DEMO_APP_ID, RunningFake
@@ -61,7 +62,7 @@ async def open_for_pushes(
     """A gateway that believes the console's token and key."""
     pushes = {app_id: PushSettings.model_validate(push) for app_id, push in PUSHES.items()}
     settings = settings_for(database_url, tmp_path, fake)
-    settings = settings.model_copy(update={"wechat_pushes": pushes})
+    settings = settings.model_copy(update={"wechat_pushes": pushes, "log_level": "warning"})
     async with open_gateway(settings, fake) as gateway:
         await set_up_programme(now=NOW)
         yield gateway
@@ -158,6 +159,47 @@ async def test_what_is_taken_back_is_deleted(open_for_pushes: Gateway, post: Pos
         assert await profile_of(gateway, alice) == left, event
         if left == ALL:
             assert changed(before, await everything_kept()) <= {"idempotency"}
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        ({"CreateTime": "1772366400"}, None),
+        ({"CreateTime": 1772366400}, None),
+        ({"CreateTime": None}, "no CreateTime"),
+        ({"CreateTime": True}, "no CreateTime"),
+        ({"CreateTime": "yesterday"}, "no CreateTime"),
+        ({"CreateTime": "9" * 40}, "no CreateTime"),
+        ({"CreateTime": -1}, "no CreateTime"),
+        ({"OpenID": None}, "no OpenID"),
+        ({"AppID": OTHER_APP_ID}, "another app's, or a plugin's"),
+        ({"PluginID": "wx1"}, "another app's, or a plugin's"),
+    ],
+)
+async def test_a_notice_is_heeded_or_the_log_says_why_not(
+    open_for_pushes: Gateway, post: Post, event: dict[str, Any], why: str | None
+) -> None:
+    alice = await alice_of(open_for_pushes)
+    with capture_logs() as lines:
+        await told(open_for_pushes, post, Event="user_info_modified", **event)
+    left = await profile_of(open_for_pushes, alice)
+    assert left == (ALL if why else ("", None, ALL[2]))
+    said = [(one["notice"], one["why"]) for one in lines if one["event"] == "wechat_push_ignored"]
+    assert said == ([("user_info_modified", why)] if why else [])
+
+
+async def test_the_push_that_the_fakes_page_shows_is_heeded(
+    open_for_pushes: Gateway, post: Post
+) -> None:
+    gateway = open_for_pushes
+    alice = await alice_of(gateway)
+    where = {"url": f"{post.base_url}/push", "token": TOKEN, "encodingAesKey": KEY}
+    bare = {"MsgType": "event", "Event": "user_authorization_revoke", "RevokeInfo": "6"}
+    event = {**bare, "OpenID": gateway.named("o-alice")}
+    await gateway.phone.control("push", {**where, "event": event})
+    _, query, body = post.requests[-1]
+    assert (await deliver(gateway, query, body)).text == "success"
+    assert await profile_of(gateway, alice) == ("", None, ALL[2])
 
 
 async def test_a_cancelled_authorization_begins_the_deletion(

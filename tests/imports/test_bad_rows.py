@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from domain import storage
 from tests.imports.running import import_purchases, publish_lifetime_rule
@@ -92,6 +95,29 @@ async def test_twenty_bad_rows_each_with_its_reason(database_url: str, tmp_path:
         assert [row["available"] for row in accounts] == [19]
     finally:
         await storage.close()
+
+
+@pytest.mark.parametrize("lay_there", [False, True])
+async def test_nobody_else_may_read_the_rejected_rows(
+    database_url: str, tmp_path: Path, lay_there: bool
+) -> None:
+    """They may hold phone numbers; so too where a file that others may read lay there before."""
+    rejects = tmp_path / "rejects.csv"
+    if lay_there:
+        rejects.write_text("older, and longer than what comes" * 100)
+        rejects.chmod(0o644)
+    await publish_lifetime_rule(database_url)
+    file = write(tmp_path / "orders.csv", [changed(order="")])
+    options: list[str | Path] = [*mapping(), "--rejects", rejects, "--rule", "lifetime"]
+    before = os.umask(0)
+    try:
+        summary = await import_purchases(database_url, file, *options)
+    finally:
+        os.umask(before)
+    assert summary.rejected == 1
+    assert rejects.stat().st_mode & 0o777 == 0o600
+    with rejects.open(encoding="utf-8", newline="") as written:
+        assert [row["code"] for row in csv.DictReader(written)] == ["ORDER_MISSING"]
 
 
 async def test_a_mended_file_adds_what_was_missing(database_url: str, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from collections import defaultdict
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from domain import storage
 from domain.ledger import verify_account
 from tests.closing import ClosingReport
@@ -36,6 +38,7 @@ def make(path: Path) -> tuple[int, dict[str, int]]:
     return len(rows), dict(paid_fen)
 
 
+@pytest.mark.faults
 async def test_an_import_that_is_killed_goes_on_where_it_was(
     database_url: str, tmp_path: Path, report: ClosingReport
 ) -> None:

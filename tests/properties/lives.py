@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +15,7 @@ from domain import catalogue, ledger, members, notifications, program
 from domain.audit import Actor
 from domain.errors import Refusal
 from domain.ledger import Earn, Redeem, Source, TransferLimits, TransferPoints
-from domain.ledger.commands import TakeBack
+from domain.ledger.commands import GiveBack, TakeBack
 from domain.members import (
     AddMemberNote,
     ByExternalReference,
@@ -72,7 +73,10 @@ class Life:
 
     async def step(self, *, now: datetime) -> None:
         """One thing that happens."""
-        what = self.random.choice(DOINGS)
+        await self.do(self.random.choice(DOINGS), now=now)
+
+    async def do(self, what: str, *, now: datetime) -> None:
+        """This, whether it is refused or not."""
         try:
             await getattr(self, what)(now)
         except Refusal as refusal:
@@ -137,6 +141,24 @@ class Life:
                     member_id=self.member_id,
                     entry_seq=row["seq"],
                     points=self.random.randrange(1, row["amount"] + 1),
+                    source=Source(kind="refund", reference=self._next),
+                ),
+                now=now,
+            )
+
+    async def give_back(self, now: datetime) -> None:
+        rows = await fetch_all(
+            "SELECT seq, amount FROM points_entry WHERE member_id = $1 AND kind = 'REDEEM'",
+            self.member_id,
+        )
+        if rows:
+            row = self.random.choice(list(rows))
+            await ledger.post_one(
+                GiveBack(
+                    member_id=self.member_id,
+                    entry_seq=row["seq"],
+                    points=self.random.randrange(1, -row["amount"] + 1),
+                    grace_until=now + days(7),
                     source=Source(kind="refund", reference=self._next),
                 ),
                 now=now,
@@ -226,16 +248,32 @@ DOINGS: Final = (
 
 async def two_lives(name: str, random: Random, done: Counter[str]) -> tuple[Life, Life, datetime]:
     """Two records with some steps each, and when the last one was."""
-    names = [f"{name}-{which}" for which in ("keeper", "loser", "friend")]
+    [keeper, loser], now = await some_lives(name, ("keeper", "loser"), random=random, done=done)
+    return keeper, loser, now
+
+
+async def three_lives(
+    name: str, random: Random, done: Counter[str]
+) -> tuple[Life, Life, Life, datetime]:
+    """Three records with some steps each, and when the last one was."""
+    [keeper, loser, third], now = await some_lives(
+        name, ("keeper", "loser", "third"), random=random, done=done
+    )
+    return keeper, loser, third, now
+
+
+async def some_lives(
+    name: str, which: Sequence[str], *, random: Random, done: Counter[str]
+) -> tuple[list[Life], datetime]:
+    """A record for each of `which`, with steps in any order, and when the last one was."""
+    names = [f"{name}-{one}" for one in (*which, "friend")]
     joined = await members.register_external_members(
         [ByExternalReference(one) for one in names], now=NOW
     )
-    keeper, loser = (
-        Life(joined[one], one, friend=joined[names[2]], random=random, done=done)
-        for one in names[:2]
-    )
+    friend = joined[names[-1]]
+    lives = [Life(joined[one], one, friend=friend, random=random, done=done) for one in names[:-1]]
     now = NOW
     for _ in range(random.choice([4, 12, 25, 40])):
         now += days(random.random())
-        await random.choice([keeper, loser]).step(now=now)
-    return keeper, loser, now
+        await random.choice(lives).step(now=now)
+    return lives, now

@@ -17,7 +17,7 @@ from domain import ledger, members, tiers
 from domain.custody import PARTS, Merge, MergeBecause, merge, merging, part
 from domain.storage import Merging, fetch_all, transaction
 from tests.domain.tiers.levels import LEVELS
-from tests.properties.lives import Life, open_programme, two_lives
+from tests.properties.lives import Life, open_programme, three_lives, two_lives
 
 PAIRS: Final = 120 if os.environ.get("JIFEN_SOAK") else 6
 MOVED: Final = [t for _, tables in PARTS for t in tables if t.merging is Merging.MOVE]
@@ -206,6 +206,47 @@ async def test_what_happens_between_stays_with_whom_it_happened_to(
             await life.step(now=now)
         await sound(keeper, loser)
     tally(f"pairs parted after a while on {database.split(':', maxsplit=1)[0]}", PAIRS, 6)
+
+
+async def test_what_happens_to_a_third_record_stays_with_whom_it_was_merged_into(
+    tally: Callable[[str, int, int], None], database: str
+) -> None:
+    """Refunds of orders of a closed record, while the one that has its points is in a merge."""
+    await open_programme()
+    done: Counter[str] = Counter()
+    told = 0
+    for seed in range(2_000, 2_000 + PAIRS):
+        random = Random(seed)
+        keeper, loser, third, now = await three_lives(f"p{seed}", random, done)
+        lives = (keeper, loser, third)
+        one, other = keeper.member_id, loser.member_id
+        heir = random.choice([keeper, loser])
+        await joined(heir, third, now=now)
+        had = {each.member_id: await net(each.member_id, now=now) for each in (keeper, loser)}
+        owed = [(await ledger.balance(each, now=now)).debt for each in (one, other)]
+        merged = await joined(keeper, loser, now=now)
+        what = random.choice(["give_back", "take_back"])
+        at_first = await net(one, now=now)
+        for _ in range(4):
+            await third.do(what, now=now)
+        await sound(*lives)
+        total = await net(one, now=now)
+        await transaction(partial(part, merged, by="staff:li.na", now=now))
+        late = await expired_at_once(one, other, now=now)
+        has = {each.member_id: await net(each.member_id, now=now) for each in (keeper, loser)}
+        assert sum(has.values()) == total - late
+        await sound(*lives)
+        # Where one owes, what comes in pays it, whosever it was: only the sum is certain.
+        if owed == [0, 0] and late == 0:
+            if what == "give_back" or heir is loser:
+                had[heir.member_id] += total - at_first
+                assert has == had
+            else:
+                assert 0 <= has[other] <= had[other]
+            told += total != at_first
+    assert set(done) >= {"give_back", "take_back"}
+    engine = database.split(":", maxsplit=1)[0]
+    tally(f"third records with refunds while two were one, on {engine}", told, 2)
 
 
 async def test_a_table_that_a_merge_forgets_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

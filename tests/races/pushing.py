@@ -1,19 +1,21 @@
 """A process that pushes one batch of purchases, for the races: `python -m tests.races.pushing`.
 
-Arguments: database URL, batch id, how often to push it at once, order ids. The last line of
-standard output is the answers as JSON, a list of `[replayed, [[status, purchase id, points], …]]`;
-log lines come before it.
+Arguments: database URL, file of phone keys, batch id, how often to push it at once, order ids. The
+last line of standard output is the answers as JSON, a list of
+`[replayed, [[status, purchase id, points], …]]`; log lines come before it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from domain import storage
+from domain.members import PhoneKeyFile, use_phone_keys
 from domain.purchases import PurchaseBatch, RecordPurchases, record_purchases
 from tests.domain.purchases.shop import NOW, order
 from tests.races.contention import PATIENT
@@ -34,7 +36,8 @@ def told(batch: PurchaseBatch) -> list[Any]:
     return [batch.replayed, receipts]
 
 
-async def main(database: str, batch_id: str, times: str, *order_ids: str) -> None:
+async def main(database: str, phone_keys: str, batch_id: str, times: str, *order_ids: str) -> None:
+    use_phone_keys(PhoneKeyFile(Path(phone_keys), now=NOW))
     await storage.connect(database, pool=PATIENT)
     pushes = (push(batch_id, list(order_ids)) for _ in range(int(times)))
     answers = await asyncio.gather(*pushes)

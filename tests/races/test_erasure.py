@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -22,6 +24,7 @@ from tests.races.contention import Gate
 CROWD = 10
 # The erasure has locked the member's record by then, and cannot go on.
 NOBODY_IS_SIGNED_OUT = "LOCK TABLE refresh_token IN SHARE MODE"
+HOLD_RECORD = "SELECT id FROM member WHERE id = $1 FOR UPDATE"
 
 
 async def tables_with(member_id: UUID) -> set[str]:
@@ -95,3 +98,73 @@ async def test_of_a_cancellation_and_an_erasure_at_once_one_wins(
     await gate.open(waiting=1)
     assert await erasure == 1
     assert await custody.is_erased(member_id)
+
+
+async def two_of_whom_bob_leaves(door: Door) -> tuple[UUID, UUID, datetime]:
+    """Alice and Bob, and when Bob is to be deleted."""
+    alice = (await door.sign_in(openid="o-alice", unionid="u-alice")).member.id
+    bob = (await door.sign_in(openid="o-bob", unionid="u-bob")).member.id
+    command = custody.RequestDeletion(member_id=bob, idempotency_key="leave", reason="bob leaves")
+    return alice, bob, await custody.request_deletion(command, now=NOW)
+
+
+async def merge(keeper: UUID, loser: UUID, *, now: datetime) -> custody.Merge:
+    because = custody.MergeBecause.STAFF
+    work = partial(custody.merge, keeper, loser, because=because, by="staff:x", now=now)
+    merged = await storage.transaction(work)
+    assert merged is not None
+    return merged
+
+
+async def requests() -> list[dict[str, object]]:
+    rows = await storage.fetch_all("SELECT member_id, reason, deletes_at FROM account_deletion")
+    return [dict(row) for row in rows]
+
+
+async def test_a_request_survives_a_merge_that_comes_before_the_erasure(
+    door: Door, gate: Gate, tmp_path: Path
+) -> None:
+    """The erasure has looked at a record that nobody had joined yet, and waits for its lock."""
+    alice, bob, due = await two_of_whom_bob_leaves(door)
+    journal, files = ErasureJournal(tmp_path / "erasures.jsonl"), FileStore(tmp_path / "files")
+    await gate.hold(HOLD_RECORD, bob)
+    merging = asyncio.create_task(merge(alice, bob, now=due))
+    await gate.gather(1)
+    erasing = asyncio.create_task(custody.erase_due(journal=journal, files=files, now=due))
+    await gate.open(waiting=2)
+    merged = await merging
+    assert await erasing == 0
+    assert not await custody.is_erased(bob)
+    assert list(journal.members()) == []
+    subjects = [one.subject for one in await identities(alice)]
+    assert sorted(subjects) == ["o-alice", "o-bob", "u-alice", "u-bob"]
+    # Staff may still part them, so Bob's request is Bob's.
+    assert await requests() == [{"member_id": bob, "reason": "bob leaves", "deletes_at": due}]
+    # Afterwards the two are one, who is asked anew.
+    settled = merged.undoable_until
+    assert await custody.erase_due(journal=journal, files=files, now=settled) == 0
+    anew = settled + custody.COOLING
+    assert await requests() == [{"member_id": alice, "reason": "bob leaves", "deletes_at": anew}]
+    assert await custody.erase_due(journal=journal, files=files, now=anew) == 1
+    assert set(journal.members()) == {alice, bob}
+
+
+async def test_whoever_is_parted_before_the_erasure_is_not_erased_with_the_other(
+    door: Door, gate: Gate, tmp_path: Path
+) -> None:
+    alice, bob, due = await two_of_whom_bob_leaves(door)
+    await custody.cancel_deletion(bob, idempotency_key="stay", now=NOW)
+    merged = await merge(alice, bob, now=due)
+    journal, files = ErasureJournal(tmp_path / "erasures.jsonl"), FileStore(tmp_path / "files")
+    await gate.hold(HOLD_RECORD, alice)
+    parting = asyncio.create_task(
+        storage.transaction(partial(custody.part, merged, by="staff:x", now=due))
+    )
+    await gate.gather(1)
+    erasing = asyncio.create_task(custody.erase(alice, journal=journal, files=files, now=due))
+    await gate.open(waiting=2)
+    await parting
+    assert await erasing is True
+    assert list(journal.members()) == [alice]
+    assert not await custody.is_erased(bob)
+    assert [one.subject for one in await identities(bob)] == ["o-bob", "u-bob"]

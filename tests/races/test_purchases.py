@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from domain.members import PhoneKeyFile, use_phone_keys
 from domain.purchases import (
     ImportedOrder,
     ImportOrders,
@@ -27,6 +28,14 @@ CROWD = 8
 ACCOUNTS = "SELECT 1 FROM points_account FOR UPDATE"
 
 
+@pytest.fixture(scope="module")
+def phone_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The keys under which both processes name members."""
+    path = tmp_path_factory.mktemp("phones") / "phone-keys.json"
+    use_phone_keys(PhoneKeyFile(path, now=NOW, create_missing=True))
+    return path
+
+
 @pytest.fixture
 async def shop(postgres: str) -> Shop:
     """A shop whose members have an account each, so that there is something to wait for."""
@@ -35,11 +44,14 @@ async def shop(postgres: str) -> Shop:
     return opened
 
 
-async def elsewhere(database: str, batch_id: str, *order_ids: str) -> asyncio.subprocess.Process:
+async def elsewhere(
+    database: str, phone_keys: Path, batch_id: str, *order_ids: str
+) -> asyncio.subprocess.Process:
     """Another process that pushes the batch half as often as the crowd is large."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "tests.races.pushing", database, batch_id, str(CROWD // 2), *order_ids),
+        *("-m", "tests.races.pushing", database, str(phone_keys), batch_id),
+        *(str(CROWD // 2), *order_ids),
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[2],
     )
@@ -53,11 +65,11 @@ async def answers_of(process: asyncio.subprocess.Process) -> list[Any]:
 
 
 async def test_two_processes_that_push_one_batch_apply_it_once(
-    shop: Shop, gate: Gate, postgres: str
+    shop: Shop, gate: Gate, postgres: str, phone_keys: Path
 ) -> None:
     order_ids = [f"order-{n}" for n in range(6)]
     await gate.hold(ACCOUNTS)
-    process = await elsewhere(postgres, "batch", *order_ids)
+    process = await elsewhere(postgres, phone_keys, "batch", *order_ids)
     crowd = asyncio.gather(*(push("batch", order_ids) for _ in range(CROWD // 2)))
     await gate.open(waiting=CROWD)
     answers = [told(answer) for answer in await crowd] + await answers_of(process)
@@ -71,11 +83,11 @@ async def test_two_processes_that_push_one_batch_apply_it_once(
 
 
 async def test_orders_that_two_processes_push_in_other_batches_are_applied_once(
-    shop: Shop, gate: Gate, postgres: str
+    shop: Shop, gate: Gate, postgres: str, phone_keys: Path
 ) -> None:
     order_ids = [f"order-{n}" for n in range(6)]
     await gate.hold(ACCOUNTS)
-    process = await elsewhere(postgres, "theirs", *order_ids)
+    process = await elsewhere(postgres, phone_keys, "theirs", *order_ids)
     crowd = asyncio.gather(
         *(push(f"ours-{n}", order_ids[::-1] if n % 2 else order_ids) for n in range(CROWD // 2))
     )

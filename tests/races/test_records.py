@@ -21,7 +21,7 @@ from domain.members import (
 )
 from domain.outbox import Event, announce, drain, stream
 from domain.paging import PageRequest
-from domain.recommendations import BehaviorEvent, behavior
+from domain.recommendations import BehaviorEvent
 from tests.domain.access.fixtures import NOW
 from tests.domain.members.fixtures import count
 from tests.graphql.programme import set_up_programme
@@ -88,10 +88,10 @@ async def test_a_reading_of_the_consent_without_its_lock_would_be_found(
     """The planted bug: the consent is read beside the withdrawal, and written upon after it."""
     await recommendations.set_consent(saying(member_id, granted=True), now=NOW)
     read, withdrawn = asyncio.Event(), asyncio.Event()
-    look, consented = storage.fetch_one, members.has_consented
+    consented = members.has_consented
 
-    async def look_without_lock(sql: str, *values: Any) -> Any:
-        return await look(sql.replace(" FOR NO KEY UPDATE", ""), *values)
+    async def look_without_lock(member_id: UUID) -> UUID:
+        return member_id
 
     async def consented_before(member_id: UUID, purpose: str) -> bool:
         answer = await consented(member_id, purpose)
@@ -99,7 +99,7 @@ async def test_a_reading_of_the_consent_without_its_lock_would_be_found(
         await withdrawn.wait()
         return answer
 
-    monkeypatch.setattr(behavior, "fetch_one", look_without_lock)
+    monkeypatch.setattr(members, "lock_member", look_without_lock)
     monkeypatch.setattr(members, "has_consented", consented_before)
     telling = asyncio.create_task(recommendations.track_behavior(member_id, seen(1), now=NOW))
     await read.wait()

@@ -290,6 +290,7 @@ def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
         return []
 
 
+@pytest.mark.faults
 async def test_killed_while_it_seeds_it_goes_on_where_it_was(
     seeded: Seeded, start: Start, tmp_path: Path
 ) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 import pytest
 
 from domain import members, program
-from domain.custody import Merge, MergeBecause, last_merge_of, merge, part, were_parted
+from domain.custody import (
+    Merge,
+    MergeBecause,
+    bind_phone,
+    last_merge_of,
+    merge,
+    part,
+    were_parted,
+)
+from domain.custody.merging import UNDOABLE
 from domain.errors import MergeNotUndoable
-from domain.members import ByExternalReference, ById, UpdateProfile
+from domain.members import ByExternalReference, ById, ByPhone, UpdateProfile
 from domain.storage import execute, fetch_all, transaction
 from tests.domain.ledger.commands import NOW, SHANGHAI, days
 from tests.graphql.kept import everything_kept
@@ -123,3 +132,90 @@ async def test_after_a_further_merge_be_it_undone_the_first_stays() -> None:
     with pytest.raises(MergeNotUndoable):
         await transaction(partial(part, first, by="staff:x", now=NOW))
     assert await everything_kept() == before
+
+
+PHONE = "+8613800138000"
+OTHER_PHONE = "+8613800138001"
+
+
+async def known_by_phone_only(member_id: UUID, phone: str) -> None:
+    await bind_phone(member_id, phone, now=NOW - days(9))
+    await execute("DELETE FROM member_identity WHERE member_id = $1 AND kind <> 'phone'", member_id)
+
+
+async def numbers() -> list[tuple[UUID, datetime, datetime | None]]:
+    """Whose sealed numbers there are, and since when each is bound, as both tables say it."""
+    rows = await fetch_all(
+        "SELECT p.member_id, p.bound_at, i.bound_at AS known_since FROM member_phone p"
+        " LEFT JOIN member_identity i ON i.member_id = p.member_id AND i.id = p.id"
+    )
+    return [(row["member_id"], row["bound_at"], row["known_since"]) for row in rows]
+
+
+async def test_a_number_that_was_bound_is_given_back_as_it_was() -> None:
+    keeper, loser = await two()
+    await known_by_phone_only(loser, PHONE)
+    before = await numbers()
+    await bind_phone(keeper, PHONE, now=NOW)
+    # It is shown as the newest of the keeper's, who is known by it for as long as the other was.
+    assert await numbers() == [(keeper, NOW, NOW - days(9))]
+    merged = await last_merge_of(keeper)
+    assert merged is not None
+    await transaction(partial(part, merged, by="staff:x", now=NOW))
+    assert await numbers() == before == [(loser, NOW - days(9), NOW - days(9))]
+
+
+async def test_a_number_that_was_replaced_meanwhile_is_given_back() -> None:
+    keeper, loser = await two()
+    await known_by_phone_only(loser, PHONE)
+    await bind_phone(keeper, PHONE, now=NOW)
+    merged = await last_merge_of(keeper)
+    assert merged is not None
+    await bind_phone(keeper, OTHER_PHONE, now=NOW)
+    # It leads to nobody, who may be somebody by tomorrow, and is not shown.
+    assert await members.resolve_members([ByPhone(PHONE), ByPhone(OTHER_PHONE)]) == [None, keeper]
+    assert await members.phones_of([keeper]) == {keeper: OTHER_PHONE}
+    assert await members.forget_given_up_phones(now=NOW + UNDOABLE - timedelta(seconds=1)) == 0
+    await transaction(partial(part, merged, by="staff:x", now=NOW))
+    assert await members.resolve_members([ByPhone(PHONE), ByPhone(OTHER_PHONE)]) == [loser, keeper]
+    assert await members.phones_of([keeper, loser]) == {keeper: OTHER_PHONE, loser: PHONE}
+    assert (loser, NOW - days(9), NOW - days(9)) in await numbers()
+    assert await members.forget_given_up_phones(now=NOW + days(9)) == 0
+
+
+async def test_a_number_that_is_somebodys_by_then_stays_theirs() -> None:
+    keeper, loser = await two()
+    third = (await members.register_external_members([ByExternalReference("third")], now=NOW))[
+        "third"
+    ]
+    await known_by_phone_only(loser, PHONE)
+    await bind_phone(keeper, PHONE, now=NOW)
+    merged = await last_merge_of(keeper)
+    assert merged is not None
+    await bind_phone(keeper, OTHER_PHONE, now=NOW)
+    await bind_phone(third, PHONE, now=NOW)
+    await transaction(partial(part, merged, by="staff:x", now=NOW))
+    assert await members.phones_of([keeper, loser, third]) == {keeper: OTHER_PHONE, third: PHONE}
+    assert len(await numbers()) == 2
+
+
+async def test_a_number_that_was_replaced_goes_when_the_merge_stays() -> None:
+    keeper, loser = await two()
+    await known_by_phone_only(loser, PHONE)
+    await bind_phone(keeper, PHONE, now=NOW)
+    await bind_phone(keeper, OTHER_PHONE, now=NOW)
+    assert {one for one, _, _ in await numbers()} == {keeper, loser}
+    assert await members.forget_given_up_phones(now=NOW + UNDOABLE) == 1
+    assert await numbers() == [(keeper, NOW, NOW)]
+
+
+@pytest.mark.parametrize("late", [timedelta(0), UNDOABLE])
+async def test_a_number_is_kept_only_for_a_merge_that_can_be_undone(late: timedelta) -> None:
+    keeper, loser = await two()
+    await known_by_phone_only(loser, PHONE)
+    await bind_phone(keeper, PHONE, now=NOW)
+    await bind_phone(keeper, OTHER_PHONE, now=NOW + late)
+    assert len(await numbers()) == (1 if late else 2)
+    # Who takes the number back takes back what is kept of it.
+    assert await transaction(partial(members.unbind_phones, keeper)) == 1
+    assert await numbers() == []

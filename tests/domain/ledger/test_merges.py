@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import pytest
@@ -26,7 +27,7 @@ from domain.ledger import (
     post_one,
     verify_account,
 )
-from domain.ledger.commands import GiveBack, Mature, Release, SetAside, TakeBack, Transfer
+from domain.ledger.commands import Command, GiveBack, Mature, Release, SetAside, TakeBack, Transfer
 from domain.ledger.merges import AccountsMerged, merge_accounts, part_accounts
 from domain.storage import execute, fetch_all, transaction
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days, earn, redeem
@@ -280,6 +281,53 @@ async def test_of_three_records_the_last_has_it_all() -> None:
     assert sorted(remaining for remaining, _, _ in await lots(CAROL)) == [2, 5, 7, 35]
     await sound()
     assert await verify_account(CAROL) == []
+
+
+async def merge_of_carol(into: UUID) -> None:
+    async def work() -> AccountsMerged:
+        return await merge_accounts(CAROL, into, merge_id=UUID(int=8), now=NOW)
+
+    await transaction(work)
+
+
+CAROLS: Final[list[Command]] = [earn(60, member_id=CAROL), redeem(60, member_id=CAROL)]
+CAROLS_BACK: Final = GiveBack(
+    member_id=CAROL, entry_seq=2, points=60, grace_until=NOW + days(9), source=SOURCE
+)
+
+
+async def test_what_a_third_record_gets_back_meanwhile_stays_the_keepers() -> None:
+    await post([earn(3), earn(5, member_id=BOB), *CAROLS], now=NOW)
+    await merge_of_carol(ALICE)
+    merged = await merge()
+    await post_one(CAROLS_BACK, now=NOW)
+    assert await balances(ALICE) == (68, 0, 0, 0)
+    assert await part(merged) == 5
+    assert (await balances(ALICE), await balances(BOB)) == ((63, 0, 0, 0), (5, 0, 0, 0))
+    await sound()
+
+
+async def test_what_a_third_record_owes_meanwhile_stays_the_keepers() -> None:
+    await post([earn(5, member_id=BOB), *CAROLS], now=NOW)
+    await merge_of_carol(ALICE)
+    merged = await merge()
+    await post_one(TakeBack(member_id=CAROL, entry_seq=1, points=60, source=SOURCE), now=NOW)
+    assert await balances(ALICE) == (0, 0, 0, 55)
+    # Bob's five paid what Carol's record owed: they were spent meanwhile.
+    assert await part(merged) == 0
+    assert (await balances(ALICE), await balances(BOB)) == ((0, 0, 0, 55), (0, 0, 0, 0))
+    await sound()
+
+
+async def test_what_a_record_merged_before_gets_back_meanwhile_is_the_losers() -> None:
+    await post([earn(3), earn(5, member_id=BOB), *CAROLS], now=NOW)
+    await merge_of_carol(BOB)
+    merged = await merge()
+    await post_one(CAROLS_BACK, now=NOW)
+    assert await balances(ALICE) == (68, 0, 0, 0)
+    assert await part(merged) == 65
+    assert (await balances(ALICE), await balances(BOB)) == ((3, 0, 0, 0), (65, 0, 0, 0))
+    await sound()
 
 
 async def rules_broken() -> set[tuple[UUID, str]]:

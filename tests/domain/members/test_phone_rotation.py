@@ -25,8 +25,8 @@ from domain.members import (
     use_phone_keys,
 )
 from domain.members import phone_keys as keeping
-from domain.members.phone_keys import read_phone_keys
-from domain.storage import fetch_all, transaction
+from domain.members.phone_keys import new_phone_key, read_phone_keys, write_phone_keys
+from domain.storage import dialect, execute, fetch_all, transaction
 from tests.domain.access.fixtures import NOW
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -136,3 +136,42 @@ async def test_what_was_written_at_the_last_moment_is_sealed_by_the_next_run(pat
     assert await make_phone_keys_known(path, now=NOW + timedelta(days=1)) == LATER
     assert [sealed async for sealed in seal_phones_anew()] == [1]
     await assert_found(late)
+
+
+async def test_of_a_batch_no_other_numbers_are_read(path: Path) -> None:
+    if dialect() == "sqlite":
+        plan = "EXPLAIN QUERY PLAN "
+        batch, another = ["(key_id=? AND id>?)"], ["(key_id<?)", "(key_id>?)"]
+    else:
+        plan = "EXPLAIN "
+        batch, another = ["Index Cond: ((key_id = ", ") AND (id > "], ["(key_id < ", "(key_id > "]
+
+    async def planned(statement: str, *values: object) -> str:
+        async def without_scans() -> str:
+            if dialect() == "postgres":
+                # The table is small here, and PostgreSQL would read the whole of it.
+                await execute("SET LOCAL enable_seqscan = off")
+            return str([dict(row) for row in await fetch_all(plan + statement, *values)])
+
+        return await transaction(without_scans)
+
+    [key] = ids(path)
+    told = await planned(phone_rotation._SEALED_WITH, key, UUID(int=0), 3)
+    assert [part for part in batch if part not in told] == []
+    assert "Sort" not in told
+    assert "TEMP B-TREE" not in told
+    told = await planned(phone_rotation._ANOTHER_KEY, key)
+    assert [part for part in another if part not in told] == []
+    assert "Sort" not in told
+
+
+async def test_numbers_under_several_older_keys_are_all_sealed_anew(path: Path) -> None:
+    members = await everybody(PHONES[:4])
+    for second in range(1, 4):
+        fresh = new_phone_key(NOW + timedelta(seconds=second))
+        write_phone_keys(path, (fresh, *read_phone_keys(path)))
+        members |= await everybody(PHONES[3 + second : 4 + second])
+    # Four under the first keys, one under each of two others, and one under those in use.
+    assert sorted([sealed async for sealed in seal_phones_anew()]) == [1, 1, 1, 3]
+    assert await phones_sealed_before(ids(path)[0]) == 0
+    await assert_found(members)

@@ -30,10 +30,11 @@ from domain.members import (
 )
 from domain.members import phone_keys as keeping
 from domain.members.phone_keys import new_phone_key, read_phone_keys, write_phone_keys
-from domain.storage import fetch_all, fetch_one, transaction
+from domain.storage import execute, fetch_all, fetch_one, transaction
 from domain.texting import TextingLimits, WebhookTextMessages
 from tests.domain.access.fixtures import NOW
 from tests.domain.members.fixtures import announced, count
+from tests.domain.members.test_phones import a_member, bind
 from tests.domain.texting.receiver import SECRET, Receiver, running_receiver
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -261,10 +262,10 @@ async def test_a_sign_in_does_not_begin_the_day_anew(telephone: Telephone) -> No
     assert (await the_row())["sent_in_window"] == 2
 
 
-async def test_what_could_not_be_sent_was_not_asked_for(
+async def test_what_the_sender_refused_was_not_asked_for(
     telephone: Telephone, receiver: Receiver
 ) -> None:
-    receiver.answers = [500, 500]
+    receiver.answers = [400]
     with pytest.raises(SmsUnavailable):
         await telephone.ask()
     assert await count("sign_in_code") == 0
@@ -274,17 +275,39 @@ async def test_what_could_not_be_sent_was_not_asked_for(
     assert (await telephone.type(await telephone.ask())).is_new_member
 
 
-async def test_an_older_code_outlives_one_that_was_not_sent(
+async def test_what_was_perhaps_sent_was_asked_for(
     telephone: Telephone, receiver: Receiver
+) -> None:
+    for number in range(10):
+        now = NOW + number * timedelta(seconds=60)
+        receiver.answers = [500, 500] if number % 2 else [503, 400]
+        with pytest.raises(SmsUnavailable):
+            await telephone.ask(now=now)
+        with pytest.raises(SignInCodeInvalid):
+            await telephone.type(receiver.code(PHONE), now=now)
+        with pytest.raises(SignInCodeTooSoon) as refused:
+            await telephone.ask(now=now + timedelta(seconds=59))
+        assert refused.value.retry_at == now + timedelta(seconds=60)
+    with pytest.raises(SignInCodeTooSoon) as refused:
+        await telephone.ask(now=NOW + timedelta(hours=1))
+    assert refused.value.retry_at == NOW + timedelta(days=1)
+    assert len(receiver.requests) == 20
+
+
+@pytest.mark.parametrize(("answers", "sent"), [([400], 1), ([500, 500], 2)])
+async def test_an_older_code_outlives_one_that_did_not_go_out(
+    telephone: Telephone, receiver: Receiver, answers: list[int], sent: int
 ) -> None:
     code = await telephone.ask()
     with pytest.raises(SignInCodeInvalid):
         await telephone.type(other_than(code))
     before = await the_row()
-    receiver.answers = [500, 500]
+    receiver.answers = list(answers)
+    again = NOW + timedelta(seconds=60)
     with pytest.raises(SmsUnavailable):
-        await telephone.ask(now=NOW + timedelta(seconds=60))
-    assert await the_row() == before
+        await telephone.ask(now=again)
+    counted = {"sent_at": again, "sent_in_window": 2} if sent == 2 else {}
+    assert await the_row() == before | counted
     assert before["tries_left"] == 4
     assert (await telephone.type(code)).is_new_member
 
@@ -333,8 +356,35 @@ async def test_what_nothing_counts_any_more_is_forgotten(telephone: Telephone) -
     assert await forget_sign_in_codes(now=NOW + timedelta(hours=23)) == 0
     assert await forget_sign_in_codes(now=NOW + timedelta(days=1, seconds=1)) == 1
     assert (await the_row())["phone_index"] == phone_vault().index(OTHER)
-    await forget_codes_of([OTHER])
-    assert await count("sign_in_code") == 0
+
+
+async def test_codes_go_with_their_owner_whatever_key_they_stand_under(
+    telephone: Telephone, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """Of three numbers one is sealed anew, one waits for it, and one cannot be opened any more."""
+    path, third = tmp_path / "phone-keys.json", "+8613800138002"
+    old, new = new_phone_key(NOW), new_phone_key(NOW + timedelta(seconds=1))
+    write_phone_keys(path, (old,))
+    monkeypatch.setattr(keeping, "_in_force", None)
+    use_phone_keys(PhoneKeyFile(path, now=NOW))
+    alice, bob, bobs = await a_member("alice"), await a_member("bob"), "+8613800138003"
+    for phone in (PHONE, third):
+        await bind(alice, phone)
+    await telephone.ask(third)
+    unreadable = phone_vault().index(third)
+    await execute(
+        "UPDATE member_phone SET sealed = $1"
+        " WHERE id IN (SELECT id FROM member_identity WHERE subject = $2)",
+        *(b"\0" * 40, unreadable),
+    )
+    write_phone_keys(path, (new, old))
+    await bind(alice, OTHER)
+    await bind(bob, bobs)
+    for phone in (PHONE, OTHER, bobs):
+        await telephone.ask(phone)
+    assert await count("sign_in_code") == 4
+    await forget_codes_of([alice])
+    assert (await the_row())["phone_index"] == phone_vault().index(bobs)
 
 
 async def test_a_code_outlives_new_keys(

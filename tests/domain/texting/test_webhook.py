@@ -85,6 +85,7 @@ FAILING = {
     "down": ([500, 502], 2),
     "hanging": ([HANG, HANG], 2),
     "hanging, then down": ([HANG, 503], 2),
+    "down, then refusing": ([500, 400], 2),
     "refusing": ([400], 1),
     "sending elsewhere": ([301, 301], 2),
 }
@@ -99,6 +100,7 @@ async def test_a_failing_service_is_a_refusal_within_the_deadline(
         with structlog.testing.capture_logs() as lines, pytest.raises(SmsUnavailable) as refused:
             await messages.send(PHONE, HELLO)
     assert refused.value.retryable
+    assert refused.value.perhaps_sent is (failing != "refusing")
     assert len(receiver.requests) == tries
     assert [line["event"] for line in lines] == ["sms_unavailable"]
     assert not any(secret in str(lines) for secret in ("13800138000", "123456", receiver.url))

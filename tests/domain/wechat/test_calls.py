@@ -12,6 +12,7 @@ from domain.errors import (
     UnknownApp,
     WeChatCodeInvalid,
     WeChatCodeUsed,
+    WeChatPhoneCodeInvalid,
     WeChatRateLimited,
     WeChatUnavailable,
     WeChatUserBlocked,
@@ -82,9 +83,10 @@ async def test_code_lives_five_minutes(
 async def test_what_cannot_be_a_code_is_not_sent(
     client: WeChatClient, phone: MiniProgram, code: str
 ) -> None:
-    for exchange in (client.code2session, client.phone_number):
-        with pytest.raises(WeChatCodeInvalid):
-            await exchange(DEMO_APP_ID, code)
+    with pytest.raises(WeChatCodeInvalid):
+        await client.code2session(DEMO_APP_ID, code)
+    with pytest.raises(WeChatPhoneCodeInvalid):
+        await client.phone_number(DEMO_APP_ID, code)
     assert await phone.calls() == {}
 
 
@@ -188,15 +190,19 @@ async def test_phone_number_at_home_and_abroad(client: WeChatClient, phone: Mini
         await client.phone_number(DEMO_APP_ID, code)
 
 
-async def test_phone_code_of_another_app_or_expired(
+async def test_phone_code_that_is_no_good(
     client: WeChatClient, phone: MiniProgram, clock: MovableClock
 ) -> None:
-    with pytest.raises(WeChatCodeInvalid):
+    with pytest.raises(WeChatPhoneCodeInvalid):
         await client.phone_number(DEMO_APP_ID, await phone.phone(appId=OTHER_APP_ID))
     code = await phone.phone()
     clock.advance(minutes=5)
-    with pytest.raises(WeChatCodeInvalid):
+    with pytest.raises(WeChatPhoneCodeInvalid):
         await client.phone_number(DEMO_APP_ID, code)
+    for number in (40029, 40163):
+        await phone.break_endpoint("getuserphonenumber", errcode=number, times=1)
+        with pytest.raises(WeChatPhoneCodeInvalid):
+            await client.phone_number(DEMO_APP_ID, await phone.phone())
 
 
 async def test_session_key_holds_until_the_next_login(
