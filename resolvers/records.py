@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from domain import ledger, notifications, tiers
+from domain import custody, ledger, notifications, tiers
 from domain.members import Member, phones_of
 from resolvers.context import RequestContext
 from resolvers.once import Once
@@ -39,6 +39,10 @@ class MemberRecord:
         """The member's telephone number (E.164), which no answer shows whole."""
         phones = await self._once.read("phone", lambda: phones_of([self.id]))
         return phones.get(self.id)
+
+    async def deletes_at(self) -> datetime | None:
+        """When the member's account will be deleted, if that was asked for."""
+        return await self._once.read("deletion", lambda: custody.deletion_under_way(self.id))
 
     async def balance(self) -> ledger.Balance:
         """The member's points as of now."""

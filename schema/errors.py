@@ -81,6 +81,7 @@ PLAINLY_TOLD: Final[frozenset[type[Refusal]]] = frozenset(
         errors.CodeTaken,
         errors.ScopeNotGranted,
         errors.ConsentUnknown,
+        errors.SmsUnavailable,  # What it says counts for us: whether a try is used up.
     }
 )
 """Refusals whose facts are told by their message alone. A test asks every other one for a type."""

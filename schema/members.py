@@ -142,6 +142,12 @@ class Member(Node):
         return record.member.joined_at
 
     @computed(OWNER, cost=READS, versioned=True)
+    async def deletes_at(self) -> datetime | None:
+        """When the account will be deleted, as was asked for; null while nobody asked for it."""
+        record: MemberRecord = view(self)
+        return await record.deletes_at()
+
+    @computed(OWNER, cost=READS, versioned=True)
     async def unread_count(self) -> int | None:
         """How many notifications the member has not read."""
         record: MemberRecord = view(self)

@@ -18,11 +18,11 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, NewType
 from urllib.parse import urlsplit
 
-import phonenumbers
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-from domain.members import mask_phone
+from domain.errors import InvalidInput
+from domain.members import mask_phone, parse_phone
 
 Points = NewType("Points", int)
 """An amount of points."""
@@ -142,14 +142,13 @@ def parse_url(value: Any) -> str:
 def parse_phone_number(value: Any) -> str:
     """E.164, like +8613800138000; blanks and hyphens between digits are taken out."""
     text = _text(value, length_max=PHONE_LENGTH_MAX)
-    try:
-        number = phonenumbers.parse(text, None) if text.startswith("+") else None
-    except phonenumbers.NumberParseException:
-        number = None
-    if number is None or not phonenumbers.is_valid_number(number):
-        message = "must be E.164, like +8613800138000"
+    message = "must be E.164, like +8613800138000"
+    if not text.startswith("+"):
         raise ValueError(message)
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    try:
+        return parse_phone(text)
+    except InvalidInput:
+        raise ValueError(message) from None
 
 
 def give_phone_number(value: Any) -> str:

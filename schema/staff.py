@@ -61,6 +61,12 @@ class StaffMember:
         return record.member.nickname
 
     @computed(SEES_MEMBERS, cost=READS)
+    async def deletes_at(self) -> datetime | None:
+        """When the account will be deleted, as was asked for; null while nobody asked for it."""
+        record: MemberRecord = view(self)
+        return await record.deletes_at()
+
+    @computed(SEES_MEMBERS, cost=READS)
     async def tier(self) -> Tier | None:
         """The member's level; null while the programme has no levels."""
         record: MemberRecord = view(self)

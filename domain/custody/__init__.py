@@ -19,6 +19,7 @@ from domain.custody.deletion import (
     RequestDeletion,
     begin_deletion,
     cancel_deletion,
+    deletion_under_way,
     request_deletion,
 )
 from domain.custody.erasing import ErasedAgain, erase, erase_again, erase_due, is_erased
@@ -64,6 +65,7 @@ __all__ = [
     "bring_members",
     "cancel_deletion",
     "data_export",
+    "deletion_under_way",
     "erase",
     "erase_again",
     "erase_due",

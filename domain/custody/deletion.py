@@ -99,6 +99,12 @@ async def begin_deletion(
     return await transaction(work)
 
 
+async def deletion_under_way(member_id: UUID) -> datetime | None:
+    """When the member's account will be deleted; None while nobody asked for it."""
+    row = await fetch_one("SELECT deletes_at FROM account_deletion WHERE member_id = $1", member_id)
+    return None if row is None else row["deletes_at"]
+
+
 async def cancel_deletion(member_id: UUID, *, idempotency_key: str, now: datetime) -> bool:
     """Take the request back; whether there was one whose period still ran.
 

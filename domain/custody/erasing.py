@@ -222,11 +222,12 @@ async def _pass_on(member_id: UUID, *, now: datetime) -> None:
     As long as staff may part the two again the request waits: else it would be asked of somebody
     else, should they turn out to be two people.
     """
-    merge = await last_merge_of(member_id)
-    if merge is not None and now < merge.undoable_until:
-        return
-    heirs = await members.heirs([member_id])
-    await pass_on_deletion(member_id, to=heirs[member_id], now=now)
+    heir = (await members.heirs([member_id]))[member_id]
+    # That one may have been joined to this record's keeper meanwhile.
+    for merge in (await last_merge_of(member_id), await last_merge_of(heir)):
+        if merge is not None and now < merge.undoable_until:
+            return
+    await pass_on_deletion(member_id, to=heir, now=now)
 
 
 async def _part_again(merge: Merge, *, now: datetime) -> None:

@@ -32,13 +32,11 @@ class SignInCodeTooSoon(PhoneRefusal):
 
 @dataclass(eq=False, kw_only=True)
 class SmsUnavailable(PhoneRefusal):
-    """Returned when text messages cannot be sent now, or the programme has no sender.
-
-    `perhaps_sent` is False where the sender said that it was not.
-    """
+    """Returned when text messages cannot be sent now, or the programme has no sender."""
 
     code = ErrorCode.SMS_UNAVAILABLE
     retryable = True
+    # False where the sender said that it was not. It counts for us; clients are not told.
     perhaps_sent: bool = True
 
 

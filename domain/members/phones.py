@@ -8,6 +8,7 @@ the same one, even under different keys, the second finds what the first wrote.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -47,12 +48,17 @@ _PHONE: Final = Table(
 )
 
 
+# Wide forms of plus, brackets and hyphen too, and dashes of any length.
+_WRITTEN: Final = re.compile(r"\s*[+\uff0b]?[\d\s()./\-\u2010-\u2015\uff08\uff09\uff0d]+")
+
+
 def parse_phone(text: str, *, field: Sequence[str] = ("phone",)) -> str:
     """The number in E.164; InvalidInput for what is no number that can be dialled.
 
-    A number without a country code is one of HOME_REGION.
+    A number without a country code is one of HOME_REGION. Only digits and what people write between
+    them count: an extension, or anything unseen, is no part of a number.
     """
-    if len(text) <= PHONE_CHARACTERS_MAX:
+    if len(text) <= PHONE_CHARACTERS_MAX and _WRITTEN.fullmatch(text):
         try:
             number = phonenumbers.parse(text, HOME_REGION)
         except phonenumbers.NumberParseException:

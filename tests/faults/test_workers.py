@@ -12,6 +12,8 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -23,7 +25,7 @@ import pytest
 from api.settings import Settings
 from api.workers.running import background
 from api.workers.settings import WorkSettings
-from domain import storage
+from domain import members, storage
 from domain.clock import Clock
 from domain.outbox import Event, announce, outbox_status
 from tests.races.contention import PATIENT
@@ -77,35 +79,37 @@ class Worker:
 async def worker(database_url: str, redis_url: str, **work: float) -> AsyncIterator[Worker]:
     """A worker that is ready."""
     environment = {f"JIFEN_WORK__{name.upper()}": f"{value}" for name, value in work.items()}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "api.cli", "work"),
-        cwd=ROOT,
-        env={
-            "PATH": os.environ.get("PATH", os.defpath),
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            **PRODUCTION,
-            **environment,
-        },
-        stdin=DEVNULL,
-        stdout=DEVNULL,
-        stderr=PIPE,
-    )
-    running = Worker(process)
-    try:
-        await running.logged("worker_ready")
-        yield running
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        await running._reading
+    with TemporaryDirectory() as folder:
+        members.create_phone_keys(Path(folder) / "phone-keys.json", now=datetime.now(UTC))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "api.cli", "work"),
+            cwd=ROOT,
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "DATABASE_URL": database_url,
+                "REDIS_URL": redis_url,
+                "JIFEN_KEY_SET_PATH": f"{folder}/keys.json",
+                **PRODUCTION,
+                **environment,
+            },
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=PIPE,
+        )
+        running = Worker(process)
+        try:
+            await running.logged("worker_ready")
+            yield running
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            await running._reading
 
 
 PRODUCTION = {
     "JIFEN_ENVIRONMENT": "production",
     "JIFEN_ISSUER": "https://jifen.example",
-    "JIFEN_KEY_SET_PATH": "keys.json",
     "JIFEN_WECHAT_BASE_URL": "https://api.weixin.qq.com",
     "JIFEN_WECHAT_APPS": '{"wx0123456789abcdef":"of the mini-program"}',
 }

@@ -280,8 +280,10 @@ EMPTY = {
     "RecommendationReason.contribution",
     *("Purchase.refunds", "PurchaseLine.review", "Review.id", "Review.stars"),
     *(f"PurchaseRefund.{name}" for name in ("amount", "refundedAt", "pointsTaken")),
+    # Among the mutations that were asked before is the one that takes a deletion back.
+    "Member.deletesAt",
 }
-"""What nothing can fill in any member's life yet."""
+"""What nothing can fill in any member's life yet, or is not there any more."""
 
 
 @on_the_modules_loop

@@ -67,6 +67,27 @@ async def test_until_then_all_goes_on_and_asking_again_changes_nothing(gateway: 
     assert (again.member_id, again.is_new_member) == (alice.member_id, False)
 
 
+async def shown(gateway: Gateway, member: Session) -> tuple[str | None, str | None]:
+    """When the account ends, as the member is told and as staff are."""
+    asked = await gateway.ask("{ me { deletesAt } }", token=await token_of(gateway, member))
+    query = "query($by: MemberRef!) { staff { member(by: $by) { deletesAt } } }"
+    by = {"by": {"id": member.member_id}}
+    staff = await gateway.ask(query, by, token=await gateway.staff())
+    seen = staff.json()["data"]["staff"]["member"]["deletesAt"]
+    return asked.json()["data"]["me"]["deletesAt"], seen
+
+
+async def test_a_deletion_under_way_is_seen(gateway: Gateway) -> None:
+    alice, bob = await gateway.sign_in(), await gateway.sign_in("o-bob")
+    assert await shown(gateway, alice) == (None, None)
+    await request(gateway, alice, "k")
+    gateway.clock.advance(days=6)
+    assert await shown(gateway, alice) == (IN_A_WEEK, IN_A_WEEK)
+    assert await shown(gateway, bob) == (None, None)
+    assert (await cancel(gateway, alice, "c"))["cancelled"] is True
+    assert await shown(gateway, alice) == (None, None)
+
+
 async def test_it_can_be_taken_back_once(gateway: Gateway) -> None:
     alice = await gateway.sign_in()
     await request(gateway, alice, "k")

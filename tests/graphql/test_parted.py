@@ -223,3 +223,22 @@ async def test_a_deletion_that_was_asked_while_they_were_one_is_nobodys(gateway:
     bob = await gateway.sign_in("o-bob")
     await request(gateway, bob, "own")
     assert await pending(alice, bob) == [None, at + timedelta(days=7)]
+
+
+async def test_a_deletion_is_not_passed_on_to_one_who_may_be_parted_from_the_keeper(
+    gateway: Gateway,
+) -> None:
+    alice, bob = await two(gateway)
+    carol = await gateway.sign_in("o-carol")
+    await request(gateway, bob, "k")
+    gateway.clock.advance(days=6, hours=23)
+    await merged(gateway, {"id": alice.member_id}, {"id": bob.member_id})
+    gateway.clock.advance(days=1)
+    keep, lose = {"id": carol.member_id}, {"id": alice.member_id}
+    second = (await merged(gateway, keep, lose, key="2"))["merge"]
+    await erase_due(gateway)
+    assert await pending(carol, alice) == [None, None]
+    assert errors(await undone(gateway, {"mergeId": second["id"]}, key="2")) == []
+    await erase_due(gateway)
+    anew = gateway.clock.now() + timedelta(days=7)
+    assert await pending(carol, alice, bob) == [None, anew, None]

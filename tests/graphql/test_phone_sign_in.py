@@ -144,17 +144,29 @@ async def test_a_code_too_soon_is_refused_with_the_moment(telephones: Telephones
     assert await everything_kept() == before
 
 
-async def test_a_failing_sender_is_refused_and_the_next_try_is_not_too_soon(
+async def test_a_sender_that_refuses_is_told_and_the_next_try_is_not_too_soon(
     telephones: Telephones,
 ) -> None:
     phone, gateway = a_phone(), telephones.gateway
-    telephones.receiver.answers = [500, 503]
+    telephones.receiver.answers = [422]
     before = await everything_kept()
     answer = await gateway.send("RequestSignInCode", input={"phone": phone})
     assert (answer["sent"], answer["resendAfter"]) == (None, None)
     [error] = answer["userErrors"]
     assert (error["code"], error["retryable"]) == ("SMS_UNAVAILABLE", True)
     assert await everything_kept() == before
+    assert (await telephones.sign_in(phone)).is_new_member
+
+
+async def test_what_a_failing_sender_perhaps_sent_counts(telephones: Telephones) -> None:
+    phone, gateway = a_phone(), telephones.gateway
+    telephones.receiver.answers = [500, 503]
+    for code in ("SMS_UNAVAILABLE", "SIGN_IN_CODE_TOO_SOON"):
+        answer = await gateway.send("RequestSignInCode", input={"phone": phone})
+        assert (answer["sent"], answer["resendAfter"]) == (None, None)
+        [error] = answer["userErrors"]
+        assert (error["code"], error["retryable"]) == (code, True)
+    gateway.clock.advance(minutes=1)
     assert (await telephones.sign_in(phone)).is_new_member
 
 

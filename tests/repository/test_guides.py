@@ -165,6 +165,31 @@ def test_files_and_functions_that_are_named_exist(name_of_guide: str) -> None:
             assert re.search(rf"\b(def|class) {function}\b", texts), f"{name}:{function}"
 
 
+UNSEEN_BY_MEMBERS = {"MEMBER_ERASED"}
+
+
+def test_every_kind_of_change_is_documented() -> None:
+    page = GUIDES["docs/mini-program.md"].text
+    section = page.partition("## What changed\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE)
+    told = [kind for row in rows for kind in re.findall(r"`([A-Z_]+)`", row)]
+    assert sorted(told) == sorted({kind for kind, _ in CHANGED.values()} - UNSEEN_BY_MEMBERS)
+
+
+def test_every_mutation_of_members_says_whether_it_is_repeated() -> None:
+    page = GUIDES["docs/mini-program.md"].text
+    section = page.partition("### Retries\n")[2].partition("\n## ")[0]
+    told = set(re.findall(r"`([a-z][A-Za-z]+)`", section))
+    policies = re.findall(
+        r"^\| `Mutation` \| ([^|]+) \| (?:members|everybody) \|$",
+        (ROOT / "docs" / "access.md").read_text(),
+        re.MULTILINE,
+    )
+    served = {name for row in policies for name in re.findall(r"`(\w+)`", row)}
+    assert len(served) >= 14
+    assert served <= told
+
+
 def test_both_halves_of_the_readme_show_the_same_commands() -> None:
     english, chinese = GUIDES["README.md"].text.split("\n# 中文\n")
     languages = ("sh", "json", "text")

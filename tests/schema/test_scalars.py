@@ -207,7 +207,11 @@ def test_telephone_numbers_are_taken_in_e164_and_given_masked(
 
 @pytest.mark.parametrize(
     "value",
-    ["13800138000", "+8612345", "+86", "+", "", "8613800138000", "+999123456789", "+861380013800a"],
+    [
+        *("13800138000", "+8612345", "+86", "+", "", "8613800138000", "+999123456789"),
+        *("+861380013800a", "+8613800138000x", "+8613800138000\u200b", "+8613800138000ext1"),
+        "+\u200b8613800138000",
+    ],
 )
 def test_what_is_no_telephone_number_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match=r"^must be E\.164, like \+8613800138000$"):

@@ -136,9 +136,14 @@ def test_a_number_is_understood_however_it_is_written(text: str) -> None:
     assert parse_phone(text) == PARSED[text]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "1", "abc", "+86", "+861", "+8613800138000x" * 9, "١٢٣", "+8623800138000", "\x00"]
-)
+NO_NUMBERS = [
+    *("", "1", "abc", "+86", "+861", "+8613800138000x" * 9, "١٢٣", "+8623800138000", "\x00"),
+    *("+8613800138000x", "+8613800138000\u200b", "\u200b13800138000", "13800138000 ext. 5"),
+    *("tel:+8613800138000", "138\u200d00138000", "1380013800O", "+8613800138000#"),
+]
+
+
+@pytest.mark.parametrize("text", NO_NUMBERS)
 def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         parse_phone(text, field=("rows", "phone"))

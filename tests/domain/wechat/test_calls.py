@@ -186,7 +186,7 @@ async def test_phone_number_at_home_and_abroad(client: WeChatClient, phone: Mini
     assert abroad == WeChatPhone(
         number="+85291234567", national_number="91234567", country_code="852"
     )
-    with pytest.raises(WeChatCodeInvalid):
+    with pytest.raises(WeChatPhoneCodeInvalid):
         await client.phone_number(DEMO_APP_ID, code)
 
 
