@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from domain.storage import Erasing, MemberTable, MemberTables, Merging
+from domain.storage import Blank, Erasing, MemberTable, MemberTables, Merging
 
 MEMBER_TABLES: Final[MemberTables] = (
     MemberTable(
@@ -25,5 +25,22 @@ MEMBER_TABLES: Final[MemberTables] = (
         erasing=Erasing.KEEP,
         merging=Merging.OWN,
         told=("day", "points", "purchases"),
+    ),
+    MemberTable(
+        name="perk_use",
+        key=("id",),
+        # What a shop calls the order may name a person, and so may what staff wrote.
+        erasing=Blank({"reference": "NULL", "cancel_reason": "NULL"}),
+        merging=Merging.MOVE,
+        told=(
+            "perk_code",
+            "level_code",
+            "title_zh",
+            "title_en",
+            "reference",
+            "used_at",
+            "cancelled_at",
+            "cancel_reason",
+        ),
     ),
 )
