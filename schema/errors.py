@@ -77,6 +77,9 @@ PLAINLY_TOLD: Final[frozenset[type[Refusal]]] = frozenset(
         errors.LinesInvalid,
         errors.AdjustmentNotPending,  # It has no other state than that it took effect.
         errors.RewardExists,  # Whoever sent the code knows it.
+        errors.LevelExists,
+        errors.LevelsOutOfOrder,
+        errors.PerkExists,
         errors.AccountUnknown,
         errors.CodeTaken,
         errors.ScopeNotGranted,

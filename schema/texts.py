@@ -80,6 +80,21 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.LINES_INVALID: Text(
         zh="订单明细不符合要求：{refusal.rule}", en="The order lines are not valid: {refusal.rule}"
     ),
+    ErrorCode.ORDER_UNKNOWN: Text(zh="没有找到该订单", en="There is no such order"),
+    ErrorCode.REFUND_EXCEEDS: Text(
+        zh="退款超过订单剩余金额：剩余 {refusal.left_fen} 分",
+        en="More than is left of what was paid: {refusal.left_fen} fen are left",
+    ),
+    ErrorCode.REFUND_LINE_UNKNOWN: Text(
+        zh="订单没有该明细行", en="The order has no line of this id"
+    ),
+    ErrorCode.REFUND_LINE_EXCEEDS: Text(
+        zh="退款超过该明细行：剩余 {refusal.left_quantity} 件、{refusal.left_fen} 分",
+        en="Of the line {refusal.left_quantity} pieces and {refusal.left_fen} fen are left",
+    ),
+    ErrorCode.REFUND_BEFORE_ORDER: Text(
+        zh="退款时间早于下单时间", en="The money was given back before the order was placed"
+    ),
     ErrorCode.EXPORT_LIMIT_REACHED: Text(
         zh="一天内最多导出 {refusal.limit} 次个人数据，请稍后再试",
         en="Your data can be exported {refusal.limit} times a day; try again later",
@@ -141,6 +156,38 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ),
     ErrorCode.COUPON_NOT_STACKABLE: Text(
         zh="该订单已有不可叠加的优惠券", en="The order has a coupon that goes with no other"
+    ),
+    ErrorCode.DEFINITION_CHANGED: Text(
+        zh="该设置已被他人修改，当前版本为 {refusal.version}",
+        en="Somebody changed it meanwhile; it is at version {refusal.version}",
+    ),
+    ErrorCode.LEVEL_UNKNOWN: Text(zh="没有找到该等级", en="There is no such level"),
+    ErrorCode.LEVEL_EXISTS: Text(
+        zh="该等级代码已被使用：{refusal.level}", en="Another level has the code {refusal.level}"
+    ),
+    ErrorCode.LEVELS_OUT_OF_ORDER: Text(
+        zh="等级 {refusal.level} 的要求须高于下一级 {refusal.below}",
+        en="The level {refusal.level} must ask for more than {refusal.below} below it",
+    ),
+    ErrorCode.PERK_EXISTS: Text(
+        zh="该等级已有代码为 {refusal.perk} 的权益",
+        en="The level has another perk of the code {refusal.perk}",
+    ),
+    ErrorCode.PROGRAMME_FILE_INVALID: Text(
+        zh="设置文件不符合要求：{refusal.told}", en="The file is not valid: {refusal.told}"
+    ),
+    ErrorCode.PERK_UNKNOWN: Text(zh="没有找到该权益", en="There is no such perk"),
+    ErrorCode.PERK_HOLDS_BY_ITSELF: Text(
+        zh="该权益自动生效，无需使用", en="This perk holds by itself; there is nothing to use"
+    ),
+    ErrorCode.PERK_NEEDS_BIRTHDAY: Text(
+        zh="请先填写生日，再使用该权益", en="This perk is for birthdays: tell yours first"
+    ),
+    ErrorCode.PERK_QUOTA_USED: Text(
+        zh="本期次数已用完", en="The perk was used as often as it may be for now"
+    ),
+    ErrorCode.PERK_USE_UNKNOWN: Text(
+        zh="没有找到该权益使用记录", en="There is no such use of a perk"
     ),
     ErrorCode.APP_UNKNOWN: Text(
         zh="该小程序不属于本会员计划", en="This app does not belong to the programme"

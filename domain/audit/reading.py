@@ -12,12 +12,17 @@ COLUMNS = (
 """What `entry_of` reads."""
 
 
-async def entries(page: PageRequest) -> Page[AuditEntry]:
-    """A page of the log by the key (seq,). One index range scan."""
+async def entries(page: PageRequest, *, target: Target | None = None) -> Page[AuditEntry]:
+    """A page of the log, or of what was done to one thing, by the key (seq,).
+
+    One index range scan.
+    """
+    of_target = "" if target is None else "target_kind = $3 AND target_id = $4 AND "
     rows = await fetch_all(
-        f"SELECT {COLUMNS} FROM audit_entry WHERE seq < $1 ORDER BY seq DESC LIMIT $2",
+        f"SELECT {COLUMNS} FROM audit_entry WHERE {of_target}seq < $1 ORDER BY seq DESC LIMIT $2",
         page.after[0] if page.after else 2**62,
         page.limit,
+        *(() if target is None else (target.kind, target.id)),
     )
     return page_of([entry_of(row) for row in rows], first=page.first, key=lambda one: (one.seq,))
 

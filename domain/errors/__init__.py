@@ -30,6 +30,12 @@ Refusal
 │   ├── CurrencyMismatch            the order is in another currency than the programme's
 │   ├── TextInvalid                 a code or a name is empty, too long or not plain text
 │   └── LinesInvalid                no line, too many lines, or one line id twice
+├── RefundRefusal                   a refund cannot be recorded as it was sent
+│   ├── OrderUnknown                this shop has recorded no such order, or its member is no more
+│   ├── RefundExceeds               more than is left of what was paid
+│   ├── RefundLineUnknown           the order has no such line
+│   ├── RefundLineExceeds           more than is left of a line, in pieces or money
+│   └── RefundBeforeOrder           the order was placed later
 ├── RewardRefusal                   a reward cannot be redeemed, or a redemption cannot go on
 │   ├── RewardUnknown               there is none with this id
 │   ├── RewardClosed                it cannot be redeemed yet, or no longer
@@ -52,6 +58,19 @@ Refusal
 │   ├── CouponNotReserved           the order has not reserved it, or not in time
 │   ├── CouponBelowMinimum          the order's amount is too small for it
 │   └── CouponNotStackable          the order has one already
+├── DefinitionRefusal               what the programme is cannot be defined or changed as was asked
+│   ├── DefinitionChanged           somebody changed it meanwhile
+│   ├── LevelUnknown                no level has this code
+│   ├── LevelExists                 another level has this code
+│   ├── LevelsOutOfOrder            a level would ask for less than the one below it
+│   ├── PerkExists                  the level has another perk of this code
+│   └── ProgrammeFileInvalid        a programme's file breaks rules
+├── PerkRefusal                     a perk cannot be used
+│   ├── PerkUnknown                 there is none with this id, or none of the member's own level
+│   ├── PerkHoldsByItself           it takes effect without being used
+│   ├── PerkNeedsBirthday           its quota is for a birthday, which the member has not told
+│   ├── PerkQuotaUsed               its quota is used up
+│   └── PerkUseUnknown              there is no use with this id
 ├── WeChatRefusal                   WeChat did not vouch for the user
 │   ├── UnknownApp                  the app id is not one of this programme
 │   ├── WeChatCodeInvalid           the login code is unknown or has expired
@@ -82,6 +101,16 @@ Everything that is not a Refusal is a fault of ours: masked, logged and counted 
 from domain.errors.access import AccessRefusal, AccountUnknown, CodeTaken, ScopeNotGranted
 from domain.errors.codes import ErrorCode
 from domain.errors.custody import ExportLimitReached
+from domain.errors.definitions import (
+    DefinitionChanged,
+    DefinitionRefusal,
+    FileProblem,
+    LevelExists,
+    LevelsOutOfOrder,
+    LevelUnknown,
+    PerkExists,
+    ProgrammeFileInvalid,
+)
 from domain.errors.members import (
     ConsentOutdated,
     ConsentRefusal,
@@ -104,6 +133,14 @@ from domain.errors.orders import (
     QuantityInvalid,
     TextInvalid,
 )
+from domain.errors.perks import (
+    PerkHoldsByItself,
+    PerkNeedsBirthday,
+    PerkQuotaUsed,
+    PerkRefusal,
+    PerkUnknown,
+    PerkUseUnknown,
+)
 from domain.errors.points import (
     AccountFrozen,
     AdjustmentNotPending,
@@ -121,6 +158,14 @@ from domain.errors.points import (
     TransferLimitExceeded,
 )
 from domain.errors.refusal import IdempotencyConflict, InvalidInput, MemberNotFound, Refusal
+from domain.errors.returns import (
+    OrderUnknown,
+    RefundBeforeOrder,
+    RefundExceeds,
+    RefundLineExceeds,
+    RefundLineUnknown,
+    RefundRefusal,
+)
 from domain.errors.rewards import (
     AddressLimitReached,
     AddressUnknown,
@@ -185,34 +230,54 @@ __all__ = [
     "CouponUnknown",
     "CouponUsed",
     "CurrencyMismatch",
+    "DefinitionChanged",
+    "DefinitionRefusal",
     "EntryNotReversible",
     "ErrorCode",
     "ExportLimitReached",
+    "FileProblem",
     "FutureDated",
     "HoldExists",
     "HoldNotOpen",
     "IdempotencyConflict",
     "InsufficientPoints",
     "InvalidInput",
+    "LevelExists",
     "LevelNeeded",
     "LevelTooLow",
+    "LevelUnknown",
+    "LevelsOutOfOrder",
     "LinesInvalid",
     "MemberNotFound",
     "MergeNotUndoable",
     "MergeRefusal",
     "MergeUnknown",
     "OrderRefusal",
+    "OrderUnknown",
     "OutOfStock",
+    "PerkExists",
+    "PerkHoldsByItself",
+    "PerkNeedsBirthday",
+    "PerkQuotaUsed",
+    "PerkRefusal",
+    "PerkUnknown",
+    "PerkUseUnknown",
     "PhoneOfAnother",
     "PhoneRefusal",
     "PointsOutOfRange",
     "PointsRefusal",
+    "ProgrammeFileInvalid",
     "QuantityInvalid",
     "RedemptionNotCancellable",
     "RedemptionNotOpen",
     "RedemptionUnknown",
     "RefreshTokenInvalid",
     "RefreshTokenReused",
+    "RefundBeforeOrder",
+    "RefundExceeds",
+    "RefundLineExceeds",
+    "RefundLineUnknown",
+    "RefundRefusal",
     "Refusal",
     "ReversalExceeds",
     "ReversedBefore",

@@ -6,7 +6,7 @@ from domain.storage.migration_operations import Statements
 
 
 class Migration(migration.Migration):
-    dependencies = [("tiers", "0004_perk_uses")]
+    dependencies = [("tiers", "0005_level_evaluations")]
 
     operations = [
         Statements(
