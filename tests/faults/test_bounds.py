@@ -29,7 +29,7 @@ from tests.graphql.orders import applied, order, record
 from tests.graphql.programme import set_up_programme
 from tests.servers.relay import Relay, relayed
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.quiet]
 
 _serving_fake = wechat._serving_fake
 clock = wechat.clock

@@ -40,6 +40,7 @@ class Restart:
 
 
 @pytest.mark.faults
+@pytest.mark.quiet
 @pytest.mark.soak
 @pytest.mark.timeout(400)
 async def test_the_database_restarts_under_load(

@@ -30,7 +30,7 @@ from tests.domain.access.fixtures import NOW
 from tests.repository.tree import ROOT
 from tests.servers import PostgresDatabases
 
-pytestmark = [pytest.mark.faults, pytest.mark.soak]
+pytestmark = [pytest.mark.faults, pytest.mark.soak, pytest.mark.quiet]
 
 Tally = Callable[[str, int, int], None]
 

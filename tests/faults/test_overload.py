@@ -37,6 +37,7 @@ class Pace:
 
 
 @pytest.mark.faults
+@pytest.mark.quiet
 @pytest.mark.soak
 @pytest.mark.timeout(300)
 async def test_three_times_the_capacity(

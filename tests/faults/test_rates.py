@@ -23,7 +23,7 @@ from tests.graphql.operations import operation
 from tests.graphql.programme import set_up_programme
 from tests.servers.redis_server import OwnRedis
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.quiet]
 
 _serving_fake = wechat._serving_fake
 clock = wechat.clock

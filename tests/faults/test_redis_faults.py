@@ -100,6 +100,7 @@ FORGETS_NOTHING_NEW: Final = {"flushed"}
 
 
 @pytest.mark.faults
+@pytest.mark.quiet
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 async def test_redis_fails_in_every_way(

@@ -52,6 +52,7 @@ class Round:
 
 
 @pytest.mark.faults
+@pytest.mark.quiet
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 async def test_terminated_with_fifty_requests_in_flight(
@@ -109,6 +110,7 @@ async def terminate(gateway: Serving, town: Town, folder: Path) -> Round:
 
 
 @pytest.mark.faults
+@pytest.mark.quiet
 async def test_what_would_last_longer_is_ended_with_the_drain(
     town: Town, redis_url: str, tmp_path: Path
 ) -> None:
@@ -138,6 +140,7 @@ async def test_what_would_last_longer_is_ended_with_the_drain(
 
 
 @pytest.mark.faults
+@pytest.mark.quiet
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_readiness_ends_at_once_and_connections_are_refused_soon(
     town: Town, redis_url: str, tmp_path: Path, workers: str

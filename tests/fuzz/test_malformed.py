@@ -90,6 +90,7 @@ async def test_a_few_malformed_requests_of_each_kind(gateway: Gateway, tally: Ta
 
 
 @pytest.mark.faults
+@pytest.mark.quiet
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 async def test_malformed_requests_are_refused_soon_and_in_our_words(

@@ -125,6 +125,7 @@ async def populate(gateway: Gateway) -> tuple[str, str]:
 
 
 @pytest.mark.faults
+@pytest.mark.quiet
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 async def test_the_worst_query_that_is_let_in_takes_no_longer_than_promised(
