@@ -35,6 +35,10 @@ async def bind_phone(member_id: UUID, phone: str, *, now: datetime) -> Member:
             bound = await members.bind_phone(member_id, phone, now=now)
             if not isinstance(bound, BoundElsewhere):
                 return bound
+            await members.lock_members([member_id, bound.member_id])
+            if (await members.members_by_phones([phone])).get(phone) != bound.member_id:
+                # Staff undid a merge meanwhile, and the number went back with the other record.
+                continue
             if await were_parted(member_id, bound.member_id):
                 raise PhoneOfAnother(field=("code",))
             merged = await merge(
@@ -68,9 +72,14 @@ async def sign_in_with_wechat(
     signed_in = await members.sign_in_with_wechat(command, wechat=wechat, tokens=tokens, now=now)
     if signed_in.twin is None:
         return signed_in
-    member_id, twin = signed_in.member.id, signed_in.twin
+    assert signed_in.unionid is not None, "what leads to the twin"
+    member_id, twin, unionid = signed_in.member.id, signed_in.twin, signed_in.unionid
 
     async def work() -> Merge | None:
+        leads = await members.lock_members([member_id, twin])
+        if await members.member_by_unionid(unionid) != leads.get(twin):
+            # Staff undid a merge meanwhile, and it went back with the other record.
+            return None
         if await were_parted(member_id, twin):
             return None
         because = MergeBecause.UNIONID

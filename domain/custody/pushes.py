@@ -73,9 +73,7 @@ async def heed(
 
     async def work() -> bool:
         reference = ByWeChat(app_id=changed.app_id, open_id=changed.open_id)
-        [named] = await members.resolve_members([reference])
-        locked = await members.lock_members([] if named is None else [named])
-        member_id = None if named is None else locked.get(named)
+        [member_id] = await members.lock_resolved([reference])
         if member_id is None or await idempotency.recall(scope, {changed.key: {}}):
             return False
         match changed.notice:

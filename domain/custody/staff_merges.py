@@ -50,7 +50,7 @@ async def merge_members(command: MergeMembers, *, by: Actor, now: datetime) -> M
     """
 
     async def work() -> Merge:
-        keep, lose = await members.resolve_members([command.keep, command.lose])
+        keep, lose = await members.lock_resolved([command.keep, command.lose])
         if keep is None or lose is None:
             raise MemberNotFound(field=("keep",) if keep is None else ("lose",))
         merged = await merge(keep, lose, because=MergeBecause.STAFF, by=by.name, now=now)

@@ -83,6 +83,7 @@ from domain.members.references import (
     ByWeChat,
     MemberRef,
     as_named,
+    lock_resolved,
     members_by_ids,
     resolve_members,
 )
@@ -93,14 +94,24 @@ from domain.members.sessions import (
     refresh_session,
     sign_out,
 )
-from domain.members.sign_in import SignInWithWeChat, sign_in_with_wechat
+from domain.members.sign_in import (
+    SignInWithWeChat,
+    member_by_unionid,
+    sign_in_with_wechat,
+)
 from domain.members.sign_in_codes import (
     RequestSignInCode,
     forget_codes_of,
     forget_sign_in_codes,
     request_sign_in_code,
 )
-from domain.members.standing import heirs, lock_member, lock_members, lock_records, records_of
+from domain.members.standing import (
+    heirs,
+    lock_member,
+    lock_members,
+    lock_records,
+    records_of,
+)
 from domain.members.timeline import (
     TIMELINE,
     Telling,
@@ -195,9 +206,11 @@ __all__ = [
     "lock_phone",
     "lock_phones",
     "lock_records",
+    "lock_resolved",
     "look_up",
     "make_phone_keys_known",
     "mask_phone",
+    "member_by_unionid",
     "member_notes",
     "members_by_ids",
     "members_by_phones",

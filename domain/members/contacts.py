@@ -14,8 +14,7 @@ from domain import audit
 from domain.audit import Actor, Target
 from domain.errors import InvalidInput, MemberNotFound
 from domain.members.profile import CHANNEL_CHARACTERS_MAX
-from domain.members.references import MemberRef, resolve_members
-from domain.members.standing import lock_member
+from domain.members.references import MemberRef, lock_resolved
 from domain.outbox import Event, announce
 from domain.storage import Table, execute, fetch_all, transaction
 from domain.texts import clean_code, clean_text
@@ -68,11 +67,10 @@ async def set_service_contacts(
     _check(contacts)
 
     async def work() -> UUID:
-        [named] = await resolve_members([member])
-        if named is None:
-            raise MemberNotFound(field=("member",))
         # The member's row is the lock: of two who set them one comes after the other.
-        member_id = await lock_member(named, field=("member",))
+        [member_id] = await lock_resolved([member])
+        if member_id is None:
+            raise MemberNotFound(field=("member",))
         before = await service_contacts(member_id)
         if before != list(contacts):
             await _write(member_id, contacts, now=now)

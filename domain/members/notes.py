@@ -14,8 +14,8 @@ from domain import audit, idempotency
 from domain.audit import Actor, Target
 from domain.errors import MemberNotFound
 from domain.members.client_keys import checked_key, recall, remember
-from domain.members.references import MemberRef, as_named, resolve_members
-from domain.members.standing import heirs, lock_member
+from domain.members.references import MemberRef, as_named, lock_resolved
+from domain.members.standing import heirs
 from domain.members.timeline import TimelineItem, keep_timeline_items
 from domain.paging import Page, PageRequest, page_of
 from domain.storage import Row, Table, fetch_all, fetch_one, transaction
@@ -85,10 +85,9 @@ async def add_member_note(command: AddMemberNote, *, by: Actor, now: datetime) -
         answer = await recall(scope, command.idempotency_key, digests)
         if answer is not None:
             return await _told_again(answer, by=by, now=now)
-        [named] = await resolve_members([command.member])
-        if named is None:
+        [member_id] = await lock_resolved([command.member])
+        if member_id is None:
             raise MemberNotFound(field=("member",))
-        member_id = await lock_member(named, field=("member",))
         note = MemberNote(
             member_id=member_id, id=uuid7(), text=command.text, author=by.name, at=now
         )

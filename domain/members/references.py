@@ -15,7 +15,7 @@ import orjson
 
 from domain.members.joining import SUBJECT_CHARACTERS_MAX
 from domain.members.phone_keys import phone_vault
-from domain.members.standing import bound_to, heirs
+from domain.members.standing import bound_to, heirs, lock_found
 from domain.members.values import MEMBER_COLUMNS, IdentityKind, Member, member_of
 from domain.storage import fetch_all
 from domain.texts import is_storable
@@ -112,6 +112,17 @@ async def resolve_members(references: Sequence[MemberRef]) -> list[UUID | None]:
             found = (known[subject] for subject in candidates if subject in known)
             resolved.append(next(found, None))
     return resolved
+
+
+async def lock_resolved(references: Sequence[MemberRef]) -> list[UUID | None]:
+    """As `resolve_members`, and nobody merges, parts or erases these members until the commit.
+
+    Whoever waited for staff to part two records finds whom each reference names now.
+    """
+    return await lock_found(
+        lambda: resolve_members(references),
+        lambda found: {member_id for member_id in found if member_id is not None},
+    )
 
 
 async def members_by_ids(member_ids: Sequence[UUID]) -> Mapping[UUID, Member]:

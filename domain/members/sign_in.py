@@ -17,7 +17,7 @@ from domain.access import AccessTokens
 from domain.members.joining import Known, bind, join
 from domain.members.references import members_by_ids
 from domain.members.sessions import LIFETIMES, open_session
-from domain.members.standing import lock_found
+from domain.members.standing import bound_to, lock_found
 from domain.members.values import (
     MEMBER_COLUMNS,
     IdentityKind,
@@ -95,9 +95,21 @@ async def sign_in_with_wechat(
         session = await open_session(
             member.id, app_id=person.app_id, tokens=tokens, now=now, lifetimes=lifetimes
         )
-        return SignedIn(member=member, session=session, is_new_member=is_new, twin=twin)
+        return SignedIn(
+            member=member,
+            session=session,
+            is_new_member=is_new,
+            twin=twin,
+            unionid=person.unionid,
+        )
 
     return await transaction(work)
+
+
+async def member_by_unionid(unionid: str) -> UUID | None:
+    """The member to whom the unionid leads."""
+    rows = await bound_to("i.kind = 'wechat_unionid' AND i.subject = $1", unionid)
+    return next((member_id for _, member_id in rows), None)
 
 
 async def _admit(

@@ -62,7 +62,8 @@ async def lock_found(
 ) -> FoundT:
     """What is found under the locks of those whose it is: `look` is run again once they are held.
 
-    So it is still found after the wait for a merge or an erasure, or is found elsewhere by then.
+    So it is still found after the wait for a merge, for its undoing or for an erasure, or is found
+    elsewhere by then.
     """
     locked: set[UUID] = set()
     for _ in range(LOOKS_MAX):

@@ -118,10 +118,12 @@ class SessionTokens:
 class SignedIn:
     """The answer to a sign-in. `is_new_member` is true for exactly one sign-in of each member.
 
-    `twin` is another member who is the same person, as whoever vouched for this one says.
+    `twin` is another member who is the same person, as whoever vouched for this one says: the
+    `unionid` leads to them.
     """
 
     member: Member
     session: SessionTokens
     is_new_member: bool
     twin: UUID | None = None
+    unionid: str | None = field(default=None, repr=False)
