@@ -151,6 +151,17 @@ async def deletions_due(*, now: datetime, members_at_once: int) -> AsyncIterator
         after_at, after_id = rows[-1]["deletes_at"], rows[-1]["member_id"]
 
 
+async def is_due(member_id: UUID, *, now: datetime) -> bool:
+    """Whether the cooling period is over; whoever takes the request back waits for the commit.
+
+    Inside the caller's transaction.
+    """
+    row = await fetch_one(
+        "SELECT deletes_at FROM account_deletion WHERE member_id = $1 FOR UPDATE", member_id
+    )
+    return row is not None and bool(row["deletes_at"] <= now)
+
+
 async def begin_deletion_anew(member_id: UUID, *, cooling_min: timedelta, now: datetime) -> None:
     """Another record was joined to one that is to be deleted: let its cooling period begin anew.
 

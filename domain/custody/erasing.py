@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 
 from domain import ledger, members, rewards
-from domain.custody.deletion import LONG_AGO, deletions_due, pass_on_deletion
+from domain.custody.deletion import LONG_AGO, deletions_due, is_due, pass_on_deletion
 from domain.custody.exporting import file_names
 from domain.custody.merging import Merge
 from domain.custody.parting import last_merge_of, part, standing_merges_of
@@ -94,7 +94,7 @@ async def erase_due(
     done = 0
     async for member_id in deletions_due(now=now, members_at_once=members_at_once):
         done += await _tried(
-            member_id, journal=journal, files=files, now=now, again_at=now + AGAIN_AFTER
+            member_id, journal=journal, files=files, now=now, again_at=now + AGAIN_AFTER, due=True
         )
     async for member_id in _due_again(now=now, members_at_once=members_at_once):
         done += await _tried(member_id, journal=journal, files=files, now=now, again_at=None)
@@ -153,9 +153,12 @@ async def _tried(
     files: FileStore,
     now: datetime,
     again_at: datetime | None,
+    due: bool = False,
 ) -> bool:
     try:
-        return await _erase(member_id, journal=journal, files=files, now=now, again_at=again_at)
+        return await _erase(
+            member_id, journal=journal, files=files, now=now, again_at=again_at, due=due
+        )
     except Exception:
         log.exception("erasure_failed", member_id=str(member_id))
         return False
@@ -169,8 +172,13 @@ async def _erase(
     now: datetime,
     again_at: datetime | None,
     only: Set[UUID] | None = None,
+    due: bool = False,
 ) -> bool:
-    """Erase the person, where this is their record, and none of theirs is another than `only`."""
+    """Erase the person, where this is their record, and none of theirs is another than `only`.
+
+    Where it is `due`, it still has to be so under the lock: a merge may have begun the period anew
+    meanwhile, its undoing or the member may have let the request go.
+    """
 
     async def work() -> bool:
         erased, into = await _lock_records_of(member_id)
@@ -178,6 +186,8 @@ async def _erase(
             return False
         if into is not None:
             await _pass_on(member_id, now=now)
+            return False
+        if due and not (await is_due(member_id, now=now) and await _is_settled(erased, now=now)):
             return False
         for name in await _files_of(erased):
             files.delete(name)
@@ -214,6 +224,14 @@ async def _lock_records_of(member_id: UUID) -> tuple[Sequence[UUID], UUID | None
         if set(found) <= set(records):
             return found, into.get(member_id)
         records = found
+
+
+async def _is_settled(member_ids: Sequence[UUID], *, now: datetime) -> bool:
+    """Whether staff cannot part these records any more: one of them may be somebody else's.
+
+    It matters where the cooling period is shorter than that.
+    """
+    return all(now >= merge.undoable_until for merge in await standing_merges_of(member_ids))
 
 
 async def _pass_on(member_id: UUID, *, now: datetime) -> None:
