@@ -65,5 +65,10 @@ class MemberRecord:
         programme = await self._context.programme()
         return await self._once.read(
             "standing",
-            lambda: tiers.standing(self.id, zone=programme.zone, now=self._context.now),
+            lambda: tiers.standing(
+                self.id,
+                zone=programme.zone,
+                now=self._context.now,
+                birthday=self.member.birthday,
+            ),
         )

@@ -1,6 +1,6 @@
 """Levels, what qualifies for them, their history and perks."""
 
-from domain.tiers.definitions import PerkDefinition, define_levels
+from domain.tiers.definitions import define_levels
 from domain.tiers.history import LevelChange, level_history
 from domain.tiers.ladder import LevelDefinition, Progress
 from domain.tiers.member_tables import MEMBER_TABLES
@@ -11,32 +11,66 @@ from domain.tiers.opening import (
     grant_opening_levels,
     held_levels,
 )
+from domain.tiers.perks import (
+    CancelPerkUse,
+    Period,
+    PerkDefinition,
+    PerkKind,
+    PerkStanding,
+    PerkUse,
+    PerkUsed,
+    PerkValue,
+    ServiceLevel,
+    UsePerk,
+    cancel_perk_use,
+    check_perk,
+    earning_multipliers,
+    perk_uses,
+    service_levels,
+    use_perk,
+    value_of,
+)
 from domain.tiers.qualifying import LevelChanged, Qualifying, qualify
-from domain.tiers.standing import PerkStanding, Standing, level_codes, read_levels, standing
+from domain.tiers.standing import Standing, level_codes, read_levels, standing
 from domain.tiers.timeline import TIMELINE
 
 __all__ = [
     "MEMBER_TABLES",
     "TIMELINE",
+    "CancelPerkUse",
     "HeldLevel",
     "KeptLevel",
     "LevelChange",
     "LevelChanged",
     "LevelDefinition",
     "OpeningLevel",
+    "Period",
     "PerkDefinition",
+    "PerkKind",
     "PerkStanding",
+    "PerkUse",
+    "PerkUsed",
+    "PerkValue",
     "Progress",
     "Qualifying",
+    "ServiceLevel",
     "Standing",
+    "UsePerk",
+    "cancel_perk_use",
+    "check_perk",
     "define_levels",
+    "earning_multipliers",
     "grant_opening_levels",
     "held_levels",
     "level_codes",
     "level_history",
     "merge_levels",
     "part_levels",
+    "perk_uses",
     "qualify",
     "read_levels",
+    "service_levels",
     "standing",
+    "use_perk",
+    "value_of",
 ]

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
-from uuid import UUID
 
 from domain.outbox import Event, announce
 from domain.storage import transaction
 from domain.tiers.ladder import LevelDefinition
 from domain.tiers.models import Level, Perk
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PerkDefinition:
-    """What a level gives: `quota` uses per `period` (DAY, MONTH, YEAR, BIRTHDAY), or unlimited."""
-
-    id: UUID
-    level_code: str
-    code: str
-    position: int
-    kind: str
-    value: str
-    title_zh: str
-    title_en: str
-    description_zh: str
-    description_en: str
-    quota: int | None = None
-    period: str | None = None
+from domain.tiers.perks.definitions import PerkDefinition, check_perk
 
 
 async def define_levels(
     levels: Sequence[LevelDefinition], *, perks: Sequence[PerkDefinition], now: datetime
 ) -> None:
-    """Add the levels and perks that do not exist yet, by their codes; existing ones stay."""
+    """Add the levels and perks that do not exist yet, by their codes; existing ones stay.
+
+    Refused: InvalidInput, where what is said of a perk breaks a rule.
+    """
+    for perk in perks:
+        check_perk(perk)
 
     async def work() -> None:
         await Level.bulk_create([Level(**asdict(level)) for level in levels], ignore_conflicts=True)

@@ -73,18 +73,3 @@ def progress(
         points_to_next=max(following.threshold - window_points, 0) if following else None,
         points_to_keep=max(current.threshold - keep_points, 0),
     )
-
-
-def period_end(period: str, *, today: date, zone: ZoneInfo) -> datetime | None:
-    """When the quota of a perk is full again: the local midnight that ends the period.
-
-    A birthday's period depends on the member's birthday and is None here.
-    """
-    match period:
-        case "DAY":
-            return local_midnight(today + timedelta(days=1), zone)
-        case "MONTH":
-            return local_midnight(add_months(today.replace(day=1), 1), zone)
-        case "YEAR":
-            return local_midnight(date(today.year + 1, 1, 1), zone)
-    return None

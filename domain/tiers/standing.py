@@ -4,30 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.ledger import POINTS_MAX
 from domain.storage import Row, fetch_all
-from domain.tiers.ladder import LevelDefinition, Progress, period_end, progress, window_start
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PerkStanding:
-    """A perk of the member's level; `remaining` of `quota` until `resets_at`, or None."""
-
-    id: UUID
-    code: str
-    kind: str
-    value: str
-    title_zh: str
-    title_en: str
-    description_zh: str
-    description_en: str
-    quota: int | None
-    remaining: int | None
-    resets_at: datetime | None
+from domain.tiers.ladder import LevelDefinition, Progress, progress, window_start
+from domain.tiers.perks.standing import (
+    PERK_COLUMNS,
+    PerkStanding,
+    counted_from,
+    perk_standing,
+    used_columns,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +32,9 @@ class Standing:
     changes: int
 
 
-_STANDING = """
+_STANDING = f"""
     SELECT l.code, l.rank, l.name_zh, l.name_en, l.threshold,
-           p.id AS perk_id, p.code AS perk_code, p.kind, p.value, p.title_zh, p.title_en,
-           p.description_zh, p.description_en, p.quota, p.period,
+           {PERK_COLUMNS}, {used_columns(3)},
            m.level_code, m.since, m.keep_until, m.changes,
            (SELECT COALESCE(SUM(q.points), 0)::bigint FROM qualifying_day AS q
             WHERE q.member_id = $1 AND q.day > $2) AS window_points,
@@ -53,16 +42,22 @@ _STANDING = """
             WHERE q.member_id = $1 AND q.day > m.keep_after_day) AS keep_points
     FROM level AS l
     LEFT JOIN member_level AS m ON m.member_id = $1
-    LEFT JOIN perk AS p ON p.level_code = l.code AND p.level_code = m.level_code
-        OR p.level_code = l.code AND m.level_code IS NULL AND l.rank = 0
+    LEFT JOIN perk AS p ON p.level_code = l.code AND p.retired_at IS NULL
+        AND (p.level_code = m.level_code OR m.level_code IS NULL AND l.rank = 0)
     ORDER BY l.rank, p.position, p.code
 """
 
 
-async def standing(member_id: UUID, *, zone: ZoneInfo, now: datetime) -> Standing | None:
-    """Level, progress and perks of the member as of `now`; None while no levels are defined."""
+async def standing(
+    member_id: UUID, *, zone: ZoneInfo, now: datetime, birthday: date | None = None
+) -> Standing | None:
+    """Level, progress and perks of the member as of `now`; None while no levels are defined.
+
+    `birthday` is the member's own: quotas for birthdays go by it.
+    """
     today = now.astimezone(zone).date()
-    rows = await fetch_all(_STANDING, member_id, window_start(today))
+    since = counted_from(today=today, birthday=birthday)
+    rows = await fetch_all(_STANDING, member_id, window_start(today), *since)
     if not rows:
         return None
     levels = _levels(rows)
@@ -79,7 +74,7 @@ async def standing(member_id: UUID, *, zone: ZoneInfo, now: datetime) -> Standin
             keep_points=state["keep_points"],
         ),
         perks=tuple(
-            _perk(row, period_end(row["period"] or "", today=today, zone=zone))
+            perk_standing(row, today=today, birthday=birthday, zone=zone)
             for row in rows
             if row["perk_id"] is not None
         ),
@@ -116,19 +111,3 @@ def _levels(rows: Sequence[Row]) -> list[LevelDefinition]:
                 threshold=row["threshold"],
             )
     return list(found.values())
-
-
-def _perk(row: Row, resets_at: datetime | None) -> PerkStanding:
-    return PerkStanding(
-        id=row["perk_id"],
-        code=row["perk_code"],
-        kind=row["kind"],
-        value=row["value"],
-        title_zh=row["title_zh"],
-        title_en=row["title_en"],
-        description_zh=row["description_zh"],
-        description_en=row["description_en"],
-        quota=row["quota"],
-        remaining=row["quota"],
-        resets_at=resets_at,
-    )

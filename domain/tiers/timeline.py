@@ -12,4 +12,20 @@ def _level_changed(event: Announced) -> Told:
     return Told(kind="LEVEL_CHANGED", facts={"from": event.facts["from"], "to": event.facts["to"]})
 
 
-TIMELINE: Final[Telling] = {"LevelChanged": _level_changed}
+def _perk_used(event: Announced) -> Told:
+    return Told(kind="PERK_USED", facts=_perk(event))
+
+
+def _perk_use_cancelled(event: Announced) -> Told:
+    return Told(kind="PERK_USE_CANCELLED", facts=_perk(event))
+
+
+def _perk(event: Announced) -> dict[str, object]:
+    return {name: event.facts[name] for name in ("use", "perk", "title_zh", "title_en")}
+
+
+TIMELINE: Final[Telling] = {
+    "LevelChanged": _level_changed,
+    "PerkUsed": _perk_used,
+    "PerkUseCancelled": _perk_use_cancelled,
+}

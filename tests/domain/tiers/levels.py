@@ -33,7 +33,7 @@ def perk(
         code=code,
         position=number,
         kind="FREE_SHIPPING",
-        value="",
+        value="0",
         title_zh="包邮",
         title_en="free shipping",
         description_zh="",

@@ -1,4 +1,4 @@
-"""The ladder decides purely: which level points reach, the window, the review, the periods."""
+"""The ladder decides purely: which level points reach, the window, the review."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from domain.tiers.ladder import (
     LevelDefinition,
     Progress,
     level_reached,
-    period_end,
     progress,
     review_moment,
     window_start,
@@ -87,18 +86,3 @@ def test_progress_counts_to_the_next_level_and_to_keeping_this_one(
         points_to_next=to_next,
         points_to_keep=to_keep,
     )
-
-
-@pytest.mark.parametrize(
-    ("period", "today", "ends"),
-    [
-        ("DAY", date(2026, 12, 31), datetime(2026, 12, 31, 16, tzinfo=UTC)),
-        ("MONTH", date(2026, 1, 31), datetime(2026, 1, 31, 16, tzinfo=UTC)),
-        ("MONTH", date(2028, 2, 1), datetime(2028, 2, 29, 16, tzinfo=UTC)),
-        ("YEAR", date(2026, 1, 1), datetime(2026, 12, 31, 16, tzinfo=UTC)),
-        ("BIRTHDAY", date(2026, 1, 1), None),
-        ("", date(2026, 1, 1), None),
-    ],
-)
-def test_a_period_ends_at_a_local_midnight(period: str, today: date, ends: datetime | None) -> None:
-    assert period_end(period, today=today, zone=SHANGHAI) == ends

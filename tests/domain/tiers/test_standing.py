@@ -96,7 +96,7 @@ async def test_the_highest_level_has_no_next_and_its_perks_in_order() -> None:
     assert found.progress.points_to_keep == 5_000
     assert [(p.code, p.quota, p.remaining, p.resets_at) for p in found.perks] == [
         ("shipping", None, None, None),
-        ("cake", 1, 1, None),
+        ("cake", 1, 0, None),
         ("event", 1, 1, datetime(2026, 12, 31, 16, tzinfo=UTC)),
         ("call", 3, 3, datetime(2026, 3, 1, 16, tzinfo=UTC)),
     ]

@@ -1,0 +1,70 @@
+"""What perks do by themselves: more points for a purchase, and how service treats a member."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+from uuid import UUID
+
+from domain.storage import fetch_all
+from domain.tiers.perks.values import (
+    PERMILLE,
+    EarningMultiplier,
+    PerkKind,
+    PerkValue,
+    Service,
+    ServiceLevel,
+    value_of,
+)
+
+# Members without a level of their own, whose rows have no member, stand at the base.
+_VALUES: Final = """
+    SELECT m.member_id, p.value FROM member_level AS m
+    LEFT JOIN perk AS p
+        ON p.level_code = m.level_code AND p.kind = $2 AND p.retired_at IS NULL
+    WHERE m.member_id = ANY($1::uuid[])
+    UNION ALL
+    SELECT NULL, p.value FROM level AS l
+    JOIN perk AS p ON p.level_code = l.code AND p.kind = $2 AND p.retired_at IS NULL
+    WHERE l.rank = 0
+"""
+
+
+async def earning_multipliers(member_ids: Collection[UUID]) -> dict[UUID, int]:
+    """What each member's level multiplies points by, in thousandths; one statement.
+
+    1,000 where no perk says more; of several the best.
+    """
+    values = await _values(member_ids, PerkKind.EARNING_MULTIPLIER)
+    return {
+        member_id: max(
+            (one.permille for one in found if isinstance(one, EarningMultiplier)), default=PERMILLE
+        )
+        for member_id, found in values.items()
+    }
+
+
+async def service_levels(member_ids: Collection[UUID]) -> dict[UUID, ServiceLevel]:
+    """How service treats each member: STANDARD where no perk says more; one statement."""
+    values = await _values(member_ids, PerkKind.SERVICE_LEVEL)
+    order = list(ServiceLevel)
+    return {
+        member_id: max(
+            (one.level for one in found if isinstance(one, Service)),
+            key=order.index,
+            default=ServiceLevel.STANDARD,
+        )
+        for member_id, found in values.items()
+    }
+
+
+async def _values(member_ids: Collection[UUID], kind: PerkKind) -> dict[UUID, list[PerkValue]]:
+    """What perks of the kind give to each member; nothing of one that cannot be read."""
+    rows = await fetch_all(_VALUES, list(member_ids), kind.value)
+    found: dict[UUID | None, list[PerkValue]] = {None: []}
+    for row in rows:
+        values = found.setdefault(row["member_id"], [])
+        value = None if row["value"] is None else value_of(kind, row["value"])
+        if value is not None:
+            values.append(value)
+    return {member_id: found.get(member_id, found[None]) for member_id in member_ids}
