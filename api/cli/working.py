@@ -19,8 +19,6 @@ from api.memory import keep_what_is_loaded
 from api.observability.watching import watching, watching_storage
 from api.opening import connect_redis, keeping_time, open_phone_keys
 from api.settings import Settings, read_settings
-from api.workers.consumers import consumers_with
-from api.workers.running import working
 from domain import outbox, storage
 from domain.audit import Target
 from domain.clock import Clock
@@ -52,6 +50,10 @@ def work() -> None:
 
 
 async def _work(settings: Settings) -> None:
+    # The queue takes a quarter of a second to load, which no other command should wait for.
+    from api.workers.consumers import consumers_with
+    from api.workers.running import working
+
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

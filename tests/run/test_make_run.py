@@ -326,6 +326,7 @@ async def assert_ledgers_verify(url: str) -> None:
         await storage.close()
 
 
+@pytest.mark.faults
 async def test_it_runs_on_postgresql_too(start: Start, tmp_path: Path, postgres_url: str) -> None:
     run = start(tmp_path, DATABASE_URL=postgres_url)
     run.until_ready()
@@ -345,6 +346,7 @@ async def test_it_runs_on_postgresql_too(start: Start, tmp_path: Path, postgres_
     await assert_ledgers_verify(postgres_url)
 
 
+@pytest.mark.faults
 def test_interrupted_it_ends_cleanly_and_the_next_run_keeps_the_data(
     seeded: Seeded, start: Start, report: ClosingReport
 ) -> None:
