@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from domain import idempotency
 from domain.errors import AddressLimitReached, AddressUnknown
+from domain.members import lock_members
 from domain.outbox import Event, announce
 from domain.rewards.client_keys import checked_key, recall, remember
 from domain.storage import Row, execute, fetch_all, fetch_one, transaction
@@ -58,15 +59,15 @@ async def add_address(command: AddAddress, *, now: datetime) -> Address:
     """Keep another place. Refused: InvalidInput, AddressLimitReached, IdempotencyConflict."""
     checked_key(command.idempotency_key)
     _check(command.place)
-    scope = _scope(command.member_id)
     digests = idempotency.digests(asdict(command.place))
 
     async def work() -> Address:
-        answer = await recall(scope, command.idempotency_key, digests)
-        if answer is not None:
-            return Address(member_id=command.member_id, id=UUID(answer["id"]), place=command.place)
-        made = Address(member_id=command.member_id, id=uuid7(), place=command.place)
-        place = command.place
+        mine, place = await _standing(command.member_id), command.place
+        for one in dict.fromkeys((command.member_id, mine)):
+            answer = await recall(_scope(one), command.idempotency_key, digests)
+            if answer is not None:
+                return Address(member_id=mine, id=UUID(answer["id"]), place=place)
+        made = Address(member_id=mine, id=uuid7(), place=place)
         added = await execute(
             _ADD,
             *(made.member_id, made.id, place.recipient, place.phone, place.region, place.street),
@@ -79,7 +80,7 @@ async def add_address(command: AddAddress, *, now: datetime) -> Address:
         event = Event(kind="AddressAdded", member_id=made.member_id, facts=facts)
         await announce([event], now=now)
         await remember(
-            scope,
+            _scope(mine),
             command.idempotency_key,
             digests=digests,
             answer={"id": str(made.id)},
@@ -94,13 +95,14 @@ async def remove_address(member_id: UUID, *, address_id: UUID, now: datetime) ->
     """Forget a place; what was sent there, or is on its way, stays so. Refused: AddressUnknown."""
 
     async def work() -> UUID:
+        mine = await _standing(member_id)
         removed = await execute(
-            "DELETE FROM member_address WHERE member_id = $1 AND id = $2", member_id, address_id
+            "DELETE FROM member_address WHERE member_id = $1 AND id = $2", mine, address_id
         )
         if not removed:
             raise AddressUnknown(field=("address_id",))
         facts = {"address": str(address_id)}
-        event = Event(kind="AddressRemoved", member_id=member_id, facts=facts)
+        event = Event(kind="AddressRemoved", member_id=mine, facts=facts)
         await announce([event], now=now)
         return address_id
 
@@ -135,6 +137,11 @@ async def address(member_id: UUID, *, address_id: UUID) -> Address:
     if row is None:
         raise AddressUnknown(field=("address_id",))
     return _address(row)
+
+
+async def _standing(member_id: UUID) -> UUID:
+    """The record that the person has now, locked: whoever waited for a merge keeps places there."""
+    return (await lock_members([member_id])).get(member_id, member_id)
 
 
 def _scope(member_id: UUID) -> str:

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
 import pytest
 
 from domain import rewards
-from domain.custody import Merge, MergeBecause, merge
+from domain.custody import Merge, MergeBecause, merge, part
 from domain.errors import RedemptionNotCancellable
 from domain.members import ByExternalReference, register_external_members
 from domain.paging import PageRequest
-from domain.rewards import CancelRedemption, Redemption, RedemptionStatus
+from domain.rewards import CancelRedemption, CouponStatus, Redemption, RedemptionStatus
 from domain.storage import fetch_all, transaction
 from tests.domain.ledger.commands import NOW
 from tests.domain.rewards.counter import (
+    HOME,
     RULES,
     TEN_OFF,
     cancelled,
     give,
+    kept,
     open_counter,
     points,
     redeemed,
+    reserve,
+    using,
+    wallet,
 )
 from tests.races.contention import Gate
 
 CROWD = 6
 KEYS = 3
+OFFICE = replace(HOME, street="延安东路 2 号")
 HOLD_ACCOUNT = "SELECT member_id FROM points_account WHERE member_id = $1 FOR UPDATE"
 
 
@@ -99,3 +106,47 @@ async def test_what_is_cancelled_during_a_merge_comes_back_once(gate: Gate, firs
     late = CancelRedemption(member_id=keeper, redemption_id=found.id, idempotency_key="late")
     with pytest.raises(RedemptionNotCancellable):
         await rewards.cancel_redemption(late, rules_in_force=RULES, now=NOW)
+
+
+async def undone(merged: Merge) -> Merge:
+    return await transaction(partial(part, merged, by="staff:x", now=NOW))
+
+
+@pytest.mark.parametrize("parting", [False, True])
+async def test_what_the_till_and_the_member_do_meanwhile_is_done_to_what_moved(
+    gate: Gate, parting: bool
+) -> None:
+    """Coupons and places go over, or back, while a shop and the member use them."""
+    keeper, loser = await two()
+    for number in range(2):
+        await redeemed(TEN_OFF, f"k-{number}", member_id=loser)
+    used, waiting = await wallet(member_id=loser)
+    await reserve(used, "order-1")
+    old = await kept(member_id=loser)
+    merged = await join(keeper, loser) if parting else None
+    owner, before = (loser, keeper) if parting else (keeper, loser)
+    # All rows have moved by then.
+    statement = "member_interest" if parting else "member_merge"
+    await gate.hold(f"LOCK TABLE {statement} IN SHARE MODE")
+    moving = asyncio.create_task(undone(merged) if merged else join(keeper, loser))
+    await gate.gather(1)
+    doing = asyncio.gather(
+        rewards.confirm_coupon(using(used, "order-1"), now=NOW),
+        reserve(waiting, "order-2"),
+        kept(OFFICE, member_id=before, key="a-2"),
+        kept(OFFICE, member_id=before, key="a-2"),
+        rewards.remove_address(loser, address_id=old.id, now=NOW),
+    )
+    await gate.open(waiting=6)
+    await moving
+    done, reserved, added, again, removed = await doing
+    assert (done.member_id, done.status) == (owner, CouponStatus.USED)
+    assert (reserved.member_id, reserved.status) == (owner, CouponStatus.RESERVED)
+    assert {one.code: one.status for one in await wallet(member_id=owner)} == {
+        used.code: CouponStatus.USED,
+        waiting.code: CouponStatus.RESERVED,
+    }
+    # Who adds a place as the keeper while the two are parted is the keeper.
+    assert (added, removed) == (again, old.id)
+    places = {one: [each.place for each in await rewards.addresses(one)] for one in (keeper, loser)}
+    assert places == {keeper: [OFFICE], loser: []}
