@@ -122,7 +122,9 @@ async def request_export(member_id: UUID, *, idempotency_key: str, now: datetime
         f"SELECT {_COLUMNS} FROM data_export WHERE member_id = ANY($1::uuid[]) AND id = $2",
         *(list(await members.records_of([member_id])), UUID(answer)),
     )
-    assert row is not None, "exports are kept for as long as their member"
+    if row is None:
+        # It was asked for by a record that staff have parted from the member's since.
+        return _withdrawn(member_id, UUID(answer), now=now)
     return _export_of(row, now=now)
 
 
@@ -283,6 +285,20 @@ async def _is_wanted(name: str, *, is_left_over: bool, now: datetime) -> bool:
     if row["downloaded_at"] is not None:
         return bool(row["downloaded_at"] > now - KEPT_AFTER_DOWNLOAD)
     return row["status"] in {"QUEUED", "RUNNING", "READY"}
+
+
+def _withdrawn(member_id: UUID, export_id: UUID, *, now: datetime) -> DataExport:
+    """An export of which nothing is the member's any more."""
+    return DataExport(
+        member_id=member_id,
+        id=export_id,
+        status=ExportStatus.FAILED,
+        requested_at=now,
+        expires_at=None,
+        token=None,
+        rows_done=0,
+        rows_all=0,
+    )
 
 
 def _export_of(row: Row, *, now: datetime) -> DataExport:

@@ -83,7 +83,7 @@ async def last_merge_of(member_id: UUID) -> Merge | None:
     """The last merge in which the record took part, on either side, that is not undone."""
     row = await fetch_one(
         "SELECT * FROM member_merge WHERE (keeper_id = $1 OR loser_id = $1) AND undone_at IS NULL"
-        " ORDER BY merged_at DESC, id DESC LIMIT 1",
+        " ORDER BY id DESC LIMIT 1",
         member_id,
     )
     return None if row is None else merge_of(row)
@@ -96,19 +96,22 @@ async def standing_merges_of(member_ids: Collection[UUID]) -> Sequence[Merge]:
     """
     rows = await fetch_all(
         "SELECT * FROM member_merge WHERE (keeper_id = ANY($1::uuid[])"
-        " OR loser_id = ANY($1::uuid[])) AND undone_at IS NULL ORDER BY merged_at DESC, id DESC",
+        " OR loser_id = ANY($1::uuid[])) AND undone_at IS NULL ORDER BY id DESC",
         list(member_ids),
     )
     return [merge_of(row) for row in rows]
 
 
 async def _merged_again(merge: Merge) -> bool:
-    """Whether one of the two took part in a later merge, be it undone: their rows are mixed."""
+    """Whether one of the two took part in a later merge, be it undone: their rows are mixed.
+
+    The later one has the greater id, which is made under the locks. `merged_at` is when it was
+    asked for: of two, the one that was asked for first may have waited for the other.
+    """
     row = await fetch_one(
         "SELECT 1 AS one FROM member_merge"
-        " WHERE (merged_at, id) > ($1, $2) AND (keeper_id = ANY($3::uuid[])"
-        " OR loser_id = ANY($3::uuid[])) LIMIT 1",
-        *(merge.merged_at, merge.id, [merge.keeper_id, merge.loser_id]),
+        " WHERE id > $1 AND (keeper_id = ANY($2::uuid[]) OR loser_id = ANY($2::uuid[])) LIMIT 1",
+        *(merge.id, [merge.keeper_id, merge.loser_id]),
     )
     return row is not None
 

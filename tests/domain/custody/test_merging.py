@@ -10,12 +10,15 @@ import pytest
 
 from domain import members, program
 from domain.custody import (
+    ExportStatus,
     Merge,
     MergeBecause,
     bind_phone,
+    data_export,
     last_merge_of,
     merge,
     part,
+    request_export,
     were_parted,
 )
 from domain.custody.merging import UNDOABLE
@@ -219,3 +222,39 @@ async def test_a_number_is_kept_only_for_a_merge_that_can_be_undone(late: timede
     # Who takes the number back takes back what is kept of it.
     assert await transaction(partial(members.unbind_phones, keeper)) == 1
     assert await numbers() == []
+
+
+async def test_the_later_merge_is_the_one_that_was_done_later() -> None:
+    """The first that was asked for waited for the second: it is the one that staff undo first."""
+    keeper, loser = await two()
+    third = (await members.register_external_members([ByExternalReference("third")], now=NOW))[
+        "third"
+    ]
+    because, by = MergeBecause.STAFF, "staff:x"
+    first = await joined(keeper, loser)
+    waited = NOW - timedelta(seconds=1)
+    second = await transaction(partial(merge, keeper, third, because=because, by=by, now=waited))
+    assert first is not None
+    assert second is not None
+    assert await last_merge_of(keeper) == second
+    before = await everything_kept()
+    with pytest.raises(MergeNotUndoable):
+        await transaction(partial(part, first, by=by, now=NOW))
+    assert await everything_kept() == before
+    assert (await transaction(partial(part, second, by=by, now=NOW))).undone_at == NOW
+
+
+async def test_an_export_that_left_with_the_other_record_is_withdrawn() -> None:
+    """Asked again with the key with which it was theirs, while they were one."""
+    keeper, loser = await two()
+    asked = await request_export(loser, idempotency_key="bob", now=NOW)
+    merged = await joined(keeper, loser)
+    assert merged is not None
+    assert (await request_export(keeper, idempotency_key="alice", now=NOW)).id == asked.id
+    await transaction(partial(part, merged, by="staff:x", now=NOW))
+    again = await request_export(keeper, idempotency_key="alice", now=NOW)
+    assert (again.member_id, again.id, again.token) == (keeper, asked.id, None)
+    assert again.status is ExportStatus.FAILED
+    assert await data_export(keeper, export_id=asked.id, now=NOW) is None
+    own = await request_export(keeper, idempotency_key="own", now=NOW)
+    assert (own.member_id, own.status) == (keeper, ExportStatus.QUEUED)
