@@ -84,6 +84,7 @@ PLAINLY_TOLD: Final[frozenset[type[Refusal]]] = frozenset(
         errors.CodeTaken,
         errors.ScopeNotGranted,
         errors.ConsentUnknown,
+        errors.PartnerKeyLimitReached,
         errors.SmsUnavailable,  # What it says counts for us: whether a try is used up.
     }
 )

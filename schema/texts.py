@@ -189,6 +189,14 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.PERK_USE_UNKNOWN: Text(
         zh="没有找到该权益使用记录", en="There is no such use of a perk"
     ),
+    ErrorCode.PARTNER_UNKNOWN: Text(zh="没有找到该合作平台", en="There is no such partner"),
+    ErrorCode.PARTNER_KEY_UNKNOWN: Text(
+        zh="该合作平台没有这个密钥", en="The partner has no such key"
+    ),
+    ErrorCode.PARTNER_KEY_LIMIT_REACHED: Text(
+        zh="每种密钥最多 {refusal.limit} 个，请先停用一个",
+        en="A partner has at most {refusal.limit} keys of a kind: retire one first",
+    ),
     ErrorCode.APP_UNKNOWN: Text(
         zh="该小程序不属于本会员计划", en="This app does not belong to the programme"
     ),

@@ -71,6 +71,10 @@ Refusal
 │   ├── PerkNeedsBirthday           its quota is for a birthday, which the member has not told
 │   ├── PerkQuotaUsed               its quota is used up
 │   └── PerkUseUnknown              there is no use with this id
+├── PartnerRefusal                  a partner platform cannot be set up as was asked
+│   ├── PartnerUnknown              no partner platform has this code
+│   ├── PartnerKeyUnknown           the partner has no such key
+│   └── PartnerKeyLimitReached      as many keys of the kind as a partner may have
 ├── WeChatRefusal                   WeChat did not vouch for the user
 │   ├── UnknownApp                  the app id is not one of this programme
 │   ├── WeChatCodeInvalid           the login code is unknown or has expired
@@ -132,6 +136,12 @@ from domain.errors.orders import (
     OrderRefusal,
     QuantityInvalid,
     TextInvalid,
+)
+from domain.errors.partners import (
+    PartnerKeyLimitReached,
+    PartnerKeyUnknown,
+    PartnerRefusal,
+    PartnerUnknown,
 )
 from domain.errors.perks import (
     PerkHoldsByItself,
@@ -255,6 +265,10 @@ __all__ = [
     "OrderRefusal",
     "OrderUnknown",
     "OutOfStock",
+    "PartnerKeyLimitReached",
+    "PartnerKeyUnknown",
+    "PartnerRefusal",
+    "PartnerUnknown",
     "PerkExists",
     "PerkHoldsByItself",
     "PerkNeedsBirthday",

@@ -119,6 +119,15 @@ class PhoneVault:
             raise PhoneKeysInvalid("the phone keys have no pepper")
         return hmac.new(self._pepper, b"name\0" + name, hashlib.sha256).hexdigest()
 
+    def derived(self, purpose: bytes) -> bytes:
+        """A key for something else than phones, the same under all keys: 32 bytes.
+
+        Other secrets are sealed with it, so that a rotation of phone keys need not know of them.
+        """
+        if self._pepper is None:
+            raise PhoneKeysInvalid("the phone keys have no pepper")
+        return hmac.new(self._pepper, b"derived\0" + purpose, hashlib.sha256).digest()
+
 
 class PhoneKeyFile:
     """The file of phone keys, read when it is first needed and again whenever it changes.

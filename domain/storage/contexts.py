@@ -24,6 +24,7 @@ CONTEXTS = (
     "purchases",
     "rewards",
     "recommendations",
+    "games",
     "custody",
 )
 
