@@ -197,6 +197,38 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
         zh="每种密钥最多 {refusal.limit} 个，请先停用一个",
         en="A partner has at most {refusal.limit} keys of a kind: retire one first",
     ),
+    ErrorCode.NOT_BOUND: Text(
+        zh="会员未授权该合作平台", en="The member does not allow this partner"
+    ),
+    ErrorCode.CAMPAIGN_CLOSED: Text(
+        zh="活动不存在或当时未开放", en="There is no such campaign, or it was not open then"
+    ),
+    ErrorCode.BUDGET_EXHAUSTED: Text(zh="活动预算不足", en="Less is left of the campaign's budget"),
+    ErrorCode.CAP_REACHED: Text(zh="已达当日积分上限", en="The day's cap of points is reached"),
+    ErrorCode.TOO_OLD: Text(
+        zh="事件发生已超过 30 天", en="The event happened more than 30 days ago"
+    ),
+    ErrorCode.DISCLOSURE_UNKNOWN: Text(
+        zh="不是该活动公示的奖品版本", en="The campaign has frozen another disclosure"
+    ),
+    ErrorCode.PRIZE_UNKNOWN: Text(
+        zh="公示中没有该奖品", en="The disclosure has no prize of this code"
+    ),
+    ErrorCode.DISCLOSURE_FROZEN: Text(
+        zh="活动已开始，奖品公示不可更改",
+        en="The campaign has opened: its disclosure holds to the end",
+    ),
+    ErrorCode.GAME_CAMPAIGN_UNKNOWN: Text(
+        zh="没有找到该互动活动", en="There is no such game campaign"
+    ),
+    ErrorCode.GAME_CAMPAIGN_EXISTS: Text(
+        zh="该合作平台已有代码为 {refusal.campaign} 的活动",
+        en="The partner has another campaign of the code {refusal.campaign}",
+    ),
+    ErrorCode.BUDGET_SPENT: Text(
+        zh="预算不能低于已发放的 {refusal.spent} 积分",
+        en="{refusal.spent} points of the budget are spent already",
+    ),
     ErrorCode.APP_UNKNOWN: Text(
         zh="该小程序不属于本会员计划", en="This app does not belong to the programme"
     ),

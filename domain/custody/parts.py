@@ -3,6 +3,7 @@
 from typing import Final
 
 from domain import (
+    games,
     ledger,
     members,
     notifications,
@@ -23,6 +24,7 @@ PARTS: Final[tuple[tuple[str, MemberTables], ...]] = (
     ("purchases", purchases.MEMBER_TABLES),
     ("rewards", rewards.MEMBER_TABLES),
     ("recommendations", recommendations.MEMBER_TABLES),
+    ("games", games.MEMBER_TABLES),
     ("members", members.MEMBER_TABLES),
     ("custody", MEMBER_TABLES),
 )

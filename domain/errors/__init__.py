@@ -75,6 +75,18 @@ Refusal
 │   ├── PartnerUnknown              no partner platform has this code
 │   ├── PartnerKeyUnknown           the partner has no such key
 │   └── PartnerKeyLimitReached      as many keys of the kind as a partner may have
+├── GameRefusal                     a reward of a game cannot be granted, or its campaign set up
+│   ├── NotBound                    the member does not allow this partner
+│   ├── CampaignClosed              the partner has none such, or it was not open then
+│   ├── BudgetExhausted             less is left of the budget
+│   ├── CapReached                  a day's cap would be exceeded
+│   ├── TooOld                      the event happened more than 30 days ago
+│   ├── DisclosureUnknown           the prize was drawn under another disclosure
+│   ├── PrizeUnknown                the disclosure has no such prize
+│   ├── DisclosureFrozen            the campaign has opened with its disclosure
+│   ├── GameCampaignUnknown         no campaign has this id
+│   ├── GameCampaignExists          the partner has another one of this code
+│   └── BudgetSpent                 more is spent than the budget would be
 ├── WeChatRefusal                   WeChat did not vouch for the user
 │   ├── UnknownApp                  the app id is not one of this programme
 │   ├── WeChatCodeInvalid           the login code is unknown or has expired
@@ -114,6 +126,20 @@ from domain.errors.definitions import (
     LevelUnknown,
     PerkExists,
     ProgrammeFileInvalid,
+)
+from domain.errors.games import (
+    BudgetExhausted,
+    BudgetSpent,
+    CampaignClosed,
+    CapReached,
+    DisclosureFrozen,
+    DisclosureUnknown,
+    GameCampaignExists,
+    GameCampaignUnknown,
+    GameRefusal,
+    NotBound,
+    PrizeUnknown,
+    TooOld,
 )
 from domain.errors.members import (
     ConsentOutdated,
@@ -226,6 +252,10 @@ __all__ = [
     "AdjustmentUnknown",
     "AmountInvalid",
     "ApprovalByRequester",
+    "BudgetExhausted",
+    "BudgetSpent",
+    "CampaignClosed",
+    "CapReached",
     "CodeTaken",
     "ConsentOutdated",
     "ConsentRefusal",
@@ -242,11 +272,16 @@ __all__ = [
     "CurrencyMismatch",
     "DefinitionChanged",
     "DefinitionRefusal",
+    "DisclosureFrozen",
+    "DisclosureUnknown",
     "EntryNotReversible",
     "ErrorCode",
     "ExportLimitReached",
     "FileProblem",
     "FutureDated",
+    "GameCampaignExists",
+    "GameCampaignUnknown",
+    "GameRefusal",
     "HoldExists",
     "HoldNotOpen",
     "IdempotencyConflict",
@@ -262,6 +297,7 @@ __all__ = [
     "MergeNotUndoable",
     "MergeRefusal",
     "MergeUnknown",
+    "NotBound",
     "OrderRefusal",
     "OrderUnknown",
     "OutOfStock",
@@ -280,6 +316,7 @@ __all__ = [
     "PhoneRefusal",
     "PointsOutOfRange",
     "PointsRefusal",
+    "PrizeUnknown",
     "ProgrammeFileInvalid",
     "QuantityInvalid",
     "RedemptionNotCancellable",
@@ -307,6 +344,7 @@ __all__ = [
     "SignInCodeTooSoon",
     "SmsUnavailable",
     "TextInvalid",
+    "TooOld",
     "TransferLimitExceeded",
     "UnknownApp",
     "WeChatCodeInvalid",

@@ -30,7 +30,7 @@ from domain.ledger.auditing import (
     verify_accounts,
 )
 from domain.ledger.book import Books
-from domain.ledger.commands import Command, Earn, GiveBack, Key, Posted, Redeem
+from domain.ledger.commands import Command, Earn, GiveBack, Key, Posted, Redeem, TakeBack
 from domain.ledger.entries import POINTS_MAX, EntryKind, HoldState, Source
 from domain.ledger.expiry import (
     NEVER,
@@ -137,6 +137,7 @@ __all__ = [
     "Source",
     "StillViolated",
     "Swept",
+    "TakeBack",
     "TransferLimits",
     "TransferPoints",
     "Violation",
