@@ -27,6 +27,7 @@ from strawberry.types import ExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 
 import schema.definition_errors
+import schema.game_errors
 import schema.reward_errors  # noqa: F401 - whoever imports them has declared them
 from schema.charging import ChargingExtension
 from schema.documents import DocumentExtension, DocumentLimits, Documents, PreparedDocument

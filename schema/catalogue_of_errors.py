@@ -17,6 +17,7 @@ from strawberry.types.base import get_object_definition
 from strawberry.utils.str_converters import to_camel_case
 
 import schema.definition_errors
+import schema.game_errors
 import schema.reward_errors  # noqa: F401 - whoever imports them has declared them
 from domain.errors import Refusal
 from schema.errors import UserError, concrete_refusals, user_error_type

@@ -85,6 +85,7 @@ PLAINLY_TOLD: Final[frozenset[type[Refusal]]] = frozenset(
         errors.ScopeNotGranted,
         errors.ConsentUnknown,
         errors.PartnerKeyLimitReached,
+        errors.GameCampaignExists,
         errors.SmsUnavailable,  # What it says counts for us: whether a try is used up.
     }
 )

@@ -9,6 +9,7 @@ from domain.members import IdentityKind, InterestSource
 from domain.rewards import ADDRESSES_MAX, CouponStatus
 from resolvers import consents as consent_resolvers
 from resolvers import contacts as contact_resolvers
+from resolvers import games as game_resolvers
 from resolvers import ledger as ledger_resolvers
 from resolvers import members as resolvers
 from resolvers import profile as profile_resolvers
@@ -27,6 +28,7 @@ from schema.consents import Consent
 from schema.contacts import CONTACTS, ServiceContact
 from schema.cost import READS, STATEMENT_COST, Cost
 from schema.fields import Info, argument, computed, enum_type, object_type, view
+from schema.games import GAME_REWARDS, GameReward
 from schema.ledger import ENTRIES, AsOf, Kinds, KnownAt, LedgerEntry, PointsBalance, past_moment
 from schema.node import Node, node_type
 from schema.policies import OWNER
@@ -273,6 +275,16 @@ class Member(Node):
         request = PURCHASES.request(first=first, after=after)
         page = await purchase_resolvers.member_purchases(record.id, request)
         return PURCHASES.connection(page, request)
+
+    @computed(OWNER, cost=READS)
+    async def game_rewards(
+        self, first: First = 20, after: After = None
+    ) -> Connection[GameReward] | None:
+        """What the member won in games, newest first."""
+        record: MemberRecord = view(self)
+        request = GAME_REWARDS.request(first=first, after=after)
+        page = await game_resolvers.game_rewards(record.id, request)
+        return GAME_REWARDS.connection(page, request)
 
     @computed(OWNER, cost=Cost(own=STATEMENT_COST, items="first", of=("items",)))
     async def changes(

@@ -113,6 +113,8 @@ async def define_game_campaign(
             id=uuid7(),
             partner_id=partner.account_id,
             partner_code=partner.code,
+            partner_name_zh=partner.name_zh,
+            partner_name_en=partner.name_en,
             spent=0,
             version=1,
             **values,
@@ -189,6 +191,8 @@ async def freeze_disclosure(
         known = campaign.disclosure
         kept = prizes_to_json(prizes)
         if known is not None and prizes_to_json(known.prizes) == kept:
+            after = {"disclosure": known.version}
+            _record(by, "game_campaign.freeze", campaign, after=after, now=now)
             return campaign
         if known is not None and now >= campaign.opens_at:
             raise DisclosureFrozen(field=("campaign_id",))

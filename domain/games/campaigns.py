@@ -58,6 +58,8 @@ class GameCampaign:
     id: UUID
     partner_id: UUID
     partner_code: str
+    partner_name_zh: str = field(compare=False)
+    partner_name_en: str = field(compare=False)
     code: str
     title_zh: str
     title_en: str
@@ -93,7 +95,8 @@ class GameCampaign:
 
 
 _CAMPAIGNS: Final = """
-    SELECT c.*, p.code AS partner_code, d.version AS disclosure_version, d.prizes, d.frozen_at
+    SELECT c.*, p.code AS partner_code, p.name_zh AS partner_name_zh,
+           p.name_en AS partner_name_en, d.version AS disclosure_version, d.prizes, d.frozen_at
     FROM game_campaign c
     JOIN partner p ON p.account_id = c.partner_id
     LEFT JOIN game_disclosure d ON d.campaign_id = c.id AND d.version = (
@@ -150,6 +153,8 @@ def campaign_of(row: Row) -> GameCampaign:
         id=row["id"],
         partner_id=row["partner_id"],
         partner_code=row["partner_code"],
+        partner_name_zh=row["partner_name_zh"],
+        partner_name_en=row["partner_name_en"],
         code=row["code"],
         title_zh=row["title_zh"],
         title_en=row["title_en"],

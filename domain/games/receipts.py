@@ -271,7 +271,7 @@ def _standing(kept: KeptItem, *, partner: str, keys: KeyRing) -> StandingReceipt
         "code": kept.code,
         "entryId": entry_id,
         "externalId": kept.external_id,
-        "occurredAt": kept.occurred_at.isoformat(),
+        "occurredAt": kept.occurred_at.isoformat().replace("+00:00", "Z"),
         "partner": partner,
         "status": kept.status,
     }
