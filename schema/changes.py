@@ -42,6 +42,10 @@ def _coupon(event: Announced) -> strawberry.ID:
     return encode_global_id("Coupon", f"{event.member_id}:{event.facts['coupon']}")
 
 
+def _game_reward(event: Announced) -> strawberry.ID:
+    return encode_global_id("GameReward", event.facts["grant_id"])
+
+
 def _export(event: Announced) -> strawberry.ID:
     # The id of one that was asked for by a record which was joined to the member's is as it was.
     asked_as = event.facts.get("asked_as", event.member_id)
@@ -75,6 +79,8 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "CouponReserved": ("COUPON_RESERVED", _coupon),
     "CouponUsed": ("COUPON_USED", _coupon),
     "CouponReleased": ("COUPON_RELEASED", _coupon),
+    "RewardGranted": ("GAME_REWARD_GRANTED", _game_reward),
+    "RewardReversed": ("GAME_REWARD_REVERSED", _game_reward),
     "AddressAdded": ("ADDRESS_ADDED", _member),
     "AddressRemoved": ("ADDRESS_REMOVED", _member),
 }

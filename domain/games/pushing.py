@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from domain.access import KeyRing
@@ -42,7 +42,6 @@ from domain.games.reward_items import (
     Candidate,
     KeptItem,
     RewardItem,
-    RewardItemKind,
     batch_digest,
     candidates_of,
 )
@@ -265,20 +264,24 @@ def _spent(deciding: Deciding) -> Mapping[UUID, int]:
 
 def _events(deciding: Deciding, partner: Partner) -> list[Event]:
     """What took effect now, for webhooks and for whoever follows."""
-    applied = [*deciding.grants, *(reversal for reversal, _ in deciding.reversals)]
-    return [
-        Event(
-            kind="RewardGranted" if one.kind is RewardItemKind.GRANT else "RewardReversed",
-            member_id=one.member_id,
-            facts={
-                "partner_id": str(one.partner_id),
-                "partner": partner.code,
-                "external_id": one.external_id,
-                "reward_id": str(one.id),
-                "campaign_id": str(one.campaign_id),
-                "points": one.points,
-                "occurred_at": one.occurred_at.isoformat(),
-            },
-        )
-        for one in applied
+
+    def facts(one: KeptItem, grant: KeptItem) -> dict[str, Any]:
+        return {
+            "partner_id": str(one.partner_id),
+            "partner": partner.code,
+            "external_id": one.external_id,
+            "reward_id": str(one.id),
+            "grant_id": str(grant.id),
+            "campaign_id": str(one.campaign_id),
+            "points": one.points,
+            "occurred_at": one.occurred_at.isoformat(),
+        }
+
+    granted = [
+        Event(kind="RewardGranted", member_id=one.member_id, facts=facts(one, one))
+        for one in deciding.grants
+    ]
+    return granted + [
+        Event(kind="RewardReversed", member_id=one.member_id, facts=facts(one, grant))
+        for one, grant in deciding.reversals
     ]

@@ -108,9 +108,9 @@ async def game_rewards(member_id: UUID, page: PageRequest) -> Page[GameReward]:
     return page_of(found, first=page.first, key=lambda one: (one.occurred_at, one.id))
 
 
-async def game_reward(reward_id: UUID) -> GameReward | None:
-    """One reward, whosesoever it is, or None."""
-    row = await fetch_one(f"{_OF_MEMBER} AND i.id = $1", reward_id)
+async def game_reward(member_id: UUID, *, reward_id: UUID) -> GameReward | None:
+    """One reward of the member, or None."""
+    row = await fetch_one(f"{_OF_MEMBER} AND i.id = $1 AND i.member_id = $2", reward_id, member_id)
     return None if row is None else (await _rewards_of([row]))[0]
 
 

@@ -24,7 +24,7 @@ from api.fake_wechat import RunningFake
 from api.rates.settings import CAPACITY_MAX, BucketSettings
 from api.settings import Settings
 from domain import ledger
-from domain.access import StaffRole
+from domain.access import CallerKind, StaffRole
 from domain.storage import observed_statements
 from schema.ledger import LedgerEntry
 from schema.requirements import Requirement
@@ -105,7 +105,7 @@ class Matrix:
         answer = await self.ask(somebody, document)
         assert answer.code() == expected, (somebody.name, document, answer.content)
         if place.operation != "subscription" or somebody.bad:
-            assert answer.status == {"UNAUTHENTICATED": 401, "FORBIDDEN": 403}[expected]
+            assert answer.status == STATUSES[expected]
         if somebody.bad:
             assert answer.body()["errors"][0]["extensions"]["reason"] == somebody.bad
         self.asked += 1
@@ -145,6 +145,9 @@ class Matrix:
         assert statements[0] == statements[1], somebody.name
 
 
+STATUSES = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "SIGNATURE_MISSING": 401}
+
+
 def of_nobody(node: str) -> str:
     """An id like this one, of an object that does not exist and of a member who does not either."""
     plain = plain_id(node)
@@ -157,7 +160,11 @@ def expected_code(somebody: Somebody, place: Place) -> str | None:
     """The code that the caller is refused with; None where the caller is answered."""
     refused = "UNAUTHENTICATED" if somebody.bad or somebody.caller is None else "FORBIDDEN"
     admitted = all(policy.admits(somebody.caller) for policy in WALK.policies(place))
-    return None if admitted and not somebody.bad else refused
+    if not admitted or somebody.bad:
+        return refused
+    caller = somebody.caller
+    is_partner = caller is not None and caller.kind is CallerKind.PARTNER
+    return "SIGNATURE_MISSING" if is_partner and place.operation == "mutation" else None
 
 
 def answered(somebody: Somebody, operations: set[str]) -> Iterator[list[Place]]:

@@ -24,11 +24,13 @@ from graphql import (
     is_required_input_field,
 )
 
-from domain import storage
+from domain import games, storage
 from domain.access import CallerKind, StaffRole
-from tests.graphql.gateway import NOW, Gateway, Session
+from tests.domain.games.arcade import open_campaign
+from tests.graphql.gateway import NOW, Gateway, Session, global_id
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.orders import applied, line, order, record
+from tests.graphql.partners import Platform, take_in
 from tests.graphql.points import earn, held
 from tests.graphql.programme import open_account
 from tests.graphql.redeeming import keep, redeem, reserve, reward_id
@@ -47,13 +49,14 @@ THE_SAME: Final = {"currency": "CNY"}
 class First:
     """What is sent first and takes effect; `others` are ids that exist, to be named instead.
 
-    What staff try is audited, also when it is refused.
+    What staff try is audited, also when it is refused. A `platform` signs what it sends.
     """
 
     token: str
     given: dict[str, Any]
     others: dict[str, str] = field(default_factory=dict)
     audited: bool = False
+    platform: Platform | None = None
 
 
 def keyed_mutations(schema: GraphQLSchema) -> dict[str, GraphQLInputObjectType]:
@@ -144,6 +147,7 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
             {"batchId": "batch", "orders": orders},
             {f"orders[{n}].member.id": bob.member_id for n in range(2)},
         ),
+        "pushRewards": await first_rewards(gateway, alice),
         "holdPoints": First(
             shop,
             {"member": alices, "points": 5, "reference": "cart", "expiresInMinutes": 20},
@@ -226,6 +230,25 @@ async def redemptions_first(gateway: Gateway, alice: Session) -> dict[str, First
     }
 
 
+async def first_rewards(gateway: Gateway, member: Session) -> First:
+    """A batch of a partner: a grant, and a reversal that waits."""
+    platform = await take_in(gateway)
+    campaign = await open_campaign(platform.code)
+    ref = await games.bind_member(platform.partner.account_id, member.member, now=NOW)
+    item = {
+        "member": {"memberRef": ref},
+        "campaignId": global_id("GameCampaign", campaign.id),
+        "points": 5,
+        "occurredAt": "2026-03-01T11:00:00Z",
+        "reversesExternalId": "later",
+        "businessReference": "spin",
+        "prizeCode": "tea",
+        "disclosureVersion": "1",
+    }
+    items = [{**item, "externalId": kind.lower(), "kind": kind} for kind in ("GRANT", "REVERSAL")]
+    return First(await platform.token(), {"items": items}, platform=platform)
+
+
 async def staff_besides(gateway: Gateway) -> str:
     """A token of somebody who approves what the clerk asked for."""
     code = gateway.named("second")
@@ -259,11 +282,14 @@ async def asked_for(gateway: Gateway, staff: str, member: Session, number: int) 
     return adjustment_id
 
 
-async def send(gateway: Gateway, name: str, kind: str, token: str, given: dict[str, Any]) -> Any:
+async def send(gateway: Gateway, name: str, kind: str, first: First, given: dict[str, Any]) -> Any:
     """The refusals of one mutation, as clients read them."""
     document = f"""mutation($input: {kind}!) {{ {name}(input: $input) {{ userErrors {{
         code ... on IdempotencyConflict {{ key differing }} }} }} }}"""
-    response = await gateway.ask(document, {"input": given}, token=token)
+    if first.platform is not None:
+        response = await first.platform.push(document, {"input": given}, token=first.token)
+    else:
+        response = await gateway.ask(document, {"input": given}, token=first.token)
     assert response.status_code == 200
     body = response.json()
     assert "errors" not in body, body
@@ -282,10 +308,10 @@ async def test_another_input_under_a_used_key_is_refused_and_changes_nothing(
         first = requests[name]
         (key,) = set(KEYS) & set(kind.fields)
         sent = first.given | {key: gateway.named(f"key of {name}")}
-        assert await send(gateway, name, kind.name, first.token, sent) == []
+        assert await send(gateway, name, kind.name, first, sent) == []
         before = await everything_kept()
         for what, given in alterations(kind, sent, name="", others=first.others):
-            errors = await send(gateway, name, kind.name, first.token, given)
+            errors = await send(gateway, name, kind.name, first, given)
             # The client is told which field of its input it is, by the field's own name.
             altered = "".join(one for one in sent if given.get(one) != sent[one])
             assert altered in kind.fields, f"{name}: {what} is not altered"
@@ -293,7 +319,7 @@ async def test_another_input_under_a_used_key_is_refused_and_changes_nothing(
             assert errors == [conflict], f"{name}: {what}"
             refused += 1
         # The same input still gets its first answer.
-        assert await send(gateway, name, kind.name, first.token, sent) == []
+        assert await send(gateway, name, kind.name, first, sent) == []
         audit = {"audit_entry", "audit_head"} if first.audited else set()
         assert changed(before, await everything_kept()) <= audit, name
     engine = storage.dialect()

@@ -41,6 +41,8 @@ UNCOVERED = {
     "Reward.stock",
     # Some are bound without an event.
     "Member.identities",
+    # Partners name campaigns and prizes, and change them, without an event of the member's.
+    "Member.gameRewards",
     # As it is written nothing is announced.
     *("DataExport.status", "DataExport.progress", "DataExport.url"),
 }

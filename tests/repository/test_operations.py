@@ -23,9 +23,8 @@ OPERATIONS = read_operations(FOLDER)
 WAITING = {
     "the whole ledger": "Proof",
     "perks, forecast, refunds": "UsePerk TierForecast RefundPreview RecordRefunds",
-    "games and partners": "CreateGameBinding RemoveGameBinding Games PushRewards "
-    "ExchangeBindToken RecordGameEvents Receipts Batch PartnerLedger Reconciliation "
-    "PartnerCampaigns",
+    "games and partners": "CreateGameBinding RemoveGameBinding Games "
+    "ExchangeBindToken RecordGameEvents Reconciliation PartnerCampaigns",
     "feedback, surveys, notifications": "SubmitFeedback Tickets ReplyTicket RateTicket "
     "SubmitReview AnswerSurvey Ask TicketUpdated NotificationReceived Faq Surveys Inbox "
     "MarkNotificationsRead StaffTickets AnswerTicket ResolveTicket",

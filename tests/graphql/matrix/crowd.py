@@ -12,13 +12,15 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from domain import access, custody, ledger, members, recommendations, rewards
+from domain import access, custody, games, ledger, members, recommendations, rewards
 from domain.access import Caller, CallerKind, StaffRole
 from domain.audit import Actor
+from domain.games import Prize, PushRewards, RewardItem
 from domain.ledger import Source
 from domain.ledger.commands import TakeBack
 from domain.rewards import AddAddress, Place, ShipRedemption
 from tests.domain.access.fixtures import OPERATOR
+from tests.domain.games.arcade import open_campaign, open_partner
 from tests.graphql.gateway import NOW, Gateway, Session, global_id, plain_id
 from tests.graphql.orders import line, order, record
 from tests.graphql.programme import CLERK, REWARDS, open_account
@@ -163,6 +165,7 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
     )
     await _redeem(gateway, session, mark)
     await _be_served(gateway, session, mark)
+    await _win(gateway, session, mark)
     await gateway.send("ExportMyData", token, input={"idempotencyKey": "export"})
     assert await custody.write_exports(files=gateway.files, now=gateway.clock.now) == 1
     return Member(session=session, openid=gateway.named(openid))
@@ -184,6 +187,28 @@ async def _be_served(gateway: Gateway, session: Session, mark: str) -> None:
         member=who, text=f"{mark} note", idempotency_key=f"{mark}-{session.member}"
     )
     await members.add_member_note(note, by=by, now=NOW)
+
+
+async def _win(gateway: Gateway, session: Session, mark: str) -> None:
+    """A prize that was drawn on the platform of a partner who is none of the callers."""
+    partner = await open_partner(gateway.named("wheel-park"))
+    campaign = await open_campaign(partner.code, draws_prizes=True)
+    tea = Prize(code="tea", title_zh="茶", title_en="Tea", count=9, odds_ppm=50_000)
+    await games.freeze_disclosure(campaign.id, [tea], by=OPERATOR, now=NOW)
+    await games.bind_member(partner.account_id, session.member, now=NOW)
+    won = RewardItem(
+        external_id=f"{mark}-spin",
+        member=members.ById(session.member),
+        campaign=str(campaign.id),
+        campaign_id=campaign.id,
+        points=3,
+        occurred_at=NOW,
+        prize_code="tea",
+        disclosure_version="1",
+    )
+    command = PushRewards(partner=partner, batch_id=f"{mark}-won", items=[won])
+    batch = await games.push_rewards(command, keys=gateway.tokens.keys, now=NOW)
+    assert batch.counts.applied == 1
 
 
 async def _move_points(gateway: Gateway, a: Member, b: Member) -> None:

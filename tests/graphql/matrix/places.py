@@ -269,6 +269,7 @@ def ids_of_nobody(name: str) -> str | None:
         "redemptionId": ("Redemption", f"{nobody}:{nobody}"),
         "addressId": ("Address", f"{nobody}:{nobody}"),
         "mergeId": ("MemberMerge", nobody),
+        "campaignId": ("GameCampaign", nobody),
     }
     return f'"{global_id(*keys[name])}"' if name in keys else None
 
