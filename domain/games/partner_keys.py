@@ -19,7 +19,6 @@ from uuid import UUID
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from uuid_utils.compat import uuid7
 
@@ -31,7 +30,7 @@ from domain.errors import (
     PartnerKeyUnknown,
     PartnerUnknown,
 )
-from domain.members import phone_vault
+from domain.games.sealing import seal, unseal
 from domain.storage import Row, execute, fetch_all, fetch_one, transaction
 from domain.texts import is_storable
 
@@ -40,8 +39,6 @@ KEYS_OF_A_KIND_MAX: Final = 2
 SECRET_BYTES: Final = 32
 PUBLIC_KEY_BYTES: Final = 32
 PUBLIC_KEY_CHARACTERS_MAX: Final = 1_024
-_NONCE_BYTES: Final = 12
-_PURPOSE: Final = b"partner-secrets"
 
 
 class KeyKind(StrEnum):
@@ -90,8 +87,7 @@ class PartnerKey:
     def secret(self) -> bytes:
         """The shared secret of an HMAC key, opened. A row that was altered raises InvalidTag."""
         assert self.kind is KeyKind.HMAC, "only shared secrets are kept to be opened"
-        nonce, content = self.material[:_NONCE_BYTES], self.material[_NONCE_BYTES:]
-        return AESGCM(phone_vault().derived(_PURPOSE)).decrypt(nonce, content, self.id.bytes)
+        return unseal(self.material, bound_to=self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +169,15 @@ async def keys_of(account_id: UUID) -> list[PartnerKey]:
     return [key_of_row(row) for row in rows]
 
 
+async def newest_keys(account_id: UUID, *, count: int) -> list[PartnerKey]:
+    """The partner's newest keys, retired ones too, the newest first."""
+    rows = await fetch_all(
+        "SELECT * FROM partner_key WHERE account_id = $1 ORDER BY id DESC LIMIT $2",
+        *(account_id, count),
+    )
+    return [key_of_row(row) for row in rows]
+
+
 def hash_of_secret(secret: str) -> bytes:
     """What is kept of a client secret. It is random, so that a plain hash tells nothing."""
     return hashlib.sha256(secret.encode()).digest()
@@ -208,7 +213,10 @@ def _made(account_id: UUID, kind: KeyKind, public: bytes | None, *, now: datetim
     told: str | None
     match kind:
         case KeyKind.HMAC:
-            told, material = f"whsec_{base64.b64encode(secret).decode()}", _sealed(secret, key_id)
+            told, material = (
+                f"whsec_{base64.b64encode(secret).decode()}",
+                seal(secret, bound_to=key_id),
+            )
         case KeyKind.CLIENT_SECRET:
             told = f"jfcs_{base64.urlsafe_b64encode(secret).rstrip(b'=').decode()}"
             material = hash_of_secret(told)
@@ -217,13 +225,6 @@ def _made(account_id: UUID, kind: KeyKind, public: bytes | None, *, now: datetim
             told, material = None, public
     key = PartnerKey(id=key_id, account_id=account_id, kind=kind, material=material, added_at=now)
     return KeyAdded(key=key, secret=told)
-
-
-def _sealed(secret: bytes, key_id: UUID) -> bytes:
-    """Nonce and ciphertext; it opens only together with the id of its row."""
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    sealing = AESGCM(phone_vault().derived(_PURPOSE))
-    return nonce + sealing.encrypt(nonce, secret, key_id.bytes)
 
 
 def _public_key(command: AddPartnerKey) -> bytes | None:

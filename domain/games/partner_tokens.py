@@ -17,7 +17,7 @@ from domain.games.client_assertions import (
     read_assertion,
     spend_assertion,
 )
-from domain.games.partner_guard import PartnerGuard, partner_guard
+from domain.games.guards import PartnerGuard, partner_guard
 from domain.games.partner_keys import KeyKind, hash_of_secret
 from domain.storage import transaction
 

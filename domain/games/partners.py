@@ -6,7 +6,7 @@ belongs to games. Every change is told to the audit log with its version.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +19,7 @@ from domain.access import Account, CallerKind, RegisterAccount
 from domain.audit import Actor, Target
 from domain.errors import CodeTaken, DefinitionChanged, PartnerUnknown
 from domain.games.partner_terms import clean_terms
+from domain.paging import Page, PageRequest, page_of
 from domain.storage import Row, execute, fetch_all, fetch_one, transaction
 from domain.texts import is_storable
 
@@ -192,12 +193,19 @@ async def partner_of(account_id: UUID) -> Partner | None:
     return None if row is None else partner_of_row(row)
 
 
-async def partners() -> Sequence[tuple[Partner, Account]]:
-    """All partners with their accounts, by code: a merchant has a handful."""
+async def partners_page(page: PageRequest) -> Page[tuple[Partner, Account]]:
+    """A page of the partners with their accounts, by code. Key: (code)."""
+    [after] = page.after or ("",)
+    rows = await fetch_all(
+        "SELECT * FROM partner WHERE code > $1 ORDER BY code LIMIT $2", after, page.limit
+    )
     accounts = {one.id: one for one in await access.accounts({CallerKind.PARTNER})}
-    rows = await fetch_all("SELECT * FROM partner ORDER BY code")
     found = [partner_of_row(row) for row in rows]
-    return [(one, accounts[one.account_id]) for one in found if one.account_id in accounts]
+    return page_of(
+        [(one, accounts[one.account_id]) for one in found],
+        first=page.first,
+        key=lambda one: (one[0].code,),
+    )
 
 
 def partner_of_row(row: Row) -> Partner:

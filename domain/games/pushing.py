@@ -19,7 +19,6 @@ from domain.access import KeyRing
 from domain.errors import IdempotencyConflict, InvalidInput, Refusal
 from domain.games.bindings import Named, lock_bound
 from domain.games.campaigns import campaigns_by_ids
-from domain.games.deciding import Caps, Deciding
 from domain.games.item_store import (
     grants_of_day,
     grants_of_events,
@@ -28,6 +27,7 @@ from domain.games.item_store import (
     write_items,
 )
 from domain.games.partners import Partner
+from domain.games.push_decisions import Caps, Deciding
 from domain.games.receipts import (
     RewardBatch,
     batch_told,

@@ -21,7 +21,7 @@ import orjson
 
 from domain.access import KeyRing
 from domain.errors import ErrorCode
-from domain.games.deciding import Answer
+from domain.games.push_decisions import Answer
 from domain.games.reward_items import KeptItem, RewardStatus, kept_item_of
 from domain.storage import Row, fetch_all, fetch_one
 from domain.texts import is_storable
