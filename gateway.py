@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from uuid import UUID
 
 from api.app import create_app
 from api.health import Check
@@ -28,9 +29,10 @@ from api.runtime import Runtime
 from api.settings import Settings, read_settings
 from api.workers.consumers import consumers_with
 from api.workers.running import background
-from domain import access, members, storage
+from domain import access, games, members, storage
 from domain.access import AccessTokens, Caller, CallerKind
 from domain.clock import Clock
+from domain.games import PartnerGuard
 from domain.ledger import AdjustmentRules, TransferLimits
 from domain.rewards import RewardRules
 from resolvers.context import Principal, Services
@@ -88,6 +90,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             ),
             confirm=_confirm,
             find_ended=_find_ended,
+            guard=_guard,
             kept_documents=KeptDocuments(settings.documents, redis),
         )
 
@@ -99,6 +102,11 @@ async def _confirm(caller: Caller, now: datetime) -> Principal:
             return await members.authenticate(caller, now=now)
         case CallerKind.SHOP | CallerKind.PARTNER | CallerKind.STAFF:
             return await access.authenticate_account(caller)
+
+
+async def _guard(account_id: UUID, now: datetime) -> PartnerGuard:
+    """The networks and the keys of a partner, in one statement."""
+    return await games.partner_guard(account_id, now=now)
 
 
 async def _find_ended(callers: Collection[Caller], now: datetime) -> frozenset[Caller]:

@@ -21,6 +21,9 @@ from schema.faults import FAULTS, CodedError, FaultCode
 TURNED_AWAY: Final = frozenset({FaultCode.OVERLOADED, FaultCode.RATE_LIMITED})
 """What may be sent again as it is, after the seconds that it tells."""
 
+TOLD_BY_STATUS: Final = frozenset({FaultCode.BAD_REQUEST, FaultCode.SIGNATURE_MISSING})
+"""What is wrong with the HTTP request itself, though it is found out late."""
+
 
 def answer_body(result: ExecutionResult) -> GraphQLHTTPResponse:
     """The result as JSON values, without a `data` entry when the operation did not run at all."""
@@ -42,15 +45,15 @@ def answer(body: GraphQLHTTPResponse, *, media_type: str) -> Response:
 
     Under `application/graphql-response+json` an answer without data has the status of its first
     error's code; under `application/json` it has 200, as older clients expect, unless what came was
-    no GraphQL request. An answer that has nothing because the service is busy has 503 under both,
-    and 429 because of a rate limit.
+    no GraphQL request, or was not signed. An answer that has nothing because the service is busy
+    has 503 under both, and 429 because of a rate limit.
     """
     status, headers = 200, {"vary": VARY}
     if (turned_away := _turned_away(body)) is not None:
         status, headers["retry-after"] = turned_away
     if "data" not in body:
         facts: Mapping[str, Any] = body["errors"][0]["extensions"]  # type: ignore[index]  # formatted
-        if media_type == GRAPHQL_JSON or facts["code"] == FaultCode.BAD_REQUEST:
+        if media_type == GRAPHQL_JSON or facts["code"] in TOLD_BY_STATUS:
             status = _status(facts)
         if status == 401:
             headers["www-authenticate"] = 'Bearer realm="jifen"'

@@ -35,22 +35,29 @@ class GraphQLRequest:
     extensions: dict[str, Any] | None = None
 
 
-async def read_request(
-    request: Request, *, limits: LimitSettings, caller: Caller | None
-) -> GraphQLRequest:
-    """The GraphQL request of a GET or a POST, read no further than the caller may send.
+async def read_post(request: Request, *, limits: LimitSettings, caller: Caller | None) -> bytes:
+    """The body of a POST as it came, read no further than the caller may send; none of a GET.
+
+    Raises TransportFault.
+    """
+    if request.method == "GET":
+        return b""
+    encoding = request.headers.get("content-encoding", "identity")
+    require_json(request.headers.get("content-type"), content_encoding=encoding)
+    return await read_body(
+        request,
+        bytes_max=body_bytes_max(limits, caller),
+        seconds_max=body_s_max(limits, caller),
+    )
+
+
+def read_request(request: Request, body: bytes, *, limits: LimitSettings) -> GraphQLRequest:
+    """The GraphQL request of a GET, or of a POST with this body.
 
     Raises TransportFault unless it is an object whose members have the right types.
     """
     if request.method == "GET":
         return graphql_request(_query_string(request, bytes_max=limits.query_string_bytes_max))
-    encoding = request.headers.get("content-encoding", "identity")
-    require_json(request.headers.get("content-type"), content_encoding=encoding)
-    body = await read_body(
-        request,
-        bytes_max=body_bytes_max(limits, caller),
-        seconds_max=body_s_max(limits, caller),
-    )
     return graphql_request(parse_json(body))
 
 

@@ -36,9 +36,10 @@ from api.graphql_answer import (
     refused_operation,
     transport_fault,
 )
-from api.graphql_request import GraphQLRequest, read_request
+from api.graphql_request import GraphQLRequest, read_post, read_request
 from api.logs import note_duration, request_id
 from api.observability.operations import OperationWatch
+from api.partners.signing import signed
 from api.persisted.finding import DocumentDesk, Found
 from api.persisted.manifest import TrustedDocuments
 from api.request_context import request_context
@@ -119,8 +120,11 @@ class GraphQLView(GraphQL[RequestContext, None]):
         context = await self.authenticate(request)
         # 2. Admission: whether there is room for this caller now (for anybody, was asked before).
         admit(request, context.caller, bounds=self.settings.stress)
-        # 3. Read the body.
-        asked = await read_request(request, limits=self.settings.limits, caller=context.caller)
+        # 3. Read the body; what a partner signed is verified before anything is parsed.
+        limits = self.settings.limits
+        body_sent = await read_post(request, limits=limits, caller=context.caller)
+        context = signed(request, body_sent, context)
+        asked = read_request(request, body_sent, limits=limits)
         media_type = response_media_type(request.headers.get("accept"))
         # 4. Find the document.
         try:

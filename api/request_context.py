@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from api.authentication import Authenticator, Verified
 from api.limits import sends_batches
+from api.partners.signing import guard_of
 from api.rates.addresses import client_address
 from api.runtime import Runtime
 from api.settings import Settings
@@ -41,6 +42,7 @@ async def request_context(
     else:
         headers = connection.headers if credentials is None else credentials
         asks = await authenticator.authenticate(headers, now=now, address=address)
+    guard = await guard_of(connection, asks.caller, find=runtime.guard, now=now)
     return RequestContext(
         caller=asks.caller,
         principal=asks.principal,
@@ -54,6 +56,7 @@ async def request_context(
         device=_device(connection.headers),
         sends_batches=asks.caller is not None and sends_batches(asks.caller),
         tells_cost=tells_cost,
+        guard=guard,
     )
 
 

@@ -16,6 +16,7 @@ from domain.audit import Actor
 from domain.clock import Clock
 from domain.custody import COOLING
 from domain.files import FileStore
+from domain.games import PartnerGuard
 from domain.ledger import AdjustmentRules, TransferLimits
 from domain.members import Member
 from domain.outbox import Live
@@ -83,7 +84,8 @@ class RequestContext:
     where the request came from, as far as one person may have several, `device` what the client
     calls the device that it runs on, where it says so. `sends_batches` says that the caller may
     send more at once than others; `tells_cost`, that the client wants to know what
-    its operation costs.
+    its operation costs. `guard` is the partner that asks, with its keys, None for all
+    others; `signed_by` the key that signed the request.
     """
 
     caller: Caller | None
@@ -101,6 +103,8 @@ class RequestContext:
     sends_batches: bool = False
     tells_cost: bool = False
     spending: Spending = field(default_factory=Spending)
+    guard: PartnerGuard | None = None
+    signed_by: UUID | None = None
 
     def renewed(self) -> RequestContext:
         """The same caller at this moment, who has read nothing yet: for what outlives a request."""

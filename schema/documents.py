@@ -40,10 +40,11 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.graphql import OperationType as StrawberryOperationType
 
+from domain.access import CallerKind
 from resolvers.context import RequestContext
 from schema.cost_plans import CostPlan
 from schema.document_costs import operation_costs
-from schema.faults import CodedError, FaultCode, blames_values
+from schema.faults import SIGNATURE_MISSING_MESSAGE, CodedError, FaultCode, blames_values
 from schema.requirements import DocumentNeeds, document_needs
 
 NUMBER_LENGTH_MAX: Final = 400
@@ -285,12 +286,27 @@ class DocumentExtension(SchemaExtension):
         yield
 
     def check_access(self) -> None:
-        """Raise CodedError unless the caller may read every field of the operation."""
+        """Raise CodedError unless the caller may read every field of the operation, and signed it
+        where that is asked for.
+        """
         execution = self.execution_context
         context: RequestContext | None = execution.context
         assert self.prepared is not None, "a document is validated before it runs"
         for requirement in self.prepared.needs.requirements[execution.operation_name]:
             requirement.check(context.caller if context else None)
+        if context is not None and self._lacks_signature(context):
+            raise CodedError(FaultCode.SIGNATURE_MISSING, SIGNATURE_MISSING_MESSAGE)
+
+    def _lacks_signature(self, context: RequestContext) -> bool:
+        """Whether a partner would change something and has not signed the request."""
+        caller = context.caller
+        return (
+            caller is not None
+            and caller.kind is CallerKind.PARTNER
+            and context.guard is not None
+            and context.signed_by is None
+            and self.execution_context.operation_type is StrawberryOperationType.MUTATION
+        )
 
     def _tell_what_it_is(self) -> None:
         execution = self.execution_context

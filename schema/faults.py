@@ -17,6 +17,7 @@ from graphql import ArgumentNode, GraphQLError, Node, ValueNode
 INTERNAL_MESSAGE: Final = "Internal error"
 RATE_LIMITED_MESSAGE: Final = "Too much was asked in too short a time."
 OVERLOADED_MESSAGE: Final = "The service is busy; send the same again in a moment."
+SIGNATURE_MISSING_MESSAGE: Final = "What a partner changes must be signed."
 RETRY_AFTER_S: Final = (1, 3)
 """The bounds of what OVERLOADED asks for, in seconds."""
 
@@ -46,6 +47,10 @@ class FaultCode(StrEnum):
     BAD_CURSOR = "BAD_CURSOR"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     FORBIDDEN = "FORBIDDEN"
+    SIGNATURE_MISSING = "SIGNATURE_MISSING"
+    SIGNATURE_INVALID = "SIGNATURE_INVALID"
+    SIGNATURE_STALE = "SIGNATURE_STALE"
+    NETWORK_FORBIDDEN = "NETWORK_FORBIDDEN"
     PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
     PERSISTED_QUERY_MISMATCH = "PERSISTED_QUERY_MISMATCH"
     DOCUMENT_NOT_TRUSTED = "DOCUMENT_NOT_TRUSTED"
@@ -96,6 +101,16 @@ FAULTS: Final[dict[FaultCode, Fault]] = {
         "The token is missing where one is needed, or `reason` says expired, revoked or invalid.",
     ),
     FaultCode.FORBIDDEN: Fault(403, "The token is good, but of a caller who may not do this."),
+    FaultCode.SIGNATURE_MISSING: Fault(
+        401, "A mutation of a partner is not signed, or a header of its signature is missing."
+    ),
+    FaultCode.SIGNATURE_INVALID: Fault(
+        401, "No signature of the request is that of a key of this partner that counts now."
+    ),
+    FaultCode.SIGNATURE_STALE: Fault(
+        401, "The request was signed more than five minutes ago, or ahead: sign it anew."
+    ),
+    FaultCode.NETWORK_FORBIDDEN: Fault(403, "The partner may not call from this address."),
     FaultCode.PERSISTED_QUERY_NOT_FOUND: Fault(
         404, "No document is kept under this hash: send it once together with its text."
     ),

@@ -10,6 +10,9 @@ from schema import (
     contacts,
     coupon_checkout,
     custody,
+    game_campaigns,
+    game_partners,
+    games,
     holds,
     members,
     merges,
@@ -18,6 +21,7 @@ from schema import (
     phones,
     profile,
     purchases,
+    pushed_rewards,
     redemptions,
     reward_definitions,
     rewards,
@@ -47,6 +51,9 @@ class Query:
         PUBLIC, resolver=programs.program, cost=READS, versioned=True
     )
     rewards: Connection[Reward] | None = field(PUBLIC, resolver=rewards.list_rewards, cost=READS)
+    game_campaigns: Connection[games.GameCampaign] | None = field(
+        PUBLIC, resolver=games.list_game_campaigns, cost=READS
+    )
     consent_texts: list[consents.ConsentText] | None = field(
         PUBLIC,
         resolver=consents.consent_texts,
@@ -99,6 +106,16 @@ class Mutation:
     change_reward = reward_definitions.change_reward
     ship_redemption = redemptions.ship_redemption
     deliver_redemption = redemptions.deliver_redemption
+    register_partner = game_partners.register_partner
+    change_partner = game_partners.change_partner
+    disable_partner = game_partners.disable_partner
+    enable_partner = game_partners.enable_partner
+    add_partner_key = game_partners.add_partner_key
+    retire_partner_key = game_partners.retire_partner_key
+    push_rewards = pushed_rewards.push_rewards
+    define_game_campaign = game_campaigns.define_game_campaign
+    change_game_campaign = game_campaigns.change_game_campaign
+    freeze_disclosure = game_campaigns.freeze_disclosure
 
 
 def build_schema(limits: DocumentLimits | None = None) -> JifenSchema:

@@ -13,6 +13,8 @@ from domain.access import Account, StaffRole
 from domain.rewards import RedemptionStatus
 from resolvers import adjustments as adjusting
 from resolvers import contacts as contact_resolvers
+from resolvers import game_partners as partnering
+from resolvers import games as game_resolvers
 from resolvers import ledger as ledger_resolvers
 from resolvers import ledger_audits as auditing
 from resolvers import notes as note_resolvers
@@ -27,6 +29,9 @@ from schema.connections import After, Connection, First, KeysetList
 from schema.contacts import CONTACTS, ServiceContact
 from schema.cost import READS
 from schema.fields import Info, argument, computed, enum_type, object_type, view
+from schema.game_campaigns import DEFINES_CAMPAIGNS, StaffGameCampaign
+from schema.game_partners import PARTNERS, SEES_PARTNERS, GamePartner
+from schema.games import CAMPAIGNS
 from schema.ledger import ENTRIES, AsOf, Kinds, KnownAt, LedgerEntry, PointsBalance, past_moment
 from schema.ledger_audits import AUDITS, READS_AUDITS, LedgerAudit
 from schema.member_references import MemberReference
@@ -231,6 +236,31 @@ class Staff:
         request = QUEUE.request(first=first, after=after)
         page = await redeeming.queue(info.context, request, status=status)
         return QUEUE.connection(page, request)
+
+    @computed(SEES_PARTNERS, cost=READS)
+    async def partners(
+        self, first: First = 20, after: After = None
+    ) -> Connection[GamePartner] | None:
+        """The partner platforms whose games give points, by code."""
+        request = PARTNERS.request(first=first, after=after)
+        return PARTNERS.connection(await partnering.partners_page(request), request)
+
+    @computed(SEES_PARTNERS, cost=READS)
+    async def partner(self, code: Annotated[str, argument("Its code.")]) -> GamePartner | None:
+        """The partner platform with this code; null where there is none."""
+        found: GamePartner | None = view(await partnering.find_partner(code))
+        return found
+
+    @computed(DEFINES_CAMPAIGNS, cost=READS)
+    async def game_campaigns(
+        self,
+        partner: Annotated[str, argument("The code of the partner.")],
+        first: First = 20,
+        after: After = None,
+    ) -> Connection[StaffGameCampaign] | None:
+        """The campaigns of a partner, the first to close first."""
+        request = CAMPAIGNS.request(first=first, after=after)
+        return CAMPAIGNS.connection(await game_resolvers.campaigns_of(partner, request), request)
 
     # Not `audited`, which would run it in one transaction: an audit sees each batch in a snapshot
     # of its own, and inside a transaction that sees what is committed meanwhile it would take

@@ -66,6 +66,9 @@ class RateSettings(BaseModel):
     bind_phone: BucketSettings = _bucket(60, 20)
     """Phones bound from one address."""
 
+    partner_token: BucketSettings = _bucket(60, 60)
+    """Tokens that partners ask for from one address."""
+
     held_max: PositiveInt = 10_000
 
     def bucket(self, limit: str) -> BucketSettings:
@@ -88,6 +91,7 @@ DEVELOPMENT: Final[dict[str, dict[str, int]]] = {
     "sign_in_code": {"capacity": 2_000, "restored_per_minute": 6_000},
     "phone_sign_in": {"capacity": 2_000, "restored_per_minute": 6_000},
     "bind_phone": {"capacity": 2_000, "restored_per_minute": 6_000},
+    "partner_token": {"capacity": 2_000, "restored_per_minute": 6_000},
 }
 """What development has instead: one machine plays all callers there, also two hundred at once."""
 
