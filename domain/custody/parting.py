@@ -9,12 +9,13 @@ from uuid import UUID
 
 import orjson
 
-from domain import ledger, members, tiers
+from domain import ledger, members, recommendations, tiers
 from domain.custody.deletion import drop_deletion
 from domain.custody.merging import Merge, merge_of, moving_tables
 from domain.custody.withdrawing import withdraw_exports
 from domain.errors import MergeNotUndoable
 from domain.files import FileStore
+from domain.members import SetConsent
 from domain.outbox import Event, announce
 from domain.program import program
 from domain.storage import (
@@ -38,8 +39,9 @@ async def part(
     """Give the record that was given up back what came with it, as far as it is there still.
 
     The sessions of both are over: whoever they are sign in again. Nobody can fetch an export that
-    was written while they were one; its file is deleted from `files` with the commit. What happened
-    since is the keeper's.
+    was written while they were one; its file is deleted from `files` with the commit. What was
+    withdrawn meanwhile is withdrawn by both, and what was agreed to holds for neither. What else
+    happened since is the keeper's.
     `however_late`: also after the day, where it is known that the two were parted within it.
     Inside the caller's transaction. Refused: MergeNotUndoable; AccountFrozen (either),
     PointsOutOfRange.
@@ -131,6 +133,9 @@ async def _part(merge: Merge, facts: dict[str, Any], *, now: datetime) -> None:
         took=tuple(facts["took"]), joined_at=datetime.fromisoformat(facts["joined_at"])
     )
     await members.part_profiles(loser_id, keeper_id, merge_id=merge.id, merged=profile, now=now)
+    for one, purpose in await members.consents_in_doubt(loser_id, keeper_id, since=merge.merged_at):
+        withdrawal = SetConsent(member_id=one, purpose=purpose, granted=False, version="")
+        await recommendations.set_consent(withdrawal, now=now)
 
 
 async def _move_back(table: MemberTable, merge: Merge) -> None:
