@@ -75,6 +75,8 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "CouponReserved": ("COUPON_RESERVED", _coupon),
     "CouponUsed": ("COUPON_USED", _coupon),
     "CouponReleased": ("COUPON_RELEASED", _coupon),
+    "PerkUsed": ("PERK_USED", _member),
+    "PerkUseCancelled": ("PERK_USE_CANCELLED", _member),
     "AddressAdded": ("ADDRESS_ADDED", _member),
     "AddressRemoved": ("ADDRESS_REMOVED", _member),
 }

@@ -15,6 +15,7 @@ from schema import (
     merges,
     notes,
     partners,
+    perks,
     phones,
     profile,
     purchases,
@@ -97,6 +98,8 @@ class Mutation:
     release_coupon = coupon_checkout.release_coupon
     define_reward = reward_definitions.define_reward
     change_reward = reward_definitions.change_reward
+    use_perk = perks.use_perk
+    cancel_perk_use = perks.cancel_perk_use
     ship_redemption = redemptions.ship_redemption
     deliver_redemption = redemptions.deliver_redemption
 

@@ -16,6 +16,7 @@ from resolvers import contacts as contact_resolvers
 from resolvers import ledger as ledger_resolvers
 from resolvers import ledger_audits as auditing
 from resolvers import notes as note_resolvers
+from resolvers import perks as perk_resolvers
 from resolvers import redemptions as redeeming
 from resolvers import staff as resolvers
 from resolvers import timeline as timeline_resolvers
@@ -32,6 +33,7 @@ from schema.ledger_audits import AUDITS, READS_AUDITS, LedgerAudit
 from schema.member_references import MemberReference
 from schema.node import encode_global_id
 from schema.notes import NOTES, SERVES, MemberNote
+from schema.perks import USES, PerkUse
 from schema.policies import SEES_MEMBERS, SEES_POINTS
 from schema.policies import staff as staff_with
 from schema.redemptions import QUEUE, StaffRedemption
@@ -110,6 +112,13 @@ class StaffMember:
         record: MemberRecord = view(self)
         request = NOTES.request(first=first, after=after)
         return NOTES.connection(await note_resolvers.member_notes(record.id, request), request)
+
+    @computed(SERVES, cost=READS)
+    async def perk_uses(self, first: First = 20, after: After = None) -> Connection[PerkUse] | None:
+        """What the member used of the perks of their levels, newest first."""
+        record: MemberRecord = view(self)
+        request = USES.request(first=first, after=after)
+        return USES.connection(await perk_resolvers.perk_uses(record.id, request), request)
 
     @computed(SEES_TIMELINES, cost=READS)
     async def timeline(

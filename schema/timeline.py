@@ -40,6 +40,8 @@ TITLES: Final[Mapping[str, Text]] = {
     "REDEMPTION_DELIVERED": Text(zh="{title}已送达", en="{title} arrived"),
     "REDEMPTION_CANCELLED": Text(zh="取消兑换{title}", en="Took back {title}"),
     "COUPON_USED": Text(zh="使用优惠券：{title}", en="Used a coupon: {title}"),
+    "PERK_USED": Text(zh="使用权益：{title}", en="Used a perk: {title}"),
+    "PERK_USE_CANCELLED": Text(zh="退还权益：{title}", en="Was given a perk back: {title}"),
     "NOTE_ADDED": Text(zh="员工备注", en="Staff wrote a note"),
 }
 """What each kind is called; a test holds that none is missing. A context that tells a new kind

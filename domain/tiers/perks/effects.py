@@ -58,6 +58,20 @@ async def service_levels(member_ids: Collection[UUID]) -> dict[UUID, ServiceLeve
     }
 
 
+async def perks_lost(before: str, after: str) -> tuple[str, ...]:
+    """The codes of the perks that the level of the first code gives and the other does not.
+
+    In the order of the perks; one statement.
+    """
+    rows = await fetch_all(
+        "SELECT p.code FROM perk AS p WHERE p.level_code = $1 AND p.retired_at IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM perk AS o WHERE o.level_code = $2 AND o.code = p.code"
+        " AND o.retired_at IS NULL) ORDER BY p.position, p.code",
+        *(before, after),
+    )
+    return tuple(row["code"] for row in rows)
+
+
 async def _values(member_ids: Collection[UUID], kind: PerkKind) -> dict[UUID, list[PerkValue]]:
     """What perks of the kind give to each member; nothing of one that cannot be read."""
     rows = await fetch_all(_VALUES, list(member_ids), kind.value)
