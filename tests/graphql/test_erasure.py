@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -18,7 +19,7 @@ from domain import custody, ledger, storage
 from domain.custody import PARTS, erasing
 from domain.errors import Refusal
 from domain.members import ById
-from domain.outbox import Event, announce
+from domain.outbox import Announced, Consumer, Event, announce, drain
 from tests.domain.access.fixtures import OPERATOR
 from tests.domain.wechat.mini_program import OTHER_APP_ID
 from tests.graphql.canary import (
@@ -93,6 +94,7 @@ async def test_nothing_is_left_of_a_person(
         assert await found(*TRACES) == set()
         assert await totals() == before
         assert await rows_left(person.member) == KEPT_OF_THE_CANARY
+        assert await told_of(person.member, gateway) == [("MemberErased", {})]
         assert await ledger.verify_account(person.member) == []
         assert await ledger.verify_account(bob.member) == []
         # The hold of a checkout that was under way runs out as any other.
@@ -124,6 +126,20 @@ async def test_nothing_is_left_of_a_person(
     # The keys and the journal of erasures; on SQLite the database itself.
     assert count >= (3 if database_url.startswith("sqlite") else 2)
     assert leaking == set()
+
+
+async def told_of(member_id: UUID, gateway: Gateway) -> list[tuple[str, Any]]:
+    """What whoever keeps something of them elsewhere, as a partner does, hears from now on."""
+    told: list[tuple[str, Any]] = []
+
+    async def hear(events: Sequence[Announced]) -> None:
+        told.extend((one.kind, one.facts) for one in events if one.member_id == member_id)
+
+    await drain([Consumer("partner", KINDS, hear)], clock=gateway.clock.now)
+    return told
+
+
+KINDS = frozenset({"ConsentChanged", "MemberErased", "MemberJoined", "ProfileUpdated"})
 
 
 async def write_export(settings: Settings, gateway: Gateway, person: Session) -> None:
