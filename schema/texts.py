@@ -186,6 +186,10 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.PERK_QUOTA_USED: Text(
         zh="本期次数已用完", en="The perk was used as often as it may be for now"
     ),
+    ErrorCode.LEVEL_GRANT_UNKNOWN: Text(
+        zh="没有这项等级授予，或已结束",
+        en="There is no such grant of a level, or it has ended",
+    ),
     ErrorCode.PERK_USE_UNKNOWN: Text(
         zh="没有找到该权益使用记录", en="There is no such use of a perk"
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -124,8 +124,7 @@ async def _part(merge: Merge, facts: dict[str, Any], *, now: datetime) -> None:
         loser_id, keeper_id, merge_id=merge.id, since=facts["since"], now=now
     )
     zone = (await program()).zone
-    own = _level_of(facts["level"])
-    await tiers.part_levels(loser_id, keeper_id, own=own, zone=zone, now=now)
+    await tiers.part_levels(loser_id, keeper_id, merge_id=merge.id, zone=zone, now=now)
     for table in moving_tables():
         await _move_back(table, merge)
     await members.return_phones(loser_id)
@@ -153,14 +152,3 @@ async def _move_back(table: MemberTable, merge: Merge) -> None:
 def _facts_of(row: Row) -> dict[str, Any]:
     facts: dict[str, Any] = orjson.loads(row["facts"])
     return facts
-
-
-def _level_of(level: dict[str, str] | None) -> tiers.KeptLevel | None:
-    if level is None:
-        return None
-    return tiers.KeptLevel(
-        code=level["code"],
-        since=datetime.fromisoformat(level["since"]),
-        keep_until=datetime.fromisoformat(level["keep_until"]),
-        keep_after_day=date.fromisoformat(level["keep_after_day"]),
-    )
