@@ -9,6 +9,7 @@ from domain import (
     outbox,
     purchases,
     recommendations,
+    returns,
     rewards,
     tiers,
 )
@@ -22,6 +23,7 @@ PARTS: Final[tuple[tuple[str, MemberTables], ...]] = (
     ("tiers", tiers.MEMBER_TABLES),
     ("purchases", purchases.MEMBER_TABLES),
     ("rewards", rewards.MEMBER_TABLES),
+    ("returns", returns.MEMBER_TABLES),
     ("recommendations", recommendations.MEMBER_TABLES),
     ("members", members.MEMBER_TABLES),
     ("custody", MEMBER_TABLES),

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 from domain import catalogue, idempotency, tiers
 from domain.errors import IdempotencyConflict, MemberNotFound, Refusal
 from domain.idempotency import Recalled
-from domain.ledger import Earn, Source, lock_named, post
+from domain.ledger import Earn, Outcome, Place, Source, lock_named, post
 from domain.outbox import Event, announce
 from domain.program import Programme
 from domain.purchases.earning import EarningRule
@@ -57,6 +57,8 @@ _LINES = Table(
     amount_fen="bigint",
     rate_permille="int",
     came_with="uuid",
+    earned_by="uuid",
+    earned_seq="bigint",
 )
 
 
@@ -76,6 +78,17 @@ class Candidate:
     index: int
     order: Order
     digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelEffect:
+    """What an order, or what was added to one, counts towards the member's level."""
+
+    member_id: UUID
+    points: int
+    purchases: int
+    paid_fen: int
+    placed_at: datetime
 
 
 Owners: TypeAlias = Mapping[int, UUID | None]
@@ -173,12 +186,25 @@ async def record_new(
         else:
             owned.append((candidate, owner))
     placements = await _decide(owned, rule=rule, now=now)
-    refused = await _earn(placements, rule=rule, programme=programme, now=now)
+    posted = await _earn(placements, rule=rule, programme=programme, now=now)
+    refused, earned = sorted_by_outcome(posted)
     outcomes |= refused
     placed = [p for p in placements if p.candidate.index not in refused]
-    await _write(placed, source=source, rule=rule, currency=programme.currency, now=now)
+    await _write(
+        placed, earned=earned, source=source, rule=rule, currency=programme.currency, now=now
+    )
     await qualify_for_levels(
-        [(p.purchase.member_id, p.purchase.points, 1, p.placed_at) for p in placed],
+        [
+            LevelEffect(
+                member_id=p.purchase.member_id,
+                points=p.purchase.points,
+                # What cost nothing is a gift.
+                purchases=int(p.candidate.order.paid_fen > 0),
+                paid_fen=p.candidate.order.paid_fen,
+                placed_at=p.placed_at,
+            )
+            for p in placed
+        ],
         programme=programme,
         now=now,
     )
@@ -216,8 +242,27 @@ def earn_of(
     )
 
 
-def line_row(purchase: Recorded, line: OrderLine, rate_permille: int) -> dict[str, Any]:
-    """A line as it is stored, with the rate that it earns at for ever."""
+def sorted_by_outcome(
+    outcomes: Mapping[int, Outcome],
+) -> tuple[dict[int, Refusal], dict[int, Place]]:
+    """The refusals by index, and the entries that were written, by whose journals they are in."""
+    refused = {index: one for index, one in outcomes.items() if isinstance(one, Refusal)}
+    earned = {
+        index: (one.member_id, one.seq)
+        for index, one in outcomes.items()
+        if not isinstance(one, Refusal)
+    }
+    return refused, earned
+
+
+def line_row(
+    purchase: Recorded, line: OrderLine, *, rate_permille: int, earned: Place | None
+) -> dict[str, Any]:
+    """A line as it is stored, with the rate that it earns at for ever.
+
+    `earned` is the entry of what the order earned when the line was recorded, if it earned.
+    """
+    earned_by, earned_seq = earned or (None, None)
     return {
         "member_id": purchase.member_id,
         "purchase_id": purchase.purchase_id,
@@ -226,6 +271,8 @@ def line_row(purchase: Recorded, line: OrderLine, rate_permille: int) -> dict[st
         "quantity": line.quantity,
         "amount_fen": line.amount_fen,
         "rate_permille": rate_permille,
+        "earned_by": earned_by,
+        "earned_seq": earned_seq,
     }
 
 
@@ -240,19 +287,20 @@ async def write_lines(rows: Sequence[dict[str, Any]]) -> None:
 
 
 async def qualify_for_levels(
-    effects: Sequence[tuple[UUID, int, int, datetime]], *, programme: Programme, now: datetime
+    effects: Sequence[LevelEffect], *, programme: Programme, now: datetime
 ) -> None:
-    """Count (member, points, purchases, placed at) towards levels, and upgrade whom they lift."""
+    """Count the effects towards levels, and upgrade whom they lift."""
     await tiers.qualify(
         [
             tiers.Qualifying(
-                member_id=member_id,
-                points=points,
-                purchases=purchases,
-                occurred_at=placed_at,
+                member_id=effect.member_id,
+                points=effect.points,
+                purchases=effect.purchases,
+                amount_fen=effect.paid_fen,
+                occurred_at=effect.placed_at,
                 source_kind=SOURCE_KIND,
             )
-            for member_id, points, purchases, placed_at in effects
+            for effect in effects
         ],
         zone=programme.zone,
         now=now,
@@ -263,7 +311,7 @@ async def _decide(
     owned: Sequence[tuple[Candidate, UUID]], *, rule: EarningRule, now: datetime
 ) -> list[_Placement]:
     """Reckon the points of each order, at its member's level before this batch."""
-    levels = await tiers.level_codes({owner for _, owner in owned})
+    multipliers = await tiers.earning_multipliers({owner for _, owner in owned})
     themes = await catalogue.themes_of_products(
         line.product_code for candidate, _ in owned for line in candidate.order.lines
     )
@@ -272,7 +320,7 @@ async def _decide(
         order = candidate.order
         # A product that is not in the catalogue has no theme: it earns at the default rate.
         rates = [rate_permille(line, rule=rule, themes=themes) for line in order.lines]
-        multiplier = rule.multiplier_permille(levels[owner])
+        multiplier = multipliers[owner]
         points = points_earned(
             (
                 EarningLine(line.amount_fen, rate)
@@ -295,8 +343,8 @@ async def _decide(
 
 async def _earn(
     placements: Sequence[_Placement], *, rule: EarningRule, programme: Programme, now: datetime
-) -> dict[int, Refusal]:
-    """Post what the orders earned; returns the refusals by index. No points, no posting."""
+) -> dict[int, Outcome]:
+    """Post what the orders earned; returns the outcomes by index. No points, no posting."""
     earning = [p for p in placements if p.purchase.points > 0]
     outcomes = await post(
         [
@@ -311,15 +359,17 @@ async def _earn(
         ],
         now=now,
     )
-    return {
-        p.candidate.index: outcome
-        for p, outcome in zip(earning, outcomes, strict=True)
-        if isinstance(outcome, Refusal)
-    }
+    return {p.candidate.index: outcome for p, outcome in zip(earning, outcomes, strict=True)}
 
 
 async def _write(
-    placed: Sequence[_Placement], *, source: str, rule: EarningRule, currency: str, now: datetime
+    placed: Sequence[_Placement],
+    *,
+    earned: Mapping[int, Place],
+    source: str,
+    rule: EarningRule,
+    currency: str,
+    now: datetime,
 ) -> None:
     await _PURCHASES.insert(
         {
@@ -342,7 +392,7 @@ async def _write(
     )
     await write_lines(
         [
-            line_row(p.purchase, line, rate)
+            line_row(p.purchase, line, rate_permille=rate, earned=earned.get(p.candidate.index))
             for p in placed
             for line, rate in zip(p.candidate.order.lines, p.rates_permille, strict=True)
         ]
