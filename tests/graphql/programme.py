@@ -120,6 +120,29 @@ PERKS = (
         description_zh="多得一成",
         description_en="A tenth more",
     ),
+    _perk(
+        "gold",
+        "shipping",
+        0,
+        **_SHIPPING,
+        value="0",
+        quota=2,
+        description_zh="全部包邮",
+        description_en="Always",
+    ),
+    _perk(
+        "gold",
+        "cake",
+        1,
+        kind="BIRTHDAY_GIFT",
+        value="cake",
+        title_zh="生日蛋糕",
+        title_en="Birthday cake",
+        description_zh="每年一个",
+        description_en="One a year",
+        quota=1,
+        period="BIRTHDAY",
+    ),
 )
 
 
