@@ -123,7 +123,7 @@ async def test_an_export_of_both_that_is_being_written_is_never_ready(
     await ask(gateway, alice)
     kept, written = await names(gateway), archive._write
 
-    async def parted_meanwhile(*given: Any, **more: Any) -> int:
+    async def parted_meanwhile(*given: Any, **more: Any) -> Any:
         rows = await written(*given, **more)
         assert errors(await undone(gateway, {"mergeId": merge["id"]})) == []
         return rows
