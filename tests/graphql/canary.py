@@ -22,6 +22,7 @@ from domain.storage import dialect, fetch_all, transaction
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import TABLES
 from tests.graphql.orders import applied, order, record
+from tests.graphql.perks import use
 from tests.graphql.points import earn, held
 from tests.graphql.redeeming import end, keep, redeem, reserve
 
@@ -54,6 +55,8 @@ PLANTED: Final = {
     "outbox.payload",
     "outbox_parked.detail",
     "outbox_parked.payload",
+    "perk_use.cancel_reason",
+    "perk_use.reference",
     "points_adjustment.reason",
     "points_entry_text.note",
     "points_entry_text.reason",
@@ -92,6 +95,7 @@ async def live(gateway: Gateway, bob: Session, phone: str = PHONE) -> Session:
     await held(gateway, person, 30, reference=f"{WORD}-{person.member}", member=by_phone)
     await _is_written_about(gateway, person, phone)
     await _spends_points(gateway, person, phone)
+    await _uses_a_perk(gateway, person)
     leaving = {"reason": f"{WORD} leaves", "idempotencyKey": "leave"}
     await done(gateway, "requestAccountDeletion", person.access_token, leaving)
     await _is_told_of(gateway, person)
@@ -156,6 +160,14 @@ async def _spends_points(gateway: Gateway, person: Session, phone: str) -> None:
     assert reserved["coupon"]["status"] == "RESERVED"
     used = await end(gateway, "Confirm", coupon["code"], name, **key)
     assert used["coupon"]["status"] == "USED"
+
+
+async def _uses_a_perk(gateway: Gateway, person: Session) -> None:
+    """For a table that names the person; and staff says why it is given back."""
+    used = await use(gateway, person, "silver", reference=f"table of {WORD}")
+    assert used["userErrors"] == []
+    back = {"useId": used["use"]["id"], "reason": f"{WORD} was late"}
+    await done(gateway, "cancelPerkUse", await gateway.staff(), back)
 
 
 async def _is_written_about(gateway: Gateway, person: Session, phone: str) -> None:

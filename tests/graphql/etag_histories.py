@@ -22,7 +22,8 @@ from domain.tiers import LevelDefinition
 from tests.graphql.etag_looks import Looks
 from tests.graphql.gateway import global_id
 from tests.graphql.orders import line, order
-from tests.graphql.programme import GEMS, HOME, PRODUCTS, RULE, TEA, consent_text
+from tests.graphql.perks import perk
+from tests.graphql.programme import GEMS, HOME, PERKS, PRODUCTS, RULE, TEA, consent_text
 from tests.graphql.redeeming import reward_id
 
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -166,6 +167,29 @@ class History(Looks):
                 partial(self.gateway.send, "CancelRedemption", token, input=given),
             )
 
+    async def use_a_perk(self) -> None:
+        """A perk of some level, where it is the member's and some of it is left."""
+        member = self.chance.choice(self.members)
+        chosen = self.chance.choice(PERKS)
+        given = {
+            "perkId": perk(chosen.level_code, chosen.code),
+            "idempotencyKey": uuid7().hex,
+        }
+        token = self.token_of(member)
+        await self.step("use a perk", lambda: self.gateway.send("UsePerk", token, input=given))
+
+    async def give_a_use_back(self) -> None:
+        """The last use of somebody's, by staff."""
+        now = self.gateway.clock.now()
+        by = Actor(name="staff:clerk", account_id=uuid7(), request_id="history")
+        rows = await fetch_all(
+            "SELECT id FROM perk_use WHERE member_id = $1 ORDER BY id DESC LIMIT 1",
+            whose := self._someone(),
+        )
+        for row in rows:
+            back = tiers.CancelPerkUse(member_id=whose, use_id=row["id"], reason="rain")
+            await self.step("give back", partial(tiers.cancel_perk_use, back, by=by, now=now))
+
     async def check_out(self) -> None:
         """A shop reserves a coupon, and then uses it or lets it go, or does neither."""
         rows = await fetch_all(
@@ -186,7 +210,12 @@ class History(Looks):
         member = self.chance.choice(self.members)
         token = self.token_of(member)
         if self.chance.random() < 0.5:
-            profile = {"nickname": f"小明{self.chance.randrange(3)}"}
+            profile = self.chance.choice(
+                [
+                    {"nickname": f"小明{self.chance.randrange(3)}"},
+                    {"birthday": self.chance.choice(["1996-02-29", "1990-03-02", None])},
+                ]
+            )
             await self.step(
                 "rename", lambda: self.gateway.send("UpdateProfile", token, input=profile)
             )
@@ -333,6 +362,9 @@ STEPS: Final = (
     "redeem",
     "take_back",
     "check_out",
+    "use_a_perk",
+    "use_a_perk",
+    "give_a_use_back",
     "say",
     "telephone",
     "consent",

@@ -29,6 +29,7 @@ from domain.access import CallerKind, StaffRole
 from tests.graphql.gateway import NOW, Gateway, Session
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.orders import applied, line, order, record
+from tests.graphql.perks import perk
 from tests.graphql.points import earn, held
 from tests.graphql.programme import open_account
 from tests.graphql.redeeming import keep, redeem, reserve, reward_id
@@ -176,6 +177,11 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
             audited=True,
         ),
         **await redemptions_first(gateway, alice),
+        "usePerk": First(
+            carol.access_token,
+            {"perkId": perk("bronze", "shipping"), "reference": "table 4"},
+            {"perkId": perk("silver", "shipping")},
+        ),
         "approveAdjustment": First(
             second, {"adjustmentId": large[0]}, {"adjustmentId": large[1]}, audited=True
         ),

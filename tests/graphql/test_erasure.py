@@ -57,7 +57,7 @@ KEPT_OF_THE_CANARY = {
     *("erasure", "level_change", "member_level", "outbox", "outbox_stream", "points_account"),
     *("points_adjustment", "points_draw", "points_entry", "points_lot", "points_transferred"),
     *("points_hold", "points_pin", "purchase", "purchase_line", "qualifying_day"),
-    *("coupon", "redemption"),
+    *("coupon", "perk_use", "redemption"),
 }
 """Tables with rows under the random id that is left; in the outbox is the news of the erasure."""
 

@@ -264,7 +264,8 @@ async def _write(command: UsePerk, found: _Found, *, now: datetime) -> PerkUse:
             "quota": perk.quota,
         }
     await PERK_USES.insert([row])
-    await announce([_event("PerkUsed", use)], now=now)
+    event = Event(kind="PerkUsed", member_id=use.member_id, facts=_facts(use))
+    await announce([event], now=now)
     return use
 
 
@@ -284,15 +285,15 @@ async def _give_back(use: PerkUse, *, reason: str, now: datetime) -> None:
         " WHERE member_id = $1 AND id = $2",
         *(use.member_id, use.id, now, reason),
     )
-    await announce([_event("PerkUseCancelled", use)], now=now)
+    event = Event(kind="PerkUseCancelled", member_id=use.member_id, facts=_facts(use))
+    await announce([event], now=now)
 
 
-def _event(kind: str, use: PerkUse) -> Event:
+def _facts(use: PerkUse) -> dict[str, str]:
     # Not the reference: an event outlives an erasure.
-    facts = {
+    return {
         "use": str(use.id),
         "perk": use.perk_code,
         "title_zh": use.title_zh,
         "title_en": use.title_en,
     }
-    return Event(kind=kind, member_id=use.member_id, facts=facts)

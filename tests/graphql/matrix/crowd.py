@@ -21,6 +21,7 @@ from domain.rewards import AddAddress, Place, ShipRedemption
 from tests.domain.access.fixtures import OPERATOR
 from tests.graphql.gateway import NOW, Gateway, Session, global_id, plain_id
 from tests.graphql.orders import line, order, record
+from tests.graphql.perks import used
 from tests.graphql.programme import CLERK, REWARDS, open_account
 from tests.graphql.timelines import keep_timelines
 
@@ -169,9 +170,10 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
 
 
 async def _be_served(gateway: Gateway, session: Session, mark: str) -> None:
-    """The member agrees to something and looks at something; staff knows whom it has before it."""
+    """The member agrees, looks at something, uses a perk; staff knows whom it has before it."""
     agreed = {"purpose": "behavior_tracking", "granted": True, "version": "1"}
     await gateway.send("SetConsent", session.access_token, input=agreed)
+    await used(gateway, session, "silver", reference=f"{mark} table")
     seen = {"kind": "view", "theme": "tea", "at": NOW.isoformat(), "eventId": f"{mark}-event"}
     await gateway.send("TrackBehavior", session.access_token, input={"events": [seen]})
     who = members.ById(session.member)
