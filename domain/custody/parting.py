@@ -131,7 +131,14 @@ async def _part(merge: Merge, facts: dict[str, Any], *, now: datetime) -> None:
     profile = members.ProfileMerged(
         took=tuple(facts["took"]), joined_at=datetime.fromisoformat(facts["joined_at"])
     )
-    await members.part_profiles(loser_id, keeper_id, merge_id=merge.id, merged=profile, now=now)
+    await members.part_profiles(
+        loser_id,
+        keeper_id,
+        merge_id=merge.id,
+        merged=profile,
+        since=merge.merged_at,
+        now=now,
+    )
     for one, purpose in await members.consents_in_doubt(loser_id, keeper_id, since=merge.merged_at):
         withdrawal = SetConsent(member_id=one, purpose=purpose, granted=False, version="")
         await recommendations.set_consent(withdrawal, now=now)

@@ -57,11 +57,19 @@ async def merge_profiles(
 
 
 async def part_profiles(
-    loser_id: UUID, keeper_id: UUID, *, merge_id: UUID, merged: ProfileMerged, now: datetime
+    loser_id: UUID,
+    keeper_id: UUID,
+    *,
+    merge_id: UUID,
+    merged: ProfileMerged,
+    since: datetime,
+    now: datetime,
 ) -> None:
     """Undo `merge_profiles`: what the keeper said meanwhile stays theirs. Nobody is signed in.
 
-    Nobody knows which of the two opened a session of the keeper's since the merge, so all end.
+    Nobody knows which of the two opened a session of the keeper's since the merge, so all end. And
+    whoever came by another mini-program since then was bound to the keeper, also where the unionid
+    that led there was the other's: it leads to nobody now, and whoever comes again to themself.
     """
     rows = await _profiles(loser_id, keeper_id)
     loser, keeper = rows[loser_id], rows[keeper_id]
@@ -76,6 +84,11 @@ async def part_profiles(
         "UPDATE member SET merged_into = NULL, version = version + 1 WHERE id = $1", loser_id
     )
     await execute(_INTERESTS_THAT_GO, loser_id, keeper_id, merge_id)
+    await execute(
+        "DELETE FROM member_identity WHERE member_id = $1 AND bound_at > $2"
+        " AND kind IN ('wechat_openid', 'wechat_unionid')",
+        *(keeper_id, since),
+    )
     await _end_sessions(keeper_id, now=now)
 
 
