@@ -67,6 +67,7 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "LevelChanged": ("LEVEL_CHANGED", _member),
     "PurchaseRecorded": ("PURCHASE_RECORDED", _purchase),
     "PurchaseAmended": ("PURCHASE_AMENDED", _purchase),
+    "PurchaseRefunded": ("PURCHASE_REFUNDED", _purchase),
     "RewardRedeemed": ("REWARD_REDEEMED", _redemption),
     "RedemptionCancelled": ("REDEMPTION_CANCELLED", _redemption),
     "RedemptionAddressed": ("REDEMPTION_ADDRESSED", _redemption),

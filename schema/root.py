@@ -10,7 +10,9 @@ from schema import (
     contacts,
     coupon_checkout,
     custody,
+    defining,
     holds,
+    level_grants,
     members,
     merges,
     notes,
@@ -18,8 +20,10 @@ from schema import (
     perks,
     phones,
     profile,
+    programme_settings,
     purchases,
     redemptions,
+    returns,
     reward_definitions,
     rewards,
     sessions,
@@ -79,6 +83,7 @@ class Mutation:
     cancel_account_deletion = custody.cancel_account_deletion
     transfer_points = transfers.transfer_points
     record_purchases = purchases.record_purchases
+    record_refunds = returns.record_refunds
     hold_points = holds.hold_points
     capture_points = holds.capture_points
     release_points = holds.release_points
@@ -100,6 +105,17 @@ class Mutation:
     change_reward = reward_definitions.change_reward
     use_perk = perks.use_perk
     cancel_perk_use = perks.cancel_perk_use
+    define_level = defining.define_level
+    change_level = defining.change_level
+    define_perk = defining.define_perk
+    change_perk = defining.change_perk
+    retire_perk = defining.retire_perk
+    set_level_rules = defining.set_level_rules
+    grant_level = level_grants.grant_level
+    end_level_grant = level_grants.end_level_grant
+    publish_earning_rule = programme_settings.publish_earning_rule
+    set_programme = programme_settings.set_programme
+    import_programme = programme_settings.import_programme
     ship_redemption = redemptions.ship_redemption
     deliver_redemption = redemptions.deliver_redemption
 

@@ -139,6 +139,8 @@ KEPT = {
     "points_transferred",
     "purchase",
     "purchase_line",
+    "purchase_refund",
+    "purchase_refund_line",
     "qualifying_day",
 }
 
