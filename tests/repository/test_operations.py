@@ -22,7 +22,7 @@ OPERATIONS = read_operations(FOLDER)
 
 WAITING = {
     "the whole ledger": "Proof",
-    "perks, forecast, refunds": "UsePerk TierForecast",
+    "forecast": "TierForecast",
     "games and partners": "CreateGameBinding RemoveGameBinding Games PushRewards "
     "ExchangeBindToken RecordGameEvents Receipts Batch PartnerLedger Reconciliation "
     "PartnerCampaigns",
