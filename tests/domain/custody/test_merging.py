@@ -291,3 +291,23 @@ async def test_what_was_withdrawn_while_they_were_one_is_withdrawn_by_both() -> 
     # What the keeper agreed to before, and agreed to again, holds; what came meanwhile may not be.
     assert (await agreed(keeper), await agreed(loser)) == ({"marketing"}, {"terms"})
     assert await fetch_all("SELECT id FROM behavior_event") == []
+
+
+@pytest.mark.parametrize("by_phone_alone", [False, True])
+async def test_a_number_that_was_bound_meanwhile_may_be_the_others(by_phone_alone: bool) -> None:
+    """Whoever bound it while they were one could sign in with it, and would be the keeper."""
+    keeper, loser = await two()
+    if by_phone_alone:
+        await known_by_phone_only(keeper, PHONE)
+    merged = await joined(keeper, loser)
+    assert merged is not None
+    later = NOW + timedelta(seconds=1)
+    await bind_phone(keeper, OTHER_PHONE, now=later)
+    await transaction(partial(part, merged, by="staff:x", now=later))
+    # It stays only where the keeper would be known by nothing at all.
+    kept = keeper if by_phone_alone else None
+    assert await members.resolve_members([ByPhone(OTHER_PHONE), ByPhone(PHONE)]) == [kept, None]
+    assert [one for one, _, _ in await numbers()] == ([keeper] if by_phone_alone else [])
+    if not by_phone_alone:
+        await bind_phone(keeper, OTHER_PHONE, now=later)
+        assert await members.phones_of([keeper]) == {keeper: OTHER_PHONE}
