@@ -36,8 +36,10 @@ log = structlog.get_logger("jifen.tiers")
 BATCH_S: Final = 0.03
 """How long a batch should keep its locks; it may take longer where members are unlike the last."""
 
-MEMBERS_FIRST: Final = 16
-MEMBERS_MAX: Final = 200
+MEMBERS_MIN: Final = 16
+"""A batch of fewer would take hardly less time: the statements themselves take most of it then."""
+
+MEMBERS_MAX: Final = 100
 LOOKED_AT: Final = 500
 """At so many members a walk looks at once, without a lock."""
 
@@ -169,7 +171,7 @@ class _Batches:
     """Reviews under locks, as many members at a time as keep them for about BATCH_S."""
 
     def __init__(self, *, zone: ZoneInfo, now: datetime) -> None:
-        self.members = MEMBERS_FIRST
+        self.members = MEMBERS_MIN
         self._review = partial(review, zone=zone, now=now)
 
     async def review(self, members: Sequence[UUID], before: Evaluated) -> Evaluated:
@@ -186,10 +188,11 @@ class _Batches:
             log.exception("level_unsound", members=tuple(members))
             return replace(before, unsound=before.unsound | set(members))
         took_s = perf_counter() - began
-        if len(members) == self.members:  # The last of a run is small, and says little.
-            fitting = len(members) * BATCH_S / max(took_s, 0.001)
-            fitting = min(max(fitting, self.members / 2), self.members * 2, MEMBERS_MAX)
-            self.members = max(int(fitting), 1)
+        fitting = len(members) * BATCH_S / max(took_s, 0.001)
+        if fitting < len(members):
+            self.members = max(int(fitting), len(members) // 2, MEMBERS_MIN)
+        elif len(members) == self.members:  # A smaller one says nothing of larger ones.
+            self.members = min(int(fitting), self.members * 2, MEMBERS_MAX)
         return replace(
             before,
             members=before.members + len(members),

@@ -108,7 +108,7 @@ async def test_reviews_take_time_in_batches_and_tell_how_far_they_came() -> None
     assert await members_due(now=NEXT_YEAR) == 40
     found = await settle_due_levels(now=NEXT_YEAR, zone=SHANGHAI, told=told.append)
     assert (found.members, found.changed, found.done) == (40, 40, True)
-    assert next(one.members for one in told) == evaluating.MEMBERS_FIRST
+    assert next(one.members for one in told) == evaluating.MEMBERS_MIN
     assert told[-1].members == 40
     assert len(told) == found.locks >= 2
     assert set(await codes(*members)) == {"base"}
@@ -117,7 +117,7 @@ async def test_reviews_take_time_in_batches_and_tell_how_far_they_came() -> None
 async def test_the_number_of_statements_of_a_batch_does_not_grow_with_its_members(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(evaluating, "MEMBERS_FIRST", 200)
+    monkeypatch.setattr(evaluating, "MEMBERS_MIN", 200)
     counts = []
     for count in (2, 60):
         await some(count, points=1_000 + count)
