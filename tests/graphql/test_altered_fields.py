@@ -28,7 +28,7 @@ from domain import storage
 from domain.access import CallerKind, StaffRole
 from tests.graphql.gateway import NOW, Gateway, Session
 from tests.graphql.kept import changed, everything_kept
-from tests.graphql.orders import applied, line, order, record
+from tests.graphql.orders import applied, line, order, record, refund
 from tests.graphql.perks import perk
 from tests.graphql.points import earn, held
 from tests.graphql.programme import open_account
@@ -144,6 +144,17 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
             shop,
             {"batchId": "batch", "orders": orders},
             {f"orders[{n}].member.id": bob.member_id for n in range(2)},
+        ),
+        "recordRefunds": First(
+            shop,
+            {
+                "batchId": "refunds",
+                "refunds": [
+                    refund(name, "A", 500, lines=[{"lineId": "cup", "quantity": 0, "amount": 400}])
+                    for name in ("R", "S")
+                ],
+            },
+            {},
         ),
         "holdPoints": First(
             shop,

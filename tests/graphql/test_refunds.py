@@ -10,7 +10,7 @@ from domain.ledger import verify_account
 from tests.graphql.gateway import Gateway, Session, global_id
 from tests.graphql.kept import everything_kept
 from tests.graphql.operations import operation
-from tests.graphql.orders import applied, line, order, record
+from tests.graphql.orders import applied, give_back, line, order, record, refund
 from tests.graphql.points import balance
 from tests.graphql.redeeming import redeem
 from tests.graphql.timelines import keep_timelines, staff_timeline
@@ -20,23 +20,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SHOWN = """query($id: ID!) { node(id: $id) { ... on Purchase {
     paid { amount } refunded { amount currency } pointsEarned
     refunds { amount { amount currency } refundedAt pointsTaken } } } }"""
-
-
-def refund(external_id: str, order_id: str, amount: int, **changes: Any) -> dict[str, Any]:
-    """Money that was given back half an hour ago; with what is changed."""
-    return {
-        "externalId": external_id,
-        "orderExternalId": order_id,
-        "amount": amount,
-        "refundedAt": "2026-03-01T11:30:00Z",
-        **changes,
-    }
-
-
-async def give_back(gateway: Gateway, batch_id: str, *refunds: dict[str, Any]) -> Any:
-    """The payload of `recordRefunds`, sent by the shop."""
-    given = {"batchId": batch_id, "refunds": [*refunds]}
-    return await gateway.send("RecordRefunds", await gateway.shop(), input=given)
 
 
 async def bought(gateway: Gateway, session: Session, external_id: str, fen: int) -> str:

@@ -20,7 +20,7 @@ from domain.ledger.commands import TakeBack
 from domain.rewards import AddAddress, Place, ShipRedemption
 from tests.domain.access.fixtures import OPERATOR
 from tests.graphql.gateway import NOW, Gateway, Session, global_id, plain_id
-from tests.graphql.orders import line, order, record
+from tests.graphql.orders import give_back, line, order, record, refund
 from tests.graphql.perks import used
 from tests.graphql.programme import CLERK, REWARDS, open_account
 from tests.graphql.timelines import keep_timelines
@@ -44,6 +44,7 @@ class Member:
 
     session: Session
     openid: str
+    order: str
 
     @property
     def id(self) -> UUID:
@@ -143,7 +144,7 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
         await gateway.send("UpdateProfile", token, input=PROFILE)
         await members.bind_phone(session.member, PHONE, now=NOW)
     await gateway.send("SetInterests", token, input={"themes": ["tea"]})
-    await record(
+    payload = await record(
         gateway,
         f"{mark}-batch-{name}",
         [
@@ -162,11 +163,14 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
             ),
         ],
     )
+    given_back = refund(f"{mark}-refund-{name}", f"{mark}-1", 100)
+    await give_back(gateway, f"{mark}-refunds-{name}", given_back)
     await _redeem(gateway, session, mark)
     await _be_served(gateway, session, mark)
     await gateway.send("ExportMyData", token, input={"idempotencyKey": "export"})
     assert await custody.write_exports(files=gateway.files, now=gateway.clock.now) == 1
-    return Member(session=session, openid=gateway.named(openid))
+    [_, receipt] = payload["batch"]["receipts"]
+    return Member(session=session, openid=gateway.named(openid), order=receipt["orderId"])
 
 
 async def _be_served(gateway: Gateway, session: Session, mark: str) -> None:
