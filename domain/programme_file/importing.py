@@ -56,14 +56,13 @@ async def import_programme(
         changes = differences(before, document_of(await read_programme()))
         if check_only:
             raise _OnlyLooked(changes)
-        if changes:
-            audit.record(
-                by,
-                "programme.import",
-                target=Target(kind="programme", id="1"),
-                after={"sha256": digest, "changes": len(changes)},
-                now=now,
-            )
+        audit.record(
+            by,
+            "programme.import",
+            target=Target(kind="programme", id="1"),
+            after={"sha256": digest, "changes": len(changes)},
+            now=now,
+        )
         return changes
 
     try:

@@ -8,13 +8,16 @@ from typing import Any
 
 from domain import audit
 from domain.audit import Actor, Target
-from domain.errors import DefinitionChanged
+from domain.errors import DefinitionChanged, InvalidInput
 from domain.paging import Page, PageRequest, page_of
 from domain.purchases.earning import EarningRule, publish_rule, rule_to_json, stored_rule
 from domain.storage import Row, fetch_all, fetch_one, transaction
 from domain.texts import clean_code
 
 _CODE_CHARACTERS_MAX = 64
+
+RULES_MAX = 20
+"""How many earning rules a programme may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,8 @@ async def publish_earning_rule(rule: EarningRule, *, by: Actor, now: datetime) -
         at = 0 if before is None else before.version
         if at != rule.version:
             raise DefinitionChanged(version=at, field=("version",))
+        if before is None and len(await newest_rules()) >= RULES_MAX:
+            raise InvalidInput(field=("code",), rule=f"at most {RULES_MAX} earning rules")
         after = await publish_rule(rule, now=now)
         audit.record(
             by,
@@ -54,7 +59,7 @@ async def publish_earning_rule(rule: EarningRule, *, by: Actor, now: datetime) -
 
 
 async def newest_rules() -> list[EarningRule]:
-    """The newest version of each rule that was published, by code."""
+    """The newest version of each rule that was published, by code; at most RULES_MAX."""
     rows = await fetch_all(
         f"SELECT {_COLUMNS} FROM earning_rule AS r WHERE version ="
         " (SELECT MAX(o.version) FROM earning_rule AS o WHERE o.code = r.code) ORDER BY code"

@@ -56,7 +56,10 @@ class PourPayload(Payload):
 
 async def pour(info: Info, into: str) -> PourPayload:
     """Write something, and tell the log unless it is to be forgotten."""
-    await execute("INSERT INTO level VALUES ($1, 0, 'x', 'x', 0)", into)
+    await execute(
+        "INSERT INTO level (code, rank, name_zh, name_en, threshold) VALUES ($1, 0, 'x', 'x', 0)",
+        into,
+    )
     if into != "forgotten":
         audit.record(info.context.actor(), "tea.pour", now=NOW)
     if into == "refused":
