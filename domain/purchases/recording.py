@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
@@ -185,7 +186,7 @@ async def record_new(
             outcomes[candidate.index] = MemberNotFound(field=("member",))
         else:
             owned.append((candidate, owner))
-    placements = await _decide(owned, rule=rule, now=now)
+    placements = await _decide(owned, rule=rule, zone=programme.zone, now=now)
     posted = await _earn(placements, rule=rule, programme=programme, now=now)
     refused, earned = sorted_by_outcome(posted)
     outcomes |= refused
@@ -308,10 +309,11 @@ async def qualify_for_levels(
 
 
 async def _decide(
-    owned: Sequence[tuple[Candidate, UUID]], *, rule: EarningRule, now: datetime
+    owned: Sequence[tuple[Candidate, UUID]], *, rule: EarningRule, zone: ZoneInfo, now: datetime
 ) -> list[_Placement]:
     """Reckon the points of each order, at its member's level before this batch."""
-    multipliers = await tiers.earning_multipliers({owner for _, owner in owned})
+    owners = {owner for _, owner in owned}
+    multipliers = await tiers.earning_multipliers(owners, zone=zone, now=now)
     themes = await catalogue.themes_of_products(
         line.product_code for candidate, _ in owned for line in candidate.order.lines
     )

@@ -43,6 +43,7 @@ from domain.tiers.perks.standing import (
 )
 from domain.tiers.perks.uses import PERK_USES, PerkUse, perk_use
 from domain.tiers.perks.values import HOLD_BY_THEMSELVES
+from domain.tiers.reviewing import review
 
 KEY_CHARACTERS_MAX: Final = 128
 REFERENCE_CHARACTERS_MAX: Final = 128
@@ -115,6 +116,7 @@ async def use_perk(command: UsePerk, *, now: datetime) -> PerkUsed:
             if answer is not None:
                 return await _told_again(mine, answer)
         zone = (await program()).zone
+        await _settle(mine, zone=zone, now=now)
         found = await _of_level(mine, command.perk_id, zone=zone, now=now)
         check_usable(found.perk)
         use = await _write(replace(command, member_id=mine), found, now=now)
@@ -212,6 +214,16 @@ async def _told_again(member_id: UUID, answer: Mapping[str, Any]) -> PerkUsed:
         resets_at=None if resets_at is None else datetime.fromisoformat(resets_at),
     )
     return PerkUsed(use=use, perk=perk)
+
+
+async def _settle(member_id: UUID, *, zone: ZoneInfo, now: datetime) -> None:
+    """Review a level whose time is over, so that its perks are not used on."""
+    due = await fetch_one(
+        "SELECT 1 AS one FROM member_level WHERE member_id = $1 AND next_review_at <= $2",
+        *(member_id, now),
+    )
+    if due is not None:
+        await review([member_id], zone=zone, now=now)
 
 
 _OF_LEVEL: Final = f"""
