@@ -65,6 +65,8 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "ServiceContactsSet": ("SERVICE_CONTACTS_SET", _member),
     "PointsChanged": ("POINTS_CHANGED", _entry),
     "LevelChanged": ("LEVEL_CHANGED", _member),
+    "LevelRenewed": ("LEVEL_RENEWED", _member),
+    "LevelAtRisk": ("LEVEL_AT_RISK", _member),
     "PurchaseRecorded": ("PURCHASE_RECORDED", _purchase),
     "PurchaseAmended": ("PURCHASE_AMENDED", _purchase),
     "PurchaseRefunded": ("PURCHASE_REFUNDED", _purchase),

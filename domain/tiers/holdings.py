@@ -29,7 +29,8 @@ _TERM_COLUMNS: Final = (
 )
 
 _STATES: Final = f"""
-    SELECT m.member_id, m.level_code AS held_code, m.changes, m.next_review_at,
+    SELECT m.member_id, m.level_code AS held_code, m.since AS held_since,
+           m.keep_until AS held_until, m.changes, m.next_review_at,
            {", ".join(f"t.{name}" for name in _TERM_COLUMNS.split(", "))}
     FROM member_level AS m LEFT JOIN level_term AS t ON t.member_id = m.member_id
     WHERE m.member_id = ANY($1::uuid[])
@@ -47,10 +48,18 @@ class Stored:
         self.code = career.code
         self.changes: int = rows[0]["changes"] if rows else 0
         self.next_review_at: datetime | None = rows[0]["next_review_at"] if rows else None
+        self.since: datetime | None = rows[0]["held_since"] if rows else None
+        self.keep_until: datetime | None = rows[0]["held_until"] if rows else None
 
     def due(self, now: datetime) -> bool:
         """Whether something is to be decided by the time alone."""
         return self.next_review_at is not None and self.next_review_at <= now
+
+    def is_other_term(self, now: datetime) -> bool:
+        """Whether the level is the same, and is kept until another moment."""
+        held = self.career.held(now=now)
+        stands = bool(self.career.terms) and not self.career.moves
+        return stands and (held.since, held.keep_until) != (self.since, self.keep_until)
 
     @property
     def changed(self) -> bool:
@@ -154,7 +163,7 @@ async def write_careers(
         ]
     )
     await notify(_told(changed), now=now)
-    await announce(_events(changed), now=now)
+    await announce(_events(changed, now=now), now=now)
 
 
 MEMBER_LEVEL_COLUMNS: Final = (
@@ -300,7 +309,7 @@ def _told(changed: Iterable[Stored]) -> Iterable[Notification]:
             )
 
 
-def _events(changed: Iterable[Stored]) -> Iterable[Event]:
+def _events(changed: Iterable[Stored], *, now: datetime) -> Iterable[Event]:
     for stored in changed:
         member_id, career = stored.career.member_id, stored.career
         for move in career.moves:
@@ -310,5 +319,7 @@ def _events(changed: Iterable[Stored]) -> Iterable[Event]:
                 "reason": move.because.value,
             }
             yield Event(kind="LevelChanged", member_id=member_id, facts=facts)
+        if stored.is_other_term(now):
+            yield Event(kind="LevelRenewed", member_id=member_id, facts={"level": career.code})
         for risk in career.risks:
             yield Event(kind="LevelAtRisk", member_id=member_id, facts={"level": risk.level_code})

@@ -271,6 +271,16 @@ class Street:
         member.events.append(Event(what=what, at=self.now, number=number, **facts))  # type: ignore[arg-type]
 
 
+async def live(
+    programme: int, *, seed: str, steps: int, punctual: bool, done: Counter[str]
+) -> None:
+    """Four members from the first day to the last; Difference where the model says otherwise."""
+    street = Street(programme, Random(seed), name=seed, count=4, punctual=punctual, done=done)
+    await street.open()
+    for _ in range(steps):
+        await street.step()
+
+
 def counted(member: Member, *, points: int, fen: int, purchases: int, at: datetime) -> Qualifying:
     return Qualifying(
         member_id=member.id,
