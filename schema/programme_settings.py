@@ -30,8 +30,11 @@ THEMES_LIKELY: Final = 10
 EXPORTS: Final = Cost(own=100)
 """All settings are read and written down."""
 
-IMPORTS: Final = Cost(own=200, items=1_000)
+IMPORTS: Final = Cost(own=200)
 """An import reads all settings twice and may write each of them."""
+
+CHANGES_LIKELY: Final = 100
+"""A first import changes more; so many are what it costs."""
 
 
 class ExpiryKind(Enum):
@@ -241,8 +244,10 @@ class SettingChange:
 class ImportProgrammePayload(Payload):
     """What an import led to."""
 
-    changes: list[SettingChange] | None = field(SETS_UP, default=None)
-    """What it changed, empty where nothing differed; null when it was refused."""
+    changes: list[SettingChange] = field(
+        SETS_UP, default_factory=list, cost=Cost(items=CHANGES_LIKELY)
+    )
+    """What it changed; empty where nothing differed, and when it was refused."""
 
 
 @mutation(SETS_UP)

@@ -174,7 +174,7 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
         en="The level has another perk of the code {refusal.perk}",
     ),
     ErrorCode.PROGRAMME_FILE_INVALID: Text(
-        zh="设置文件不符合要求：{refusal.told}", en="The file is not valid: {refusal.told}"
+        zh="设置文件不符合要求", en="The file is not valid: its problems say where"
     ),
     ErrorCode.PERK_UNKNOWN: Text(zh="没有找到该权益", en="There is no such perk"),
     ErrorCode.PERK_HOLDS_BY_ITSELF: Text(

@@ -246,11 +246,11 @@ async def test_the_programme_is_set_and_carried_as_a_file(gateway: Gateway) -> N
     }
     bad = await acts(gateway, IMPORT, yaml="jifen: 1\nlevels: &a [*a]\n")
     assert bad == {
-        "changes": None,
+        "changes": [],
         "userErrors": [
             {
                 "code": "PROGRAMME_FILE_INVALID",
-                "message": "设置文件不符合要求：line 2: no anchors and no aliases",
+                "message": "设置文件不符合要求",
                 "problems": [{"path": "", "line": 2, "rule": "no anchors and no aliases"}],
             }
         ],

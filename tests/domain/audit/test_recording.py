@@ -100,7 +100,8 @@ async def test_work_that_records_nothing_is_not_committed() -> None:
 
     async def forgetful() -> None:
         await execute(
-            "INSERT INTO level (code, rank, name_zh, name_en, threshold) VALUES ('x', 0, 'x', 'x', 0)"
+            "INSERT INTO level (code, rank, name_zh, name_en, threshold)"
+            " VALUES ('x', 0, 'x', 'x', 0)"
         )
 
     with pytest.raises(NotAudited):
@@ -183,7 +184,8 @@ async def test_where_a_row_stands_in_the_way_nothing_is_done_and_that_is_said_at
     async def work() -> None:
         attempts.append(1)
         await execute(
-            "INSERT INTO level (code, rank, name_zh, name_en, threshold) VALUES ('x', 0, 'x', 'x', 0)"
+            "INSERT INTO level (code, rank, name_zh, name_en, threshold)"
+            " VALUES ('x', 0, 'x', 'x', 0)"
         )
         audit.record(LI, "level.make", now=NOW)
 
