@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from api.fake_wechat import DEMO_APP_ID
 from api.workers.timelines import TELLING
@@ -197,6 +198,20 @@ async def done(gateway: Gateway, name: str, token: str, given: dict[str, Any]) -
     )
     answer = (await gateway.ask(document, {"input": given}, token=token)).json()
     assert answer == {"data": {name: {"userErrors": []}}}, answer
+
+
+async def told_of(member_id: UUID, gateway: Gateway) -> list[tuple[str, Any]]:
+    """What whoever keeps something of them elsewhere, as a partner does, hears from now on."""
+    told: list[tuple[str, Any]] = []
+
+    async def hear(events: Sequence[Announced]) -> None:
+        told.extend((one.kind, one.facts) for one in events if one.member_id == member_id)
+
+    await drain([Consumer("partner", KINDS, hear)], clock=gateway.clock.now)
+    return told
+
+
+KINDS = frozenset({"ConsentChanged", "MemberErased", "MemberJoined", "ProfileUpdated"})
 
 
 async def found(*traces: str) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -19,7 +18,7 @@ from domain import custody, ledger, storage
 from domain.custody import PARTS, erasing
 from domain.errors import Refusal
 from domain.members import ById
-from domain.outbox import Announced, Consumer, Event, announce, drain
+from domain.outbox import Event, announce
 from tests.domain.access.fixtures import OPERATOR
 from tests.domain.wechat.mini_program import OTHER_APP_ID
 from tests.graphql.canary import (
@@ -31,6 +30,7 @@ from tests.graphql.canary import (
     files_with,
     found,
     live,
+    told_of,
 )
 from tests.graphql.gateway import NOW, Gateway, Session, open_gateway, settings_for
 from tests.graphql.points import codes, earn
@@ -54,10 +54,10 @@ async def totals() -> dict[str, Any]:
 
 
 KEPT_OF_THE_CANARY = {
-    *("erasure", "level_change", "member_level", "outbox", "outbox_stream", "points_account"),
+    *("erasure", "level_change", "level_term", "member_level", "outbox", "outbox_stream"),
     *("points_adjustment", "points_draw", "points_entry", "points_lot", "points_transferred"),
     *("points_hold", "points_pin", "purchase", "purchase_line", "qualifying_day"),
-    *("coupon", "perk_use", "redemption"),
+    *("coupon", "perk_use", "points_account", "redemption"),
 }
 """Tables with rows under the random id that is left; in the outbox is the news of the erasure."""
 
@@ -126,20 +126,6 @@ async def test_nothing_is_left_of_a_person(
     # The keys and the journal of erasures; on SQLite the database itself.
     assert count >= (3 if database_url.startswith("sqlite") else 2)
     assert leaking == set()
-
-
-async def told_of(member_id: UUID, gateway: Gateway) -> list[tuple[str, Any]]:
-    """What whoever keeps something of them elsewhere, as a partner does, hears from now on."""
-    told: list[tuple[str, Any]] = []
-
-    async def hear(events: Sequence[Announced]) -> None:
-        told.extend((one.kind, one.facts) for one in events if one.member_id == member_id)
-
-    await drain([Consumer("partner", KINDS, hear)], clock=gateway.clock.now)
-    return told
-
-
-KINDS = frozenset({"ConsentChanged", "MemberErased", "MemberJoined", "ProfileUpdated"})
 
 
 async def write_export(settings: Settings, gateway: Gateway, person: Session) -> None:
