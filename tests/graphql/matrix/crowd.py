@@ -7,12 +7,12 @@ up. B has the same without marks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from domain import access, custody, ledger, members, recommendations, rewards
+from domain import access, custody, ledger, members, recommendations, rewards, tiers
 from domain.access import Caller, CallerKind, StaffRole
 from domain.audit import Actor
 from domain.ledger import Source
@@ -22,7 +22,8 @@ from tests.domain.access.fixtures import OPERATOR
 from tests.graphql.gateway import NOW, Gateway, Session, global_id, plain_id
 from tests.graphql.orders import give_back, line, order, record, refund
 from tests.graphql.perks import used
-from tests.graphql.programme import CLERK, REWARDS, open_account
+from tests.graphql.programme import CLERK, REWARDS, open_account, perk_id
+from tests.graphql.programme import PERKS as KNOWN
 from tests.graphql.timelines import keep_timelines
 
 MARK: Final = "MARKED-A"
@@ -36,6 +37,16 @@ PROFILE: Final = {
     "gender": "other",
     "preferredChannel": f"{MARK}-channel",
 }
+
+
+PERKS: Final = tuple(
+    replace(KNOWN[1], id=perk_id("silver", code), code=code, position=9, kind=kind, value=value)
+    for code, kind, value in (
+        ("fast", "FASTER_SHIPPING", "24"),
+        ("service", "SERVICE_LEVEL", "PRIORITY"),
+    )
+)
+"""Perks of the members' level that tell of themselves what no other does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,7 @@ class Crowd:
 
 async def gather(gateway: Gateway) -> Crowd:
     """Make everybody."""
+    await tiers.define_levels((), perks=PERKS, now=NOW)
     a = await _live(gateway, "alice", marked=True)
     b = await _live(gateway, "bob", marked=False)
     await _move_points(gateway, a, b)

@@ -275,6 +275,8 @@ def ids_of_nobody(name: str) -> str | None:
         "redemptionId": ("Redemption", f"{nobody}:{nobody}"),
         "addressId": ("Address", f"{nobody}:{nobody}"),
         "mergeId": ("MemberMerge", nobody),
+        "perkId": ("Perk", nobody),
+        "useId": ("PerkUse", f"{nobody}:{nobody}"),
     }
     return f'"{global_id(*keys[name])}"' if name in keys else None
 
