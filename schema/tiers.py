@@ -16,7 +16,7 @@ from schema.language import spoken
 from schema.ledger import ExpiringPoints
 from schema.perks import READERS, Perk
 from schema.policies import PUBLIC
-from schema.scalars import Points
+from schema.scalars import Fen, Points
 
 
 class CriterionKind(Enum):
@@ -74,17 +74,6 @@ HISTORY = KeysetList("tier-history", (int,))
 
 
 @object_type(policy=PUBLIC)
-class LevelRequirement:
-    """One condition of a level."""
-
-    kind: CriterionKind
-    """What is counted."""
-
-    required: Points
-    """How much of it, in the unit of its kind."""
-
-
-@object_type(policy=PUBLIC)
 class Level:
     """A level of the programme."""
 
@@ -95,7 +84,10 @@ class Level:
     """0 for the level at which everyone begins, growing upwards."""
 
     threshold: Points
-    """The qualifying points that reach it; 0 where it asks for none."""
+    """The qualifying points that it asks for within the programme's window; 0 where none."""
+
+    purchases: int | None
+    """How many purchases it asks for; null where it asks none."""
 
     @computed(PUBLIC)
     def name(self, info: Info) -> str:
@@ -104,18 +96,15 @@ class Level:
 
     @computed(PUBLIC)
     def match(self) -> CriteriaMatch:
-        """Whether all of `criteria` must be met, or one."""
+        """Whether all of what it asks for must be there, or one of it."""
         level: tiers.LevelDefinition = view(self)
         return CriteriaMatch(level.match.value)
 
-    @computed(PUBLIC, cost=Cost(items=3))
-    def criteria(self) -> list[LevelRequirement]:
-        """What it asks within the programme's window; empty where everyone begins."""
+    @computed(PUBLIC)
+    def amount(self) -> Fen | None:
+        """What must have been paid within the window, net of refunds; null where not asked."""
         level: tiers.LevelDefinition = view(self)
-        return [
-            LevelRequirement(kind=kind, required=Points(required))
-            for kind, required in _asked(level).items()
-        ]
+        return None if level.amount_fen is None else Fen(level.amount_fen)
 
 
 @object_type(policy=READERS)

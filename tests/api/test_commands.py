@@ -353,7 +353,7 @@ ACTS = {
 
 NO_ACTS = {
     *("run", "serve", "work", "fake-wechat", "migrate", "refresh-recommendations"),
-    *("sweep-points", "audit-ledger"),
+    *("sweep-points", "audit-ledger", "evaluate-levels"),
     *("list-clients", "list-staff", "verify-audit", "outbox status", "outbox parked"),
     *("print-schema", "print-errors", "print-access"),
 }

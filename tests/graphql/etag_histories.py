@@ -190,6 +190,24 @@ class History(Looks):
             back = tiers.CancelPerkUse(member_id=whose, use_id=row["id"], reason="rain")
             await self.step("give back", partial(tiers.cancel_perk_use, back, by=by, now=now))
 
+    async def grant_a_level(self) -> None:
+        """Staff gives somebody a level for hours or days."""
+        now = self.gateway.clock.now()
+        lasts = self.chance.choice([timedelta(hours=7), timedelta(days=5), timedelta(days=40)])
+        grant = tiers.GrantLevel(
+            member=members.ById(self._someone()),
+            level=self.chance.choice(["silver", "gold"]),
+            reason="kind",
+            until=now + lasts,
+        )
+        by = Actor(name="staff:clerk", account_id=uuid7(), request_id="history")
+        await self.step("grant", lambda: tiers.grant_level(grant, by=by, now=now))
+
+    async def review_levels(self) -> None:
+        """The workers review the levels whose time is over."""
+        now, zone = self.gateway.clock.now(), (await program.program()).zone
+        await self.step("review", lambda: tiers.settle_due_levels(now=now, zone=zone))
+
     async def check_out(self) -> None:
         """A shop reserves a coupon, and then uses it or lets it go, or does neither."""
         rows = await fetch_all(
@@ -330,6 +348,9 @@ class History(Looks):
         coupons = await fetch_all(
             "SELECT expires_at, reserved_until FROM coupon WHERE member_id = ANY($1::uuid[])", ids
         )
+        levels = await fetch_all(
+            "SELECT next_review_at FROM member_level WHERE member_id = ANY($1::uuid[])", ids
+        )
         midnights = [
             ledger.local_midnight(now.astimezone(zone).date() + timedelta(days=1), zone)
             for zone in ZONES
@@ -340,6 +361,7 @@ class History(Looks):
             *(row["expires_at"] - timedelta(days=30) for row in lots if row["expires_at"] < NEVER),
             *(row["expires_at"] for row in [*coupons, *holds]),
             *(row["reserved_until"] for row in coupons if row["reserved_until"]),
+            *(row["next_review_at"] for row in levels if row["next_review_at"] < NEVER),
             *midnights,
         }
         return sorted(moment for moment in found if moment > now + MICROSECOND)
@@ -365,6 +387,8 @@ STEPS: Final = (
     "use_a_perk",
     "use_a_perk",
     "give_a_use_back",
+    "grant_a_level",
+    "review_levels",
     "say",
     "telephone",
     "consent",

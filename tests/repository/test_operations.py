@@ -22,7 +22,6 @@ OPERATIONS = read_operations(FOLDER)
 
 WAITING = {
     "the whole ledger": "Proof",
-    "forecast": "TierForecast",
     "games and partners": "CreateGameBinding RemoveGameBinding Games PushRewards "
     "ExchangeBindToken RecordGameEvents Receipts Batch PartnerLedger Reconciliation "
     "PartnerCampaigns",
