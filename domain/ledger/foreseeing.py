@@ -97,9 +97,12 @@ async def draft(
     known = await look_at_accounts(wanted) if books is None else deepcopy(dict(books))
     for _ in range(STEPS_MAX):
         led = {book.merged_into for book in known.values() if book.merged_into is not None}
-        if led <= known.keys():
+        unknown = (wanted | led) - known.keys()
+        if not unknown:
             break
-        known |= await look_at_accounts(led - known.keys())
+        # Who had no points yet has no account; a posting would make it.
+        known |= {one: Book(member_id=one, recorded_at=now) for one in unknown}
+        known |= await look_at_accounts(unknown)
     heirs = await open_heirs(known, given, now=now)
     needy = [book for book in known.values() if not book.lots_complete]
     # Which of the commands will be applied is not known: so all that could be spent is loaded.
