@@ -7,6 +7,8 @@ import pytest
 from domain.errors import ProgrammeFileInvalid
 from domain.programme_file.fields import PROBLEMS_MAX
 from domain.programme_file.reading import read_contents
+from domain.programme_file.writing import document_of
+from domain.programme_file.yaml_text import yaml_text
 from tests.domain.programme_file.files import FULL, with_changes
 
 
@@ -116,3 +118,34 @@ def test_what_is_said_by_default_may_be_left_out_or_null() -> None:
     )
     mug = read_contents(nulls.encode()).rewards[0]
     assert (mug.level_required, mug.stock) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "expiry",
+    [
+        {"kind": "after_days", "days": 30},
+        {"kind": "after_months", "months": 6},
+        {"kind": "end_of_year", "grace_days": 0},
+        {"kind": "never"},
+    ],
+)
+def test_each_way_to_expire_is_read_as_it_is_written(expiry: dict[str, str | int]) -> None:
+    rule = {"code": "standard", "permille_per_yuan": 1, "expiry": expiry}
+    document = {"jifen": 1, "earning_rules": [rule]}
+    assert document_of(read_contents(yaml_text(document).encode())) == document
+
+
+def test_every_field_of_a_coupon_and_of_a_rolling_window_is_read_as_it_is_written() -> None:
+    coupon = {"takes_off": "SHARE", "value": 100, "terms_en": "None."}
+    reward = {
+        "code": "tenth",
+        "kind": "COUPON",
+        "title_zh": "九折",
+        "title_en": "A tenth off",
+        "description_zh": "一次",
+        "points_price": 1,
+        "coupon": coupon,
+    }
+    window = {"window": "ROLLING", "months": 6, "grace_days": 1, "notice_days": 2}
+    document = {"jifen": 1, "level_rules": window, "rewards": [reward]}
+    assert document_of(read_contents(yaml_text(document).encode())) == document
