@@ -1,8 +1,9 @@
 """Levels by several criteria and rules of the programme; what members hold them by, as terms."""
 
+from tortoise import fields
 from tortoise.migrations import migration
 
-from domain.storage.migration_operations import Statements
+from domain.storage.migration_operations import ChangedField, Statements
 
 _AMOUNT_MAX = 9007199254740991
 
@@ -39,6 +40,8 @@ _TERMS = """
 class Migration(migration.Migration):
     dependencies = [("tiers", "0002_reasons")]
     operations = [
+        # Levels that ask for other things than points may ask for none.
+        ChangedField("Level", "threshold", fields.BigIntField()),
         Statements(
             postgres=[
                 "ALTER TABLE level DROP CONSTRAINT level_base",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,8 +10,8 @@ import orjson
 import pytest
 
 from domain import members, tiers
-from domain.ledger import NEVER
-from domain.members import ByExternalReference
+from domain.ledger import NEVER, Earn, Source, lock_named, post
+from domain.members import ByExternalReference, ById
 from domain.outbox import stream
 from domain.storage import dialect, fetch_all, observed_statements, transaction
 from domain.tiers import (
@@ -25,7 +26,7 @@ from domain.tiers import (
     set_level_rules,
     standing,
 )
-from tests.domain.ledger.commands import NOW, days
+from tests.domain.ledger.commands import NOW, days, tuples
 from tests.domain.tiers.levels import SHANGHAI, three_levels
 from tests.graphql.kept import everything_kept
 
@@ -149,6 +150,43 @@ async def test_nothing_is_due_of_a_record_that_is_no_more() -> None:
     assert await review([stranger], zone=SHANGHAI, now=KEPT) == []
     assert await due_members(now=KEPT, limit=10) == []
     assert await level_codes([stranger]) == {stranger: "silver"}
+
+
+async def test_reviews_and_purchases_at_once_decide_one_after_the_other() -> None:
+    [one] = await joined(1)
+    await bought(one)
+    kept = KEPT + timedelta(minutes=10)
+
+    async def buy(number: int) -> None:
+        source = Source(kind="purchase", reference=str(number))
+        earned = Earn(member_id=one, points=100, source=source, effective_at=kept, expires_at=NEVER)
+
+        async def work() -> None:
+            await lock_named([ById(one)])
+            await post([earned], now=kept)
+            item = Qualifying(
+                member_id=one,
+                points=100,
+                purchases=1,
+                occurred_at=kept,
+                source_kind="purchase",
+            )
+            await qualify([item], zone=SHANGHAI, now=kept)
+
+        await transaction(work)
+
+    reviews = [review([one], zone=SHANGHAI, now=kept) for _ in range(5)]
+    await asyncio.gather(*reviews, *(buy(number) for number in range(10)))
+    rows = await fetch_all(
+        "SELECT seq, to_code, reason FROM level_change WHERE member_id = $1 ORDER BY seq", one
+    )
+    assert tuples(rows) == [
+        (1, "silver", "QUALIFIED"),
+        (2, "base", "LOWERED"),
+        (3, "silver", "QUALIFIED"),
+    ]
+    [term] = await fetch_all("SELECT keep_until FROM level_term WHERE member_id = $1", one)
+    assert term["keep_until"] == datetime.fromisoformat("2028-03-03T00:00:00+08:00")
 
 
 async def test_the_number_of_statements_does_not_grow_with_the_members() -> None:
