@@ -171,10 +171,8 @@ class History(Looks):
         """A perk of some level, where it is the member's and some of it is left."""
         member = self.chance.choice(self.members)
         chosen = self.chance.choice(PERKS)
-        given = {
-            "perkId": perk(chosen.level_code, chosen.code),
-            "idempotencyKey": uuid7().hex,
-        }
+        wanted = perk(chosen.level_code, chosen.code)
+        given = {"perkId": wanted, "idempotencyKey": uuid7().hex}
         token = self.token_of(member)
         await self.step("use a perk", lambda: self.gateway.send("UsePerk", token, input=given))
 

@@ -133,10 +133,6 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
         for n in range(4)
     ]
     large = [await asked_for(gateway, staff, alice, n) for n in range(2)]
-    dora, erik, fred, grace = [
-        await gateway.sign_in(f"o-{name}") for name in ("dora", "erik", "fred", "grace")
-    ]
-    await joined(gateway, staff, fred, grace)
     alices, bobs = {"id": alice.member_id}, {"id": bob.member_id}
     others = {"member.id": carol.member_id, "toMember.id": carol.member_id}
     return {
@@ -175,6 +171,26 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
         "adjustPoints": First(
             staff, {"member": alices, "points": 5, "reason": "包裹迟到"}, others, audited=True
         ),
+        **await merges_first(gateway, staff, carol),
+        **await redemptions_first(gateway, alice),
+        "usePerk": First(
+            carol.access_token,
+            {"perkId": perk("bronze", "shipping"), "reference": "table 4"},
+            {"perkId": perk("silver", "shipping")},
+        ),
+        "approveAdjustment": First(
+            second, {"adjustmentId": large[0]}, {"adjustmentId": large[1]}, audited=True
+        ),
+    }
+
+
+async def merges_first(gateway: Gateway, staff: str, carol: Session) -> dict[str, First]:
+    """Which records staff joins, and which it parts."""
+    dora, erik, fred, grace = [
+        await gateway.sign_in(f"o-{name}") for name in ("dora", "erik", "fred", "grace")
+    ]
+    await joined(gateway, staff, fred, grace)
+    return {
         "mergeMembers": First(
             staff,
             {"keep": {"id": dora.member_id}, "lose": {"id": erik.member_id}},
@@ -186,15 +202,6 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
             {"merge": {"memberId": grace.member_id}},
             {"merge.memberId": fred.member_id},
             audited=True,
-        ),
-        **await redemptions_first(gateway, alice),
-        "usePerk": First(
-            carol.access_token,
-            {"perkId": perk("bronze", "shipping"), "reference": "table 4"},
-            {"perkId": perk("silver", "shipping")},
-        ),
-        "approveAdjustment": First(
-            second, {"adjustmentId": large[0]}, {"adjustmentId": large[1]}, audited=True
         ),
     }
 
