@@ -45,4 +45,6 @@ async def exported() -> str:
 
 async def import_programme(context: RequestContext, text: str) -> Sequence[Change]:
     """Make the programme what a file says, by the member of staff who asks."""
-    return await programme_file.import_programme(text.encode(), by=context.actor(), now=context.now)
+    return await programme_file.import_programme(
+        text.encode(errors="surrogatepass"), by=context.actor(), now=context.now
+    )

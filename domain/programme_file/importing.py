@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -47,7 +48,8 @@ async def import_programme(
     Refused: ProgrammeFileInvalid with path and line; DefinitionChanged, where staff changes the
     same at this moment.
     """
-    contents = read_contents(source)
+    # A large file takes a while, in which others are served.
+    contents = await asyncio.to_thread(read_contents, source)
     digest = sha256(source).hexdigest()
 
     async def work() -> Sequence[Change]:

@@ -11,7 +11,7 @@ import pytest
 from domain import audit, program
 from domain.errors import DefinitionChanged, FileProblem, ProgrammeFileInvalid
 from domain.paging import PageRequest
-from domain.programme_file import export_programme
+from domain.programme_file import export_programme, importing
 from domain.storage import execute
 from tests.domain.programme_file.files import FULL, take_in, with_changes
 from tests.domain.purchases.shop import open_shop, order
@@ -119,6 +119,77 @@ async def test_what_differs_is_changed_and_told() -> None:
         "level.define",
         "level.change",
     ]
+
+
+OTHER_VALUES = {
+    "name_zh": "另一个",
+    "name_en": "Another",
+    "title_zh": "另一个",
+    "title_en": "Another",
+    "description_zh": "另一个",
+    "description_en": "Another",
+    "terms_zh": "另一个",
+    "time_zone": "Europe/Berlin",
+    "currency": "EUR",
+    "window": "ROLLING",
+    "image_url": '"https://img.jifen.example/other.png"',
+    "level_required": "gold",
+    "begins_at": '"2026-02-01T00:00:00Z"',
+    "ends_at": '"2026-05-01T00:00:00Z"',
+    "takes_off": "SHARE",
+    "kind": "after_days\n      days: 9",
+    "match": "ALL",
+    "stacks": "false",
+    "retired": "false",
+    "value": "2",
+}
+"""Another value of each field that is no number; of an expiry, too."""
+FOR_EVER = {"jifen", "code", "stock"}
+
+
+async def test_whatever_field_is_changed_is_changed_and_nothing_else() -> None:
+    """Line by line of the file: so no field is forgotten by who reads, writes or takes in."""
+    await take_in(FULL)
+    lines = FULL.splitlines()
+    tried: set[str] = set()
+    for number, line in enumerate(lines):
+        name, _, value = line.strip().removeprefix("- ").partition(": ")
+        is_fixed = name == "kind" and value != "never"
+        if line.startswith("#") or not value or name in FOR_EVER or is_fixed:
+            continue
+        tried.add(name)
+        other = str(int(value) + 1) if value.isdigit() else OTHER_VALUES.get(name, "MONTH")
+        if name == "value" and value == "cake-1":
+            other = "cake-2"
+        if name == "period":
+            other = {"MONTH": "YEAR", "BIRTHDAY": "DAY"}[value]
+        changed_line = line.replace(f": {value}", f": {other}")
+        text = "\n".join([*lines[:number], changed_line, *lines[number + 1 :], ""])
+        changes = await take_in(text, check_only=True)
+        assert changes, line
+        # What goes with a window or an expiry, and the order of perks with their positions.
+        names = {one.path.rpartition(".")[2] for one in changes}
+        assert name in names
+        assert names - {name} <= {"months", "days", "perks"}
+    assert len(tried) == 38
+
+
+@pytest.mark.parametrize(
+    ("attribute", "forgotten", "pair"),
+    [
+        ("CHANGEABLE", "points_price", ("points_price: 500", "points_price: 600")),
+        ("CHANGEABLE_OF_PERKS", "value", ('value: "59"', 'value: "39"')),
+    ],
+)
+async def test_a_field_that_is_forgotten_on_the_way_in_is_found(
+    monkeypatch: pytest.MonkeyPatch, attribute: str, forgotten: str, pair: tuple[str, str]
+) -> None:
+    """A planted bug: the changes are those of two exports, not what the import believes it did."""
+    await take_in(FULL)
+    known: frozenset[str] = getattr(importing, attribute)
+    monkeypatch.setattr(importing, attribute, known - {forgotten})
+    assert await take_in(with_changes(pair)) == []
+    assert await export_programme() == FULL
 
 
 async def test_what_a_file_leaves_out_stays_and_so_does_the_stock() -> None:
