@@ -42,12 +42,9 @@ async def refund_preview(
     mine = await own_id(context, member_id)
     if mine is None:
         return None
+    in_force, now = context.services.reward_rules, context.now
     found = await returns.preview_refund(
-        mine,
-        order_id=order_id,
-        amount_fen=amount_fen,
-        rules_in_force=context.services.reward_rules,
-        now=context.now,
+        mine, order_id=order_id, amount_fen=amount_fen, rules_in_force=in_force, now=now
     )
     return None if found is None else await _record(mine, found, context)
 

@@ -19,7 +19,7 @@ from domain.outbox import Event, announce
 from domain.program import Programme
 from domain.purchases.earning import EarningRule, rules_at
 from domain.purchases.orders import AMOUNT_FEN_MAX, Order
-from domain.purchases.recording import (
+from domain.purchases.recorded import (
     LevelEffect,
     Recorded,
     earn_of,

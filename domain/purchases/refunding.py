@@ -10,7 +10,8 @@ from uuid import UUID
 
 from domain import idempotency, members
 from domain.ledger import Place, earnings_known_as
-from domain.purchases.recording import SOURCE_KIND, order_scope, recorded_of
+from domain.purchases.recorded import SOURCE_KIND
+from domain.purchases.recording import order_scope, recorded_of
 from domain.purchases.rules import RefundedLine, points_kept
 from domain.storage import Row, Table, fetch_all
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -196,14 +198,14 @@ async def test_a_refund_during_a_merge_is_the_keepers(shop: Shop, gate: Gate, fi
     alice, bob = shop.members["alice"], shop.members["bob"]
     await redeem(alice, "k-1")
     joining = partial(merge, bob, alice, because=MergeBecause.STAFF, by="staff:x", now=NOW)
-    works = {
+    works: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
         "merge": partial(transaction, joining),
         "refund": partial(record, refund("r-1", "A", 9_000)),
     }
     await gate.hold(MEMBERS)
     tasks = []
     for at, name in enumerate(sorted(works, key=lambda one: one != first), start=1):
-        tasks.append(asyncio.create_task(works[name]()))  # type: ignore[arg-type]  # either
+        tasks.append(asyncio.create_task(works[name]()))
         await gate.gather(at)
     await gate.open(waiting=2)
     await asyncio.gather(*tasks)
