@@ -277,6 +277,7 @@ def ids_of_nobody(name: str) -> str | None:
         "mergeId": ("MemberMerge", nobody),
         "perkId": ("Perk", nobody),
         "useId": ("PerkUse", f"{nobody}:{nobody}"),
+        "grantId": ("LevelGrant", nobody),
     }
     return f'"{global_id(*keys[name])}"' if name in keys else None
 
