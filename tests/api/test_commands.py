@@ -27,6 +27,8 @@ from domain.files import ErasureJournal
 from domain.ledger import Earn, Source, post
 from domain.paging import PageRequest
 from tests.domain.access.fixtures import ISSUER
+from tests.domain.tiers.evaluated import bought, joined
+from tests.domain.tiers.levels import three_levels
 
 T = TypeVar("T")
 
@@ -340,6 +342,21 @@ def test_points_are_swept(command: CommandLine) -> None:
     command.ask(lambda: post(due, now=long_ago))
     assert command.run("sweep-points") == "3 entries written, 3 accounts are up to date\n"
     assert command.run("sweep-points") == "0 entries written, 0 accounts are up to date\n"
+
+
+def test_levels_are_evaluated(command: CommandLine) -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+
+    async def a_level_of_long_ago() -> None:
+        await three_levels()
+        [member] = await joined("a")
+        await bought(member, 1_000, at=long_ago)
+
+    command.ask(a_level_of_long_ago)
+    assert command.run("evaluate-levels") == "1 members evaluated, 1 changed\n"
+    assert command.run("evaluate-levels") == "0 members evaluated, 0 changed\n"
+    assert command.run("evaluate-levels", "--all") == "1 members evaluated, 0 changed\n"
+    assert command.run("evaluate-levels", "--all") == "1 members evaluated, 0 changed\n"
 
 
 ACTS = {
