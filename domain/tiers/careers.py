@@ -127,6 +127,13 @@ class Career:
             keep_after_day=longest.keep_after_day,
         )
 
+    def counts_after(self, *, now: datetime) -> date:
+        """The day after which days matter: for a review, for a refund, or in today's windows."""
+        today = now.astimezone(self._zone).date()
+        oldest = reaches(self._ladder.rules, today=today)[-1].after
+        asked = (min(one.keep_after_day, one.basis_after_day) for one in self.terms.values())
+        return min((oldest, *asked))
+
     @property
     def next_review_at(self) -> datetime:
         """The next moment at which time alone may change something."""

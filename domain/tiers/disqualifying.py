@@ -62,7 +62,7 @@ async def preview_disqualify(
         return ""
     days = days_of([item for item in items if item.member_id == member_id], zone=zone)
     careers = await load_careers([member_id], ladder=ladder, zone=zone)
-    await load_days(careers.values())
+    await load_days(careers.values(), now=now)
     career = careers[member_id].career
     career.settle(now=now)
     _take_off(careers.values(), days, now=now)
@@ -73,7 +73,7 @@ async def _settled(
     days: Mapping[tuple[UUID, date], Total], *, ladder: Ladder, zone: ZoneInfo, now: datetime
 ) -> dict[UUID, Stored]:
     careers = await load_careers({member_id for member_id, _ in days}, ladder=ladder, zone=zone)
-    await load_days(careers.values())
+    await load_days(careers.values(), now=now)
     for stored in careers.values():
         stored.career.settle(now=now)
     return careers

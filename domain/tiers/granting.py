@@ -146,7 +146,7 @@ async def _locked(member: MemberRef, *, level: str | None = None, now: datetime)
         raise MemberNotFound(field=("member",))
     zone = (await program()).zone
     careers = await load_careers([member_id], ladder=ladder, zone=zone)
-    await load_days(careers.values())
+    await load_days(careers.values(), now=now)
     careers[member_id].career.settle(now=now)
     return careers[member_id]
 

@@ -94,14 +94,18 @@ async def load_careers(
     }
 
 
-async def load_days(careers: Collection[Stored]) -> None:
-    """Read all days that count for the careers: as they are stored now; one statement."""
+async def load_days(careers: Collection[Stored], *, now: datetime | None = None) -> None:
+    """Read the days that count for the careers, as they are stored now; one statement.
+
+    With `now`, those alone that terms or the windows of that day ask for.
+    """
     if not careers:
         return
     rows = await fetch_all(
         "SELECT member_id, day, points, amount_fen, purchases FROM qualifying_day"
-        " WHERE member_id = ANY($1::uuid[])",
+        " WHERE member_id = ANY($1::uuid[]) AND day > $2",
         sorted(stored.career.member_id for stored in careers),
+        date.min if now is None else min(one.career.counts_after(now=now) for one in careers),
     )
     _give_days(careers, ((row, row["day"]) for row in rows))
 

@@ -80,7 +80,7 @@ async def qualify(
     # What is too old to count today can only renew a level that goes on in grace.
     looked_at = [careers[member_id] for member_id in sorted(fresh | waiting)]
     if waiting:
-        await load_days(looked_at)
+        await load_days(looked_at, now=now)
     else:
         await load_windows(looked_at, ladder=ladder, zone=zone, now=now)
     for stored in looked_at:
@@ -94,7 +94,7 @@ async def qualify(
 async def settle(careers: Collection[Stored], *, now: datetime) -> None:
     """Decide what is due of the careers, as of its own moments; one statement where any is."""
     due = [stored for stored in careers if stored.due(now)]
-    await load_days(due)
+    await load_days(due, now=now)
     for stored in due:
         stored.career.settle(now=now)
 

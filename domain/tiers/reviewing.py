@@ -60,7 +60,7 @@ async def review(
         if ladder is None:
             return []
         careers = await load_careers(standing, ladder=ladder, zone=zone)
-        await load_days(careers.values())
+        await load_days(careers.values(), now=now)
         for stored in careers.values():
             stored.career.settle(now=now)
             stored.career.look(now=now, because=Because.REDEFINED)
