@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
@@ -205,6 +205,34 @@ async def test_a_walk_goes_on_where_it_was_cut_off(monkeypatch: pytest.MonkeyPat
     assert await place() == (None, 5, 5, True)
     assert await codes(*members) == ["silver"] * 5
     assert (await history(members[4]))[0][3] == NOW + days(1)
+
+
+async def test_nobody_is_passed_over_when_a_walk_dies_between_two_locks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluating, "LOOKED_AT", 4)
+    monkeypatch.setattr(evaluating, "MEMBERS_MIN", 1)
+    monkeypatch.setattr(evaluating, "MEMBERS_MAX", 1)
+    members = await some(9, points=900)
+    await lower_silver(900)
+    reviewed: list[UUID] = []
+
+    async def mortal(some: list[UUID], **how: Any) -> object:
+        if len(reviewed) == 6:
+            raise KeyboardInterrupt
+        reviewed.extend(some)
+        return await tiers.review(some, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluating, "review", mortal)
+        with pytest.raises(KeyboardInterrupt):
+            await evaluated(NOW)
+    assert await place() == (members[3], 4, 4, False)
+    assert await codes(*members) == ["silver"] * 6 + ["base"] * 3
+    # The two that were reviewed before it died are looked at again, and not changed again.
+    assert await evaluated(NOW) == (5, 3)
+    assert await codes(*members) == ["silver"] * 9
+    assert [len(await history(member)) for member in members] == [1] * 9
 
 
 async def test_time_that_runs_out_cuts_a_walk_off() -> None:
