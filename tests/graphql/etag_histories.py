@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
-from domain import catalogue, ledger, members, program, purchases, recommendations, tiers
+from domain import catalogue, ledger, members, program, purchases, recommendations, rewards, tiers
 from domain.audit import Actor
 from domain.errors import InsufficientPoints
 from domain.ledger import NEVER, Earn, Key, Redeem, Source
 from domain.ledger.commands import Release, SetAside
 from domain.purchases import ImportOrders, Order, OrderLine
+from domain.returns import RecordRefunds, Refund, record_refunds
 from domain.storage import fetch_all
 from domain.tiers import LevelDefinition
 from tests.graphql.etag_looks import Looks
@@ -66,6 +67,27 @@ class History(Looks):
             await self.gateway.send("RecordPurchases", shop, **body)
 
         await self.step("buy", work)
+
+    async def refund(self) -> None:
+        """Part of some order comes back, or all that is left of it."""
+        rows = await fetch_all(
+            "SELECT source, external_id, paid_fen - refunded_fen AS left_fen FROM purchase"
+            " WHERE member_id = $1 AND paid_fen > refunded_fen ORDER BY id DESC LIMIT 1",
+            self._someone(),
+        )
+        now = self.gateway.clock.now()
+        for row in rows:
+            back = Refund(
+                external_id=uuid7().hex,
+                order_external_id=row["external_id"],
+                amount_fen=self.chance.choice([1, row["left_fen"]]),
+                refunded_at=now,
+            )
+            command = RecordRefunds(source=row["source"], batch_id=uuid7().hex, refunds=[back])
+            in_force = rewards.RewardRules()
+            await self.step(
+                "refund", partial(record_refunds, command, rules_in_force=in_force, now=now)
+            )
 
     async def bring(self) -> None:
         """An order from a file, which brings it again with one more line."""
@@ -387,6 +409,7 @@ STEPS: Final = (
     "give_a_use_back",
     "grant_a_level",
     "review_levels",
+    "refund",
     "say",
     "telephone",
     "consent",

@@ -40,6 +40,8 @@ UNCOVERED = {
     "Member.timeline",
     # What is left changes by what others redeem.
     "Reward.stock",
+    # What a refund would do may be other at any moment, and nobody asks for it twice.
+    "Member.refundPreview",
     # Some are bound without an event.
     "Member.identities",
     # As it is written nothing is announced.
