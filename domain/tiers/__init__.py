@@ -86,10 +86,10 @@ from domain.tiers.perks import (
 )
 from domain.tiers.qualifying import LevelChanged, Qualifying, qualify
 from domain.tiers.reviewing import due_members, review
-from domain.tiers.rules import CalendarYear, LevelRules, Rolling
 from domain.tiers.standing import Standing, level_codes, standing
 from domain.tiers.terms import Term, TermKind
 from domain.tiers.timeline import TIMELINE
+from domain.tiers.windows import CalendarYear, LevelRules, Rolling
 
 __all__ = [
     "CHANGEABLE_OF_LEVELS",

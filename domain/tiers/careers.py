@@ -19,8 +19,8 @@ from uuid_utils.compat import uuid7
 from domain.ledger import NEVER
 from domain.tiers.criteria import NOTHING, Total
 from domain.tiers.ladder import Ladder, LevelDefinition, level_reached
-from domain.tiers.rules import Reach, days_later, last_day, reaches, term_dates
 from domain.tiers.terms import Term, TermKind, highest, joined
+from domain.tiers.windows import Reach, days_later, last_day, reaches, term_dates
 
 
 class Because(StrEnum):

@@ -11,7 +11,7 @@ from domain.audit import Actor, Target
 from domain.errors import DefinitionChanged
 from domain.storage import fetch_all, transaction
 from domain.tiers.level_rules import check_level_rules, level_rules, set_level_rules
-from domain.tiers.rules import LevelRules, Rolling
+from domain.tiers.windows import LevelRules, Rolling
 
 
 async def change_level_rules(rules: LevelRules, *, by: Actor, now: datetime) -> LevelRules:

@@ -12,8 +12,8 @@ from domain.tiers.careers import Career
 from domain.tiers.holdings import load_careers, load_days
 from domain.tiers.ladder import Ladder
 from domain.tiers.level_rules import read_ladder
-from domain.tiers.rules import days_later
 from domain.tiers.terms import Term, highest
+from domain.tiers.windows import days_later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,9 @@ from domain.storage import Row, execute, fetch_all, write_together
 from domain.tiers.careers import Because, Career, Move
 from domain.tiers.criteria import AMOUNT_FEN_MAX, PURCHASES_MAX, Criteria, Match, Total
 from domain.tiers.ladder import Ladder
-from domain.tiers.rules import reaches
 from domain.tiers.tables import LEVEL_CHANGES, LEVEL_TERMS, MEMBER_LEVELS
 from domain.tiers.terms import Term, TermKind
+from domain.tiers.windows import reaches
 
 _TERM_COLUMNS: Final = (
     "id, level_code, kind, since, keep_until, keep_after_day, basis_after_day, asked_points, "

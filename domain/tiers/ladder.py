@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.tiers.criteria import Criteria, Match, Total
-from domain.tiers.rules import LevelRules
+from domain.tiers.windows import LevelRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

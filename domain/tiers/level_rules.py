@@ -11,7 +11,7 @@ from domain.outbox import Event, announce
 from domain.storage import Row, Table, fetch_all, transaction
 from domain.tiers.criteria import Match
 from domain.tiers.ladder import Ladder, LevelDefinition
-from domain.tiers.rules import (
+from domain.tiers.windows import (
     GRACE_DAYS_MAX,
     MONTHS_MAX,
     NOTICE_DAYS_MAX,

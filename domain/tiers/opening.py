@@ -21,8 +21,8 @@ from domain.tiers.holdings import load_careers, write_careers
 from domain.tiers.ladder import Ladder
 from domain.tiers.level_rules import read_ladder
 from domain.tiers.qualifying import LevelChanged, changes_of, settle
-from domain.tiers.rules import imported_dates
 from domain.tiers.terms import Term, TermKind
+from domain.tiers.windows import imported_dates
 
 SOURCE_KIND: Final = "opening"
 

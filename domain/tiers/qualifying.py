@@ -26,8 +26,8 @@ from domain.tiers.holdings import (
     write_careers,
 )
 from domain.tiers.level_rules import read_ladder
-from domain.tiers.rules import reaches
 from domain.tiers.tables import QUALIFYING_DAYS
+from domain.tiers.windows import reaches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from domain.tiers.perks.standing import (
     perk_standing,
     used_columns,
 )
-from domain.tiers.rules import MONTHS_MAX
+from domain.tiers.windows import MONTHS_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

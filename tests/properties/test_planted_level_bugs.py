@@ -13,10 +13,10 @@ from typing import Any, Final
 import pytest
 
 from domain import storage
-from domain.tiers import careers, qualifying, rules, terms
+from domain.tiers import careers, qualifying, terms, windows
 from domain.tiers.careers import Career
-from domain.tiers.rules import TermDates
 from domain.tiers.terms import Term
+from domain.tiers.windows import TermDates
 from tests.properties.career import DAY, Difference, live
 
 STREETS_MAX: Final = 8
@@ -43,7 +43,7 @@ def what_is_earned_in_grace_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def what_gained_a_level_keeps_it(patch: pytest.MonkeyPatch) -> None:
-    dated = rules.term_dates
+    dated = windows.term_dates
 
     def counted_twice(*args: Any, **facts: Any) -> TermDates:
         dates = dated(*args, **facts)

@@ -9,7 +9,7 @@ from domain.tiers import LevelRules, Rolling
 from domain.tiers.careers import Because, Career
 from domain.tiers.criteria import Total
 from domain.tiers.ladder import Ladder
-from domain.tiers.rules import CalendarYear
+from domain.tiers.windows import CalendarYear
 from tests.domain.tiers.levels import LEVELS, SHANGHAI
 
 ROLLING = LevelRules(window=Rolling(12), notice_days=0)

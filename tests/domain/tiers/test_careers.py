@@ -10,8 +10,8 @@ import pytest
 from domain.tiers import LevelDefinition, Match
 from domain.tiers.careers import Because
 from domain.tiers.criteria import Criteria
-from domain.tiers.rules import CalendarYear, LevelRules, Rolling
 from domain.tiers.terms import Term, TermKind
+from domain.tiers.windows import CalendarYear, LevelRules, Rolling
 from tests.domain.tiers.careers import CALENDAR, ROLLING, Someone, midnight, noon
 from tests.domain.tiers.levels import BASE, SILVER
 
