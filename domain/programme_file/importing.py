@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from typing import Final
 
 from domain import audit, program, purchases, rewards, tiers
 from domain.audit import Actor, Target
@@ -73,6 +74,16 @@ async def import_programme(
         return looked.changes
 
 
+_FILED: Final = {
+    "amount": "amount_fen",
+    "amount_min": "amount_min_fen",
+    "amount_off": "value",
+    "discount_max": "discount_max_fen",
+    "permille_off": "value",
+}
+"""What a file calls the fields that inputs of the API call otherwise."""
+
+
 class _Taking:
     """One file on its way in."""
 
@@ -119,8 +130,7 @@ class _Taking:
                 await tiers.set_levels(definitions, by=self._by, now=self._now)
         except LevelsOutOfOrder as wrong:
             rule = f"more than {wrong.below}, a level below it, asks for"
-            path = ".".join([f"levels[{numbers[wrong.level]}]", *(wrong.field or ())])
-            raise self._invalid(path, rule=rule) from None
+            raise self._invalid(f"levels[{numbers[wrong.level]}]", wrong.field, rule=rule) from None
         known = {
             (one.definition.level_code, one.definition.code): one
             for one in await tiers.defined_perks()
@@ -194,12 +204,14 @@ class _Taking:
         try:
             yield
         except InvalidInput as wrong:
-            names = [name for name in wrong.field or () if name != path]
-            raise self._invalid(".".join([path, *names]), rule=wrong.rule) from None
+            raise self._invalid(path, wrong.field, rule=wrong.rule) from None
 
-    def _invalid(self, path: str, *, rule: str) -> ProgrammeFileInvalid:
-        """The refusal of what stands at the path, with the line of what is nearest to it."""
-        nearest = path
+    def _invalid(
+        self, path: str, field: tuple[str, ...] | None, *, rule: str
+    ) -> ProgrammeFileInvalid:
+        """The refusal of a field of what stands at the path, with the line nearest to it."""
+        names = [_FILED.get(name, name) for name in field or () if name != path]
+        nearest = path = ".".join([path, *names])
         while nearest and nearest not in self._contents.places:
             nearest = nearest.rpartition(".")[0]
         line = self._contents.places[nearest].line

@@ -15,9 +15,9 @@ import yaml
 
 from domain.errors import FileProblem, ProgrammeFileInvalid
 
-BYTES_MAX: Final = 1024 * 1024
+BYTES_MAX: Final = 4 * 1024 * 1024
 DEPTH_MAX: Final = 8
-NODES_MAX: Final = 50_000
+NODES_MAX: Final = 200_000
 _SHOWN_MAX: Final = 40
 
 

@@ -146,9 +146,9 @@ def check_ladder(levels: Sequence[LevelDefinition]) -> None:
         assert level.rank == rank, "levels are ranked from 0 without gaps"
         check_level(level)
     for below, level in combinations(levels, 2):
-        for name in ("threshold", "amount_fen", "purchases"):
-            asked, less = getattr(level, name), getattr(below, name)
-            if asked and less and asked < less:
+        asked, less = _asked(level), _asked(below)
+        for name, number in asked.items():
+            if number < less.get(name, 0):
                 raise LevelsOutOfOrder(level=level.code, below=below.code, field=(name,))
         if _leads_to(below, level):
             raise LevelsOutOfOrder(level=level.code, below=below.code, field=("threshold",))
@@ -165,7 +165,7 @@ def check_level(level: LevelDefinition) -> None:
             characters_max=NAME_CHARACTERS_MAX,
         )
     _within(level.threshold, 0, POINTS_MAX, name="threshold")
-    _within(level.amount_fen, 1, AMOUNT_FEN_MAX, name="amount_fen")
+    _within(level.amount_fen, 1, AMOUNT_FEN_MAX, name="amount")
     _within(level.purchases, 1, PURCHASES_MAX, name="purchases")
     asked = _asked(level)
     if level.rank == 0 and (asked or level.match is not Match.ALL):
@@ -180,8 +180,12 @@ def _within(value: int | None, at_least: int, at_most: int, *, name: str) -> Non
 
 
 def _asked(level: LevelDefinition) -> dict[str, int]:
-    """The criteria that the level asks for, by name."""
-    named = {name: getattr(level, name) for name in ("threshold", "amount_fen", "purchases")}
+    """The criteria that the level asks for, by the names that staff gives them."""
+    named = {
+        "threshold": level.threshold,
+        "amount": level.amount_fen,
+        "purchases": level.purchases,
+    }
     return {name: value for name, value in named.items() if value}
 
 

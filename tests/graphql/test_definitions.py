@@ -10,7 +10,7 @@ from domain.access import StaffRole
 from tests.graphql.gateway import NOW, Gateway
 from tests.graphql.kept import everything_kept
 from tests.graphql.programme import CLERK
-from tests.graphql.redeeming import answer
+from tests.graphql.redeeming import answer, reward_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -92,7 +92,7 @@ async def test_levels_are_defined_read_and_changed(gateway: Gateway) -> None:
     for given, error in (
         ({"version": 1, "nameZh": "x"}, {"code": "DEFINITION_CHANGED", "field": ["version"]}),
         ({"version": 2, "nameZh": None}, {"code": "INVALID_INPUT", "field": ["nameZh"]}),
-        ({"version": 2, "amount": -1}, {"code": "INVALID_INPUT", "field": ["amountFen"]}),
+        ({"version": 2, "amount": -1}, {"code": "INVALID_INPUT", "field": ["amount"]}),
         ({"version": 2, "threshold": 1}, {"code": "LEVELS_OUT_OF_ORDER", "field": ["threshold"]}),
         ({"version": 2, "code": "tin"}, {"code": "LEVEL_UNKNOWN", "field": ["code"]}),
     ):
@@ -301,3 +301,16 @@ async def test_a_level_is_granted_and_the_grant_ended(gateway: Gateway) -> None:
         f'auditLog(of: {{kind: "member", id: "{bob.member_id}"}}) {{ nodes {{ action }} }}',
     )
     assert [row["action"] for row in log["auditLog"]["nodes"]].count("level.end_grant") == 1
+
+
+async def test_a_refusal_tells_all_that_the_level_asks_for(gateway: Gateway) -> None:
+    bob = await gateway.sign_in("o-bob")
+    refused = await answer(
+        gateway,
+        """mutation($input: RedeemRewardInput!) { redeemReward(input: $input) { userErrors {
+            ... on LevelTooLow { required { code threshold amount purchases match } } } } }""",
+        bob.access_token,
+        input={"rewardId": reward_id("seat"), "idempotencyKey": "seat"},
+    )
+    asked = {"code": "gold", "threshold": 3_000, "amount": None, "purchases": None, "match": "ALL"}
+    assert refused["userErrors"] == [{"required": asked}]

@@ -235,6 +235,7 @@ INVALID = [
     (("points_price: 500", "points_price: 0"), 73, "rewards[0].points_price"),
     (("level_required: silver", "level_required: tin"), 75, "rewards[0].level_required"),
     (("days: 60", "days: 0"), 89, "rewards[1].coupon.days"),
+    (("      value: 1000\n", "      value: 0\n"), 86, "rewards[1].coupon.value"),
     (("tea: 1500", "tea: 1500000"), 59, "earning_rules[1].themes"),
     (("notice_days: 14", "notice_days: 999"), 12, "level_rules.notice_days"),
     (("name_zh: 茶语会员", 'name_zh: ""'), 5, "programme.name_zh"),

@@ -144,7 +144,7 @@ WRONG: list[tuple[LevelDefinition, type[Refusal], str]] = [
     (replace(AMBER, rank=4), InvalidInput, "rank"),
     (replace(AMBER, rank=-1), InvalidInput, "rank"),
     (replace(AMBER, threshold=2**53), InvalidInput, "threshold"),
-    (replace(AMBER, amount_fen=0), InvalidInput, "amount_fen"),
+    (replace(AMBER, amount_fen=0), InvalidInput, "amount"),
     (replace(AMBER, purchases=0), InvalidInput, "purchases"),
     (replace(AMBER, threshold=0), InvalidInput, "threshold"),
     # A second base: the one that was moves up, and asks nothing.
@@ -187,7 +187,7 @@ def test_levels_may_ask_for_different_things(levels: list[LevelDefinition]) -> N
     ("levels", "field"),
     [
         ([replace(SILVER, purchases=9), replace(GOLD, purchases=8)], "purchases"),
-        ([replace(SILVER, amount_fen=9), replace(GOLD, amount_fen=8)], "amount_fen"),
+        ([replace(SILVER, amount_fen=9), replace(GOLD, amount_fen=8)], "amount"),
         # Whoever has both, for silver, has the one, for gold.
         ([replace(SILVER, purchases=9), replace(GOLD, threshold=0, purchases=9)], "threshold"),
     ],
