@@ -14,7 +14,7 @@ from tests.properties.career import PROGRAMMES, live
 LONG: Final = bool(os.environ.get("JIFEN_SOAK"))
 STREETS: Final = 20 if LONG else 2
 """Of each programme, each with other chances; every other one has a review each night."""
-STEPS: Final = 60 if LONG else 28
+STEPS: Final = 60 if LONG else 16
 MUST_HAPPEN: Final = frozenset(
     {
         *("BUY", "REFUND", "GRANT", "END", "REDEEM", "review", "no review", "told of a risk"),
@@ -46,5 +46,5 @@ async def test_levels_from_day_to_day_are_those_from_scratch(
         )
     assert set(done) >= (MUST_HAPPEN if LONG else {"BUY", "REFUND", "review", "no review"})
     engine = database.split(":", maxsplit=1)[0]
-    floor = 3_000 if LONG else 100
+    floor = 3_000 if LONG else 60
     tally(f"levels of programme {programme} from scratch on {engine}", done["compared"], floor)
