@@ -26,8 +26,9 @@ from schema.building import JifenSchema
 from schema.requirements import is_versioned
 from schema.root import build_schema
 from tests.graphql import conftest
-from tests.graphql.etag_histories import MICROSECOND, SHANGHAI, History
+from tests.graphql.etag_histories import MICROSECOND, History
 from tests.graphql.etag_looks import Seen
+from tests.graphql.etag_programme import SHANGHAI
 from tests.graphql.gateway import NOW, Gateway
 
 gateway = conftest.own_gateway
