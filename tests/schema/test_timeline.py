@@ -40,11 +40,11 @@ def test_every_kind_of_item_has_a_title() -> None:
         *("JOINED", "CONSENT_GRANTED", "CONSENT_WITHDRAWN"),
         *("PURCHASE", "PURCHASE_REFUNDED", "LEVEL_CHANGED", "NOTE_ADDED"),
         *("REWARD_REDEEMED", "REDEMPTION_SHIPPED", "REDEMPTION_DELIVERED"),
-        *("REDEMPTION_CANCELLED", "COUPON_USED"),
+        *("REDEMPTION_CANCELLED", "COUPON_USED", "PERK_USED", "PERK_USE_CANCELLED"),
     }
     assert TELLING.keys() == {
         *("MemberJoined", "ConsentChanged", "PointsChanged", "LevelChanged", "PurchaseRecorded"),
-        "PurchaseRefunded",
+        *("PurchaseRefunded", "PerkUsed", "PerkUseCancelled"),
         *("RewardRedeemed", "RedemptionShipped", "RedemptionDelivered", "RedemptionCancelled"),
         "CouponUsed",
     }

@@ -51,7 +51,7 @@ def giving(points: int, *, entry: int) -> GiveBack:
 
 async def test_what_is_foreseen_is_what_is_posted() -> None:
     await posted(earn(100, expires=NOW + days(9)), earn(50), redeem(120))
-    commands = [giving(20, entry=3), taking(90)]
+    commands: list[Command] = [giving(20, entry=3), taking(90)]
     before = await everything_kept()
     foreseen = (await draft(commands, now=NOW)).after(commands)
     assert foreseen.standing(ALICE) == Foreseen(available=0, debt=40)
@@ -77,7 +77,7 @@ async def test_a_draft_is_as_of_now_and_may_be_read_only() -> None:
 
 async def test_books_that_are_locked_stay_as_they_are() -> None:
     await posted(earn(100), redeem(60))
-    commands = [taking(100)]
+    commands: list[Command] = [taking(100)]
 
     async def work() -> list[Posted]:
         books = await lock_accounts([ALICE])
