@@ -281,6 +281,7 @@ EMPTY = {
     *("PurchaseLine.review", "Review.id", "Review.stars"),
     # Giving back a yuan leaves A points enough, and the level.
     *("RefundPreview.couponsRevoked", "RefundPreview.perksLost", "LostPerk.code"),
+    *("Level.amount", "Level.purchases"),  # The levels of this programme ask for points.
     # Among the mutations that were asked before is the one that takes a deletion back.
     "Member.deletesAt",
 }
