@@ -31,7 +31,7 @@ conformance: $(DEV) $(CLIENTS) ## Try the gateway with other people's clients (n
 	@$(PY) -m pytest -m conformance tests/conformance $(ARGS)
 
 faults: $(DEV) ## Run the tests that kill, stop and overload servers, and the browser (minutes)
-	@$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder -m faults $(ARGS)
+	@$(PY) -m pytest -m faults -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: lint ## Run the whole gate: lint, then the guards of tests/repository
 	@$(PY) -m pytest tests/repository

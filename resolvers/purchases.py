@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain import purchases
+from domain import purchases, returns
 from domain.access import CallerKind
 from domain.paging import Page, PageRequest
 from resolvers.context import RequestContext
@@ -41,6 +41,14 @@ class PurchaseRecord:
         member_id = self.purchase.member_id
         lines = await self.once.read("lines", lambda: purchases.lines_of(member_id, self.together))
         return lines[self.purchase.id]
+
+    async def refunds(self) -> Sequence[returns.PurchaseRefund]:
+        """What was given back of the order."""
+        member_id = self.purchase.member_id
+        refunds = await self.once.read(
+            "refunds", lambda: returns.refunds_of(member_id, self.together)
+        )
+        return refunds[self.purchase.id]
 
 
 async def member_purchases(member_id: UUID, request: PageRequest) -> Page[PurchaseRecord]:

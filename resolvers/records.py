@@ -72,3 +72,17 @@ class MemberRecord:
                 birthday=self.member.birthday,
             ),
         )
+
+    async def forecast(self) -> tiers.Forecast:
+        """What time will bring to the member's level."""
+        programme, now = await self._context.programme(), self._context.now
+        return await self._once.read(
+            "forecast", lambda: tiers.forecast(self.id, zone=programme.zone, now=now)
+        )
+
+    async def expires_first(self) -> ledger.ExpiringPoints | None:
+        """The points that expire before all others."""
+        now = self._context.now
+        return await self._once.read(
+            "expires-first", lambda: ledger.expires_first(self.id, now=now)
+        )

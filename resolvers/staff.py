@@ -20,6 +20,6 @@ async def member(context: RequestContext, reference: members.MemberRef) -> Membe
     return None if found is None else MemberRecord(found, context)
 
 
-async def audit_log(page: PageRequest) -> Page[audit.AuditEntry]:
-    """A page of the audit log, newest first."""
-    return await audit.entries(page)
+async def audit_log(page: PageRequest, target: audit.Target | None) -> Page[audit.AuditEntry]:
+    """A page of the audit log, or of what was done to one thing, newest first."""
+    return await audit.entries(page, target=target)

@@ -75,6 +75,8 @@ PLAINLY_TOLD: Final[frozenset[type[Refusal]]] = frozenset(
         errors.CurrencyMismatch,
         errors.TextInvalid,
         errors.LinesInvalid,
+        errors.RefundExceeds,  # A receipt tells the code alone.
+        errors.RefundLineExceeds,
         errors.AdjustmentNotPending,  # It has no other state than that it took effect.
         errors.RewardExists,  # Whoever sent the code knows it.
         errors.LevelExists,

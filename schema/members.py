@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
+import strawberry
+
 from domain.members import IdentityKind, InterestSource
 from domain.rewards import ADDRESSES_MAX, CouponStatus
 from resolvers import consents as consent_resolvers
@@ -35,8 +37,9 @@ from schema.policies import OWNER
 from schema.purchases import PURCHASES, Purchase
 from schema.recommendations import Recommendations, RecommendationSurface, popular_shelf
 from schema.redemptions import REDEMPTIONS, Redemption
+from schema.returns import PREVIEW, RefundPreview, preview_of
 from schema.rewards import COUPONS, Coupon
-from schema.scalars import URL, PhoneNumber
+from schema.scalars import URL, Fen, PhoneNumber
 from schema.tiers import HISTORY, LevelChange, Tier, tier_of
 from schema.timeline import TIMELINE, TimelineItem
 
@@ -208,8 +211,7 @@ class Member(Node):
     async def tier(self) -> Tier | None:
         """The member's level; null while the programme has no levels."""
         record: MemberRecord = view(self)
-        standing = await record.standing()
-        return tier_of(standing, joined_at=record.member.joined_at) if standing else None
+        return await tier_of(record)
 
     @computed(OWNER, cost=READS, versioned=True)
     async def points(
@@ -285,6 +287,17 @@ class Member(Node):
         request = GAME_REWARDS.request(first=first, after=after)
         page = await game_resolvers.game_rewards(record.id, request)
         return GAME_REWARDS.connection(page, request)
+
+    # Not versioned: what would come of it may change at any moment at which points expire.
+    @computed(OWNER, cost=PREVIEW)
+    async def refund_preview(
+        self,
+        info: Info,
+        order_id: Annotated[strawberry.ID, argument("The order, a `Purchase` of the member's.")],
+        amount: Annotated[Fen, argument("How much of it would be given back, from 1 fen on.")],
+    ) -> RefundPreview | None:
+        """What giving money back for an order would do; null for what is no order of theirs."""
+        return await preview_of(info, order_id=order_id, amount=amount)
 
     @computed(OWNER, cost=Cost(own=STATEMENT_COST, items="first", of=("items",)))
     async def changes(

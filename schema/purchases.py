@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from domain import purchases
+from domain import purchases, returns
 from domain.errors import ErrorCode
 from domain.purchases import ReceiptStatus
 from resolvers import purchases as resolvers
@@ -193,8 +193,11 @@ class Review:
 class PurchaseRefund:
     """Money that was given back for an order."""
 
-    amount: Money
-    """How much."""
+    @computed(OWNER)
+    def amount(self) -> Money:
+        """How much."""
+        refund: returns.PurchaseRefund = view(self)
+        return Money(amount=Fen(refund.amount_fen), currency=refund.currency)
 
     refunded_at: datetime
     """When it was given back."""
@@ -282,10 +285,18 @@ class Purchase(Node):
         lines: list[PurchaseLine] = view(await record.lines())
         return lines
 
-    @computed(OWNER, cost=Cost(items=1))
-    def refunds(self) -> list[PurchaseRefund]:
-        """What was given back of it; empty, until refunds can be recorded."""
-        return []
+    @computed(OWNER)
+    def refunded(self) -> Money:
+        """What was given back of it in all."""
+        order = _bought(self)
+        return Money(amount=Fen(order.refunded_fen), currency=order.currency)
+
+    @computed(OWNER, cost=Cost(own=1, items=2), versioned=True)
+    async def refunds(self) -> list[PurchaseRefund] | None:
+        """What was given back of it, the oldest first; at most a hundred."""
+        record: PurchaseRecord = view(self)
+        refunds: list[PurchaseRefund] = view(await record.refunds())
+        return refunds
 
 
 def _bought(value: object) -> purchases.Purchase:

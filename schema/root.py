@@ -10,19 +10,24 @@ from schema import (
     contacts,
     coupon_checkout,
     custody,
+    defining,
     game_campaigns,
     game_partners,
     games,
     holds,
+    level_grants,
     members,
     merges,
     notes,
     partners,
+    perks,
     phones,
     profile,
+    programme_settings,
     purchases,
     pushed_rewards,
     redemptions,
+    returns,
     reward_definitions,
     rewards,
     sessions,
@@ -85,6 +90,7 @@ class Mutation:
     cancel_account_deletion = custody.cancel_account_deletion
     transfer_points = transfers.transfer_points
     record_purchases = purchases.record_purchases
+    record_refunds = returns.record_refunds
     hold_points = holds.hold_points
     capture_points = holds.capture_points
     release_points = holds.release_points
@@ -104,6 +110,19 @@ class Mutation:
     release_coupon = coupon_checkout.release_coupon
     define_reward = reward_definitions.define_reward
     change_reward = reward_definitions.change_reward
+    use_perk = perks.use_perk
+    cancel_perk_use = perks.cancel_perk_use
+    define_level = defining.define_level
+    change_level = defining.change_level
+    define_perk = defining.define_perk
+    change_perk = defining.change_perk
+    retire_perk = defining.retire_perk
+    set_level_rules = defining.set_level_rules
+    grant_level = level_grants.grant_level
+    end_level_grant = level_grants.end_level_grant
+    publish_earning_rule = programme_settings.publish_earning_rule
+    set_programme = programme_settings.set_programme
+    import_programme = programme_settings.import_programme
     ship_redemption = redemptions.ship_redemption
     deliver_redemption = redemptions.deliver_redemption
     register_partner = game_partners.register_partner

@@ -17,7 +17,11 @@ from resolvers import game_partners as partnering
 from resolvers import games as game_resolvers
 from resolvers import ledger as ledger_resolvers
 from resolvers import ledger_audits as auditing
+from resolvers import level_definitions as defining
+from resolvers import level_grants as granting
 from resolvers import notes as note_resolvers
+from resolvers import perks as perk_resolvers
+from resolvers import programme_settings as settings
 from resolvers import redemptions as redeeming
 from resolvers import staff as resolvers
 from resolvers import timeline as timeline_resolvers
@@ -27,18 +31,30 @@ from schema.adjustments import PENDING, Adjustment
 from schema.audits import audited
 from schema.connections import After, Connection, First, KeysetList
 from schema.contacts import CONTACTS, ServiceContact
-from schema.cost import READS
-from schema.fields import Info, argument, computed, enum_type, object_type, view
+from schema.cost import READS, STATEMENT_COST, Cost
+from schema.fields import Info, argument, computed, enum_type, input_type, object_type, view
 from schema.game_campaigns import DEFINES_CAMPAIGNS, StaffGameCampaign
 from schema.game_partners import PARTNERS, SEES_PARTNERS, GamePartner
 from schema.games import CAMPAIGNS
 from schema.ledger import ENTRIES, AsOf, Kinds, KnownAt, LedgerEntry, PointsBalance, past_moment
 from schema.ledger_audits import AUDITS, READS_AUDITS, LedgerAudit
+from schema.level_definitions import DEFINES, LEVELS, LevelDefinition, LevelRules
+from schema.level_grants import LevelGrant
 from schema.member_references import MemberReference
-from schema.node import encode_global_id
+from schema.node import decode_uuid, encode_global_id
 from schema.notes import NOTES, SERVES, MemberNote
+from schema.perks import USES, PerkUse
 from schema.policies import SEES_MEMBERS, SEES_POINTS
 from schema.policies import staff as staff_with
+from schema.programme_settings import (
+    EXPORTS,
+    RULES,
+    RULES_READ,
+    SETS_UP,
+    EarningRule,
+    ProgrammeSettings,
+    PublishedEarningRule,
+)
 from schema.redemptions import QUEUE, StaffRedemption
 from schema.tiers import Tier, tier_of
 from schema.timeline import SEES_TIMELINES, TIMELINE, TimelineItem
@@ -75,8 +91,14 @@ class StaffMember:
     async def tier(self) -> Tier | None:
         """The member's level; null while the programme has no levels."""
         record: MemberRecord = view(self)
-        standing = await record.standing()
-        return tier_of(standing, joined_at=record.member.joined_at) if standing else None
+        return await tier_of(record)
+
+    @computed(SEES_MEMBERS, cost=Cost(own=STATEMENT_COST, items=100))
+    async def level_grants(self) -> list[LevelGrant] | None:
+        """The levels that the member was granted and that hold still, the latest first."""
+        record: MemberRecord = view(self)
+        grants: list[LevelGrant] = view(await granting.level_grants(record.id))
+        return grants
 
     @computed(SEES_POINTS, cost=READS)
     async def points(
@@ -116,6 +138,13 @@ class StaffMember:
         request = NOTES.request(first=first, after=after)
         return NOTES.connection(await note_resolvers.member_notes(record.id, request), request)
 
+    @computed(SERVES, cost=READS)
+    async def perk_uses(self, first: First = 20, after: After = None) -> Connection[PerkUse] | None:
+        """What the member used of the perks of their levels, newest first."""
+        record: MemberRecord = view(self)
+        request = USES.request(first=first, after=after)
+        return USES.connection(await perk_resolvers.perk_uses(record.id, request), request)
+
     @computed(SEES_TIMELINES, cost=READS)
     async def timeline(
         self, info: Info, first: First = 20, after: After = None
@@ -132,7 +161,8 @@ class AuditTarget:
     """What was acted upon."""
 
     kind: str
-    """What it is: `member`, `account`, `keys`, `events`, `file`; further kinds may come."""
+    """What it is: `member`, `account`, `keys`, `events`, `file`, `level`, `perk`, `level_rules`,
+    `earning_rule`, `reward`, `programme`; further kinds may come."""
 
     @computed(READS_THE_LOG)
     def id(self) -> strawberry.ID:
@@ -141,6 +171,17 @@ class AuditTarget:
         if target.kind == "member":
             return encode_global_id("Member", UUID(target.id))
         return strawberry.ID(target.id)
+
+
+@input_type()
+class AuditTargetInput:
+    """Of what the log is asked, as `AuditEntry.target` names it."""
+
+    kind: str
+    """What it is, for example `member`, `level`, `perk`, `earning_rule`, `programme`."""
+
+    id: str
+    """A member's global id; for other kinds the code or the name that it goes by."""
 
 
 @object_type(policy=READS_THE_LOG)
@@ -208,11 +249,54 @@ class Staff:
 
     @computed(READS_THE_LOG, cost=READS)
     async def audit_log(
-        self, first: First = 20, after: After = None
+        self,
+        first: First = 20,
+        after: After = None,
+        of: Annotated[AuditTargetInput | None, argument("Only what was done to this.")] = None,
     ) -> Connection[AuditEntry] | None:
         """What staff and operators did and looked at, newest first."""
         request = AUDIT.request(first=first, after=after)
-        return AUDIT.connection(await resolvers.audit_log(request), request)
+        return AUDIT.connection(await resolvers.audit_log(request, _target(of)), request)
+
+    @computed(DEFINES, cost=LEVELS)
+    async def levels(self) -> list[LevelDefinition] | None:
+        """The levels as they are defined, from the base upwards."""
+        found: list[LevelDefinition] = view(await defining.levels())
+        return found
+
+    @computed(DEFINES, cost=READS)
+    async def level_rules(self) -> LevelRules | None:
+        """What counts for levels, and for how long they hold."""
+        rules: LevelRules = view(await defining.level_rules())
+        return rules
+
+    @computed(DEFINES, cost=RULES_READ)
+    async def earning_rules(self) -> list[EarningRule] | None:
+        """The newest version of each earning rule that was published, by code."""
+        rules: list[EarningRule] = view(await settings.earning_rules())
+        return rules
+
+    @computed(DEFINES, cost=READS)
+    async def earning_rule_history(
+        self,
+        code: Annotated[str, argument("Of which rule.")],
+        first: First = 20,
+        after: After = None,
+    ) -> Connection[PublishedEarningRule] | None:
+        """All versions of an earning rule, newest first."""
+        request = RULES.request(first=first, after=after)
+        return RULES.connection(await settings.published_rules(code, request), request)
+
+    @computed(DEFINES, cost=READS)
+    async def programme(self, info: Info) -> ProgrammeSettings | None:
+        """The programme as it is set up."""
+        programme: ProgrammeSettings = view(await settings.programme(info.context))
+        return programme
+
+    @computed(SETS_UP, cost=EXPORTS)
+    async def programme_file(self) -> str | None:
+        """All settings as one YAML file, which `importProgramme` takes."""
+        return await settings.exported()
 
     @audited(SEES_POINTS)
     async def pending_adjustments(
@@ -277,3 +361,10 @@ async def staff(info: Info) -> Staff | None:
     """The member of staff who asks."""
     account: Staff = view(await resolvers.staff(info.context))
     return account
+
+
+def _target(of: AuditTargetInput | None) -> audit.Target | None:
+    if of is None:
+        return None
+    named = str(decode_uuid(of.id, "Member")) if of.kind == "member" else of.id
+    return audit.Target(kind=of.kind, id=named)

@@ -174,7 +174,7 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
         en="The level has another perk of the code {refusal.perk}",
     ),
     ErrorCode.PROGRAMME_FILE_INVALID: Text(
-        zh="设置文件不符合要求：{refusal.told}", en="The file is not valid: {refusal.told}"
+        zh="设置文件不符合要求", en="The file is not valid: its problems say where"
     ),
     ErrorCode.PERK_UNKNOWN: Text(zh="没有找到该权益", en="There is no such perk"),
     ErrorCode.PERK_HOLDS_BY_ITSELF: Text(
@@ -185,6 +185,10 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ),
     ErrorCode.PERK_QUOTA_USED: Text(
         zh="本期次数已用完", en="The perk was used as often as it may be for now"
+    ),
+    ErrorCode.LEVEL_GRANT_UNKNOWN: Text(
+        zh="没有这项等级授予，或已结束",
+        en="There is no such grant of a level, or it has ended",
     ),
     ErrorCode.PERK_USE_UNKNOWN: Text(
         zh="没有找到该权益使用记录", en="There is no such use of a perk"

@@ -26,6 +26,7 @@ TITLES: Final[Mapping[str, Text]] = {
     "CONSENT_GRANTED": Text(zh="同意授权：{purpose}", en="Agreed to {purpose}"),
     "CONSENT_WITHDRAWN": Text(zh="撤回授权：{purpose}", en="No longer agrees to {purpose}"),
     "PURCHASE": Text(zh="消费 {paid}{shop}", en="Bought for {paid}{shop}"),
+    "PURCHASE_REFUNDED": Text(zh="退款 {amount}{shop}", en="Was refunded {amount}{shop}"),
     "POINTS_EARN": Text(zh="获得 {points} 积分", en="Earned {points} points"),
     "POINTS_REDEEM": Text(zh="使用 {points} 积分", en="Spent {points} points"),
     "POINTS_CAPTURE": Text(zh="支付 {points} 积分", en="Paid with {points} points"),
@@ -40,6 +41,8 @@ TITLES: Final[Mapping[str, Text]] = {
     "REDEMPTION_DELIVERED": Text(zh="{title}已送达", en="{title} arrived"),
     "REDEMPTION_CANCELLED": Text(zh="取消兑换{title}", en="Took back {title}"),
     "COUPON_USED": Text(zh="使用优惠券：{title}", en="Used a coupon: {title}"),
+    "PERK_USED": Text(zh="使用权益：{title}", en="Used a perk: {title}"),
+    "PERK_USE_CANCELLED": Text(zh="退还权益：{title}", en="Was given a perk back: {title}"),
     "NOTE_ADDED": Text(zh="员工备注", en="Staff wrote a note"),
 }
 """What each kind is called; a test holds that none is missing. A context that tells a new kind
@@ -86,10 +89,11 @@ def title_of(record: TimelineRecord, language: Language) -> str:
     words: dict[str, object] = dict(facts)
     if "points" in facts:
         words |= {"points": abs(facts["points"]), "change": f"{facts['points']:+}"}
-    if "paid_fen" in facts:
-        yuan, fen = divmod(facts["paid_fen"], 100)
-        words["paid"] = f"{yuan}.{fen:02} {facts['currency']}"
-        words["shop"] = f" · {facts['shop']}" if facts["shop"] else ""
+    for name, called in (("paid_fen", "paid"), ("amount_fen", "amount")):
+        if name in facts:
+            yuan, fen = divmod(facts[name], 100)
+            words[called] = f"{yuan}.{fen:02} {facts['currency']}"
+            words["shop"] = f" · {facts['shop']}" if facts["shop"] else ""
     if "to" in facts:
         level = record.levels.get(facts["to"])
         words["level"] = facts["to"] if level is None else getattr(level, f"name_{language}")

@@ -12,6 +12,8 @@ from api.cli import (
     database,
     keys,
     ledger,
+    levels,
+    programme,
     serving,
     sweeping,
     working,
@@ -32,6 +34,8 @@ auditing.add_to(app)
 consents.add_to(app)
 custody.add_to(app)
 ledger.add_to(app)
+levels.add_to(app)
+programme.add_to(app)
 working.add_to(app)
 sweeping.add_to(app)
 add_import_commands(app)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from api.workers.ledger_audits import audit_changes, audit_everything
+from api.workers.level_evaluations import evaluate_levels
 from api.workers.settings import WorkSettings
 from domain import ledger, members, outbox, recommendations
 from domain.clock import Clock
@@ -16,7 +17,7 @@ SWEPT_MAX: Final = 1_000_000
 """Accounts that one run of the sweeper brings up to date, at most."""
 
 BUSY: Final = 0.8
-"""The part of its slot in which an audit begins further batches."""
+"""The part of its slot in which an audit, or a walk over levels, begins further batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,9 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
         within_s = work.audit_everything_every_s * BUSY
         return await audit_everything(clock, begins_s=work.audit_begins_s, within_s=within_s)
 
+    async def evaluate_all_levels() -> int:
+        return await evaluate_levels(clock, within_s=work.evaluate_levels_every_s * BUSY)
+
     return (
         Job(
             name="refresh-recommendations",
@@ -92,5 +96,10 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
             name="forget-sign-in-codes",
             every=timedelta(seconds=work.forget_every_s),
             run=forget_sign_in_codes,
+        ),
+        Job(
+            name="evaluate-levels",
+            every=timedelta(seconds=work.evaluate_levels_every_s),
+            run=evaluate_all_levels,
         ),
     )

@@ -43,6 +43,9 @@ class WorkSettings(BaseModel):
     audit_begins_s: int = Field(default=19 * 3_600, ge=0, lt=86_400)
     """When a night begins, in seconds after midnight UTC: three in the morning in China."""
 
+    evaluate_levels_every_s: PositiveInt = 600
+    """How often levels whose time is over are reviewed, and the night's walk is gone on with."""
+
     stop_s: PositiveFloat = 10.0
     """What runs may take so long to end when the process is told to stop."""
 

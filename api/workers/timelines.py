@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain import ledger, members, purchases, rewards, tiers
+from domain import ledger, members, purchases, returns, rewards, tiers
 from domain.members import Telling
 
 TELLING: Final[Telling] = {
@@ -13,5 +13,6 @@ TELLING: Final[Telling] = {
     **tiers.TIMELINE,
     **purchases.TIMELINE,
     **rewards.TIMELINE,
+    **returns.TIMELINE,
 }
 """What each kind of event comes to, over all contexts."""

@@ -58,12 +58,13 @@ async def write_exports(
         if claimed is None:
             break
         try:
-            rows = await _write(claimed, files=files, now=now())
-            if await finish_export(claimed, rows=rows, now=now()):
+            rows, records = await _write(claimed, files=files, now=now())
+            if await finish_export(claimed, rows=rows, records=records, now=now()):
                 written += 1
             else:
-                # Erased meanwhile, or overtaken: nothing may be left of it.
+                # Erased or parted meanwhile, or overtaken: nothing may be left of it.
                 files.delete(claimed.file_name)
+                await fail_export(claimed, now=now())
         except Exception:
             log.exception("export_failed", export=str(claimed.id), tries=claimed.tries)
             await fail_export(claimed, now=now())
@@ -71,14 +72,17 @@ async def write_exports(
 
 
 class _Progress:
-    """How many rows are written, of how many."""
+    """How many rows are written, of how many, and whose: the records of the member."""
 
     def __init__(self) -> None:
         self.done, self.all = 0, 0
+        self.records: Sequence[UUID] = ()
 
 
-async def _write(claimed: Claimed, *, files: FileStore, now: datetime) -> int:
-    """Write the file and tell how far it is meanwhile; how many rows it holds."""
+async def _write(
+    claimed: Claimed, *, files: FileStore, now: datetime
+) -> tuple[int, Sequence[UUID]]:
+    """Write the file and tell how far it is meanwhile; how many rows it holds, of which records."""
     progress = _Progress()
 
     async def read_and_write() -> None:
@@ -98,14 +102,14 @@ async def _write(claimed: Claimed, *, files: FileStore, now: datetime) -> int:
         await asyncio.wait([writing])
         raise
     await writing
-    return progress.done
+    return progress.done, progress.records
 
 
 async def _archive(file: BinaryIO, member_id: UUID, *, progress: _Progress, now: datetime) -> None:
     # What was joined to the member's record, and stayed under its own id, is the member's too.
     heirs = await members.heirs([member_id])
     member_id = heirs.get(member_id, member_id)
-    records = await members.records_of([member_id])
+    progress.records = records = await members.records_of([member_id])
     tables = [table for _, tables in PARTS for table in tables if table.told]
     progress.all = sum([await _count(table, records) for table in tables])
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

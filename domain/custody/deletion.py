@@ -15,7 +15,7 @@ from uuid import UUID
 from domain import members
 from domain.custody.requests import Asked, answer_once
 from domain.outbox import Event, announce
-from domain.storage import execute, fetch_all, fetch_one, transaction
+from domain.storage import TransactionContended, execute, fetch_all, fetch_one, transaction
 from domain.texts import clean_text
 
 REASON_CHARACTERS_MAX: Final = 500
@@ -52,6 +52,11 @@ async def request_deletion(
         clean_text(reason, field=("reason",), characters_max=REASON_CHARACTERS_MAX, lines=True)
 
     async def work() -> str:
+        records = await members.records_of([command.member_id])
+        await members.lock_members([command.member_id])
+        if not set(records) <= set(await members.records_of([command.member_id])):
+            # Who asks may be the other one: both have to sign in again.
+            raise TransactionContended("staff parted the record meanwhile")
         deletes_at = await begin_deletion(
             command.member_id, asked_by=AskedBy.MEMBER, reason=reason, cooling=cooling, now=now
         )

@@ -220,10 +220,19 @@ async def tell_progress(claimed: Claimed, *, done: int, of: int) -> None:
     )
 
 
-async def finish_export(claimed: Claimed, *, rows: int, now: datetime) -> bool:
-    """The file is there: make its link. False where the export is gone meanwhile."""
+async def finish_export(
+    claimed: Claimed, *, rows: int, records: Sequence[UUID], now: datetime
+) -> bool:
+    """The file is there, and tells of these records: make its link.
+
+    False where the export is gone meanwhile, or where one of them is not the member's any more:
+    staff were parting it from theirs while the file was written.
+    """
 
     async def work() -> bool:
+        standing = await members.lock_members([claimed.member_id])
+        if not set(records) <= set(await members.records_of(standing.values())):
+            return False
         finished = await execute(
             "UPDATE data_export SET status = 'READY', finished_at = $3, expires_at = $4,"
             " token = $5, rows_done = $6, rows_all = $6"
@@ -232,8 +241,7 @@ async def finish_export(claimed: Claimed, *, rows: int, now: datetime) -> bool:
             *(secrets.token_urlsafe(32), rows, claimed.tries),
         )
         if finished:
-            heirs = await members.heirs([claimed.member_id])
-            owner = heirs.get(claimed.member_id, claimed.member_id)
+            owner = standing.get(claimed.member_id, claimed.member_id)
             facts = {"export_id": str(claimed.id)}
             if owner != claimed.member_id:
                 facts["asked_as"] = str(claimed.member_id)

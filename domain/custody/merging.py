@@ -87,13 +87,13 @@ async def merge(
     )
     accounts = await ledger.merge_accounts(loser_id, keeper_id, merge_id=merged.id, now=now)
     zone = (await program()).zone
-    level = await tiers.merge_levels(loser_id, keeper_id, zone=zone, now=now)
+    await tiers.merge_levels(loser_id, keeper_id, merge_id=merged.id, zone=zone, now=now)
     for table in moving_tables():
         await _move(table, merged)
     profile = await members.merge_profiles(loser_id, keeper_id, merge_id=merged.id, now=now)
     # Nobody is deleted together with a record that may still turn out to be somebody else's.
     await begin_deletion_anew(keeper_id, cooling_min=UNDOABLE, now=now)
-    await _keep(merged, by=by, facts=_facts(accounts, level, profile))
+    await _keep(merged, by=by, facts=_facts(accounts, profile))
     facts = {"merge_id": str(merged.id), "loser_id": str(loser_id), "because": because.value}
     await announce([Event(kind="MembersMerged", member_id=keeper_id, facts=facts)], now=now)
     return merged
@@ -165,23 +165,11 @@ async def _keep(merged: Merge, *, by: str, facts: Mapping[str, Any]) -> None:
     )
 
 
-def _facts(
-    accounts: ledger.AccountsMerged,
-    level: tiers.KeptLevel | None,
-    profile: members.ProfileMerged,
-) -> dict[str, Any]:
+def _facts(accounts: ledger.AccountsMerged, profile: members.ProfileMerged) -> dict[str, Any]:
     """What the parting needs to know; no word of the person."""
     return {
         "since": accounts.since,
         "net": accounts.net,
-        "level": None
-        if level is None
-        else {
-            "code": level.code,
-            "since": level.since.isoformat(),
-            "keep_until": level.keep_until.isoformat(),
-            "keep_after_day": level.keep_after_day.isoformat(),
-        },
         "took": list(profile.took),
         "joined_at": profile.joined_at.isoformat(),
     }

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from domain import ledger, members, tiers
+from domain import ledger, members, recommendations, tiers
 from domain.custody.deletion import drop_deletion
 from domain.custody.merging import Merge, merge_of, moving_tables
 from domain.custody.withdrawing import withdraw_exports
 from domain.errors import MergeNotUndoable
 from domain.files import FileStore
+from domain.members import SetConsent
 from domain.outbox import Event, announce
 from domain.program import program
 from domain.storage import (
@@ -38,8 +39,9 @@ async def part(
     """Give the record that was given up back what came with it, as far as it is there still.
 
     The sessions of both are over: whoever they are sign in again. Nobody can fetch an export that
-    was written while they were one; its file is deleted from `files` with the commit. What happened
-    since is the keeper's.
+    was written while they were one; its file is deleted from `files` with the commit. What was
+    withdrawn meanwhile is withdrawn by both, and what was agreed to holds for neither. What else
+    happened since is the keeper's.
     `however_late`: also after the day, where it is known that the two were parted within it.
     Inside the caller's transaction. Refused: MergeNotUndoable; AccountFrozen (either),
     PointsOutOfRange.
@@ -122,15 +124,24 @@ async def _part(merge: Merge, facts: dict[str, Any], *, now: datetime) -> None:
         loser_id, keeper_id, merge_id=merge.id, since=facts["since"], now=now
     )
     zone = (await program()).zone
-    own = _level_of(facts["level"])
-    await tiers.part_levels(loser_id, keeper_id, own=own, zone=zone, now=now)
+    await tiers.part_levels(loser_id, keeper_id, merge_id=merge.id, zone=zone, now=now)
     for table in moving_tables():
         await _move_back(table, merge)
     await members.return_phones(loser_id)
     profile = members.ProfileMerged(
         took=tuple(facts["took"]), joined_at=datetime.fromisoformat(facts["joined_at"])
     )
-    await members.part_profiles(loser_id, keeper_id, merge_id=merge.id, merged=profile, now=now)
+    await members.part_profiles(
+        loser_id,
+        keeper_id,
+        merge_id=merge.id,
+        merged=profile,
+        since=merge.merged_at,
+        now=now,
+    )
+    for one, purpose in await members.consents_in_doubt(loser_id, keeper_id, since=merge.merged_at):
+        withdrawal = SetConsent(member_id=one, purpose=purpose, granted=False, version="")
+        await recommendations.set_consent(withdrawal, now=now)
 
 
 async def _move_back(table: MemberTable, merge: Merge) -> None:
@@ -148,14 +159,3 @@ async def _move_back(table: MemberTable, merge: Merge) -> None:
 def _facts_of(row: Row) -> dict[str, Any]:
     facts: dict[str, Any] = orjson.loads(row["facts"])
     return facts
-
-
-def _level_of(level: dict[str, str] | None) -> tiers.KeptLevel | None:
-    if level is None:
-        return None
-    return tiers.KeptLevel(
-        code=level["code"],
-        since=datetime.fromisoformat(level["since"]),
-        keep_until=datetime.fromisoformat(level["keep_until"]),
-        keep_after_day=date.fromisoformat(level["keep_after_day"]),
-    )

@@ -10,6 +10,7 @@ from domain import (
     outbox,
     purchases,
     recommendations,
+    returns,
     rewards,
     tiers,
 )
@@ -23,6 +24,7 @@ PARTS: Final[tuple[tuple[str, MemberTables], ...]] = (
     ("tiers", tiers.MEMBER_TABLES),
     ("purchases", purchases.MEMBER_TABLES),
     ("rewards", rewards.MEMBER_TABLES),
+    ("returns", returns.MEMBER_TABLES),
     ("recommendations", recommendations.MEMBER_TABLES),
     ("games", games.MEMBER_TABLES),
     ("members", members.MEMBER_TABLES),

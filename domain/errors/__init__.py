@@ -65,6 +65,7 @@ Refusal
 │   ├── LevelsOutOfOrder            a level would ask for less than the one below it
 │   ├── PerkExists                  the level has another perk of this code
 │   └── ProgrammeFileInvalid        a programme's file breaks rules
+├── LevelGrantUnknown               there is no grant of a level with this id, or it has ended
 ├── PerkRefusal                     a perk cannot be used
 │   ├── PerkUnknown                 there is none with this id, or none of the member's own level
 │   ├── PerkHoldsByItself           it takes effect without being used
@@ -141,6 +142,7 @@ from domain.errors.games import (
     PrizeUnknown,
     TooOld,
 )
+from domain.errors.levels import LevelGrantUnknown
 from domain.errors.members import (
     ConsentOutdated,
     ConsentRefusal,
@@ -288,6 +290,7 @@ __all__ = [
     "InsufficientPoints",
     "InvalidInput",
     "LevelExists",
+    "LevelGrantUnknown",
     "LevelNeeded",
     "LevelTooLow",
     "LevelUnknown",

@@ -71,8 +71,3 @@ class ProgrammeFileInvalid(DefinitionRefusal):
 
     code = ErrorCode.PROGRAMME_FILE_INVALID
     problems: tuple[FileProblem, ...]
-
-    @property
-    def told(self) -> str:
-        """The problems in words."""
-        return "; ".join(map(str, self.problems))

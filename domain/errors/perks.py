@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from domain.errors.codes import ErrorCode
 from domain.errors.refusal import Refusal
@@ -40,6 +41,7 @@ class PerkQuotaUsed(PerkRefusal):
     """Returned when the quota of the perk is used up until `resets_at`."""
 
     code = ErrorCode.PERK_QUOTA_USED
+    retryable: ClassVar[bool] = True
     resets_at: datetime
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 
 from domain.errors.codes import ErrorCode
@@ -41,13 +42,16 @@ class OutOfStock(RewardRefusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelNeeded:
-    """A level, as a refusal tells it."""
+    """A level with what it asks for, as a refusal tells it."""
 
     code: str
     rank: int
     name_zh: str
     name_en: str
     threshold: int
+    amount_fen: int | None
+    purchases: int | None
+    match: StrEnum
 
 
 @dataclass(eq=False, kw_only=True)

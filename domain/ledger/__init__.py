@@ -30,7 +30,17 @@ from domain.ledger.auditing import (
     verify_accounts,
 )
 from domain.ledger.book import Books
-from domain.ledger.commands import Command, Earn, GiveBack, Key, Posted, Redeem, TakeBack
+from domain.ledger.commands import (
+    Command,
+    Earn,
+    GiveBack,
+    Key,
+    Place,
+    Posted,
+    Redeem,
+    TakeBack,
+)
+from domain.ledger.earnings import earnings_known_as, left_of_earnings, paid_with
 from domain.ledger.entries import POINTS_MAX, EntryKind, HoldState, Source
 from domain.ledger.expiry import (
     NEVER,
@@ -45,6 +55,7 @@ from domain.ledger.expiry import (
     policy_from_json,
     policy_to_json,
 )
+from domain.ledger.foreseeing import Draft, Foreseen, draft
 from domain.ledger.holdings import HeldLot, Holdings, holdings
 from domain.ledger.holds import (
     HOLD_MINUTES,
@@ -71,6 +82,7 @@ from domain.ledger.reading import (
     Balance,
     ExpiringPoints,
     balance,
+    expires_first,
 )
 from domain.ledger.store import lock_accounts
 from domain.ledger.sweeping import Swept, accounts_due, sweep
@@ -111,12 +123,14 @@ __all__ = [
     "Captured",
     "Checked",
     "Command",
+    "Draft",
     "Earn",
     "EndOfYear",
     "EntryKind",
     "EntryLot",
     "ExpiringPoints",
     "ExpiryPolicy",
+    "Foreseen",
     "GiveBack",
     "HeldLot",
     "HoldPoints",
@@ -128,6 +142,7 @@ __all__ = [
     "LookBack",
     "Never",
     "Outcome",
+    "Place",
     "PointsAt",
     "PointsHold",
     "PointsReason",
@@ -150,21 +165,26 @@ __all__ = [
     "audit_ledger",
     "balance",
     "capture_points",
+    "draft",
+    "earnings_known_as",
     "entries_of",
     "entries_to_audit",
     "entry",
     "erase_notes_given",
     "expires_at",
+    "expires_first",
     "frozen_accounts",
     "hold_points",
     "holdings",
     "journal",
+    "left_of_earnings",
     "local_midnight",
     "lock_accounts",
     "lock_named",
     "look_back",
     "lots_of",
     "merge_accounts",
+    "paid_with",
     "part_accounts",
     "pending_adjustments",
     "policy_from_json",

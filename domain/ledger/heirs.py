@@ -95,7 +95,8 @@ async def open_heirs(books: Books, commands: Iterable[Command], *, now: datetime
         return Heirs()
     known = dict(books)
     for _ in range(STEPS_MAX):
-        known |= await open_books(set(leads.values()) - known.keys(), now=now)
+        if unknown := set(leads.values()) - known.keys():
+            known |= await open_books(unknown, now=now)
         further = {one: known[to].merged_into or to for one, to in leads.items()}
         if further == leads:
             break

@@ -7,7 +7,7 @@ whatever the size of the batch. A batch of one is the single mutation.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, Final, get_args
@@ -90,7 +90,7 @@ async def post_one(
     return outcome
 
 
-class _Unsound(Exception):
+class UnsoundError(Exception):
     """What is stored of these members contradicts itself: nothing can be decided by it."""
 
     def __init__(self, *member_ids: UUID) -> None:
@@ -108,7 +108,7 @@ async def _post(
     while True:
         try:
             return await _post_but(unsound, commands, now=now, locked=books, beside=beside)
-        except _Unsound as found:
+        except UnsoundError as found:
             # What was decided in them before the fault was found does not hold.
             books = None
             # Nothing is written yet. The others of the batch shall not suffer for one account.
@@ -165,12 +165,12 @@ async def _post_but(
             if key is not None and (key in earlier or key in answers):
                 outcomes[index] = _replay(key, digests[index], earlier=earlier, answers=answers)
                 continue
-            posted = _apply(command, books, past, heirs=heirs, now=now)
+            posted = apply_command(command, books, past, heirs=heirs, now=now)
         except Refusal as refusal:
             outcomes[index] = refusal
             continue
         outcomes[index] = posted
-        moved.update((book.member_id, book) for book in _concerned(command, books, heirs))
+        moved.update((book.member_id, book) for book in concerned_by(command, books, heirs))
         if key is not None:
             answers[key] = (digests[index], posted)
         if beside is not None:
@@ -201,14 +201,14 @@ def _aimed(
     return aimed, refused
 
 
-def _concerned(command: Command, books: dict[UUID, Book], heirs: Heirs) -> list[Book]:
+def concerned_by(command: Command, books: Mapping[UUID, Book], heirs: Heirs) -> list[Book]:
     """The books that the command changes, in the order in which they are decided."""
     heir = heirs.of(command)
     concerned = [books[member_id] for member_id in members_of(command)]
     return concerned if heir is None else [*concerned, heir]
 
 
-def _apply(
+def apply_command(
     command: Command,
     books: dict[UUID, Book],
     past: dict[Place, Past],
@@ -216,9 +216,10 @@ def _apply(
     heirs: Heirs,
     now: datetime,
 ) -> Posted:
-    concerned = _concerned(command, books, heirs)
+    """Decide a command in the books, which are loaded, and change them. Raises its refusals."""
+    concerned = concerned_by(command, books, heirs)
     for book in concerned:
-        _settle(book, now=now)
+        settle(book, now=now)
     place = past_of(command)
     undone = None
     if place is not None:
@@ -228,12 +229,12 @@ def _apply(
     try:
         entry = _decided(command, concerned, undone, heirs=heirs, now=now)
     except AssertionError as fault:
-        raise _Unsound(*members_of(command)) from fault
+        raise UnsoundError(*members_of(command)) from fault
     if place is not None and undone is not None:
         past[place] = after(undone, concerned[0])
     # A backdated lot may have matured or expired already.
     for book in concerned:
-        _settle(book, now=now)
+        settle(book, now=now)
     return Posted(
         member_id=entry.member_id,
         seq=entry.seq,
@@ -261,11 +262,12 @@ def _decided(
     return entry
 
 
-def _settle(book: Book, *, now: datetime) -> None:
+def settle(book: Book, *, now: datetime) -> None:
+    """Write what is due in the book, whose lots are loaded. UnsoundError where it cannot be."""
     try:
         book.settle(now=now, salt=new_salt)
     except AssertionError as fault:
-        raise _Unsound(book.member_id) from fault
+        raise UnsoundError(book.member_id) from fault
 
 
 def new_salt() -> bytes:

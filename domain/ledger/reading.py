@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.ledger.book import Book
+from domain.ledger.expiry import NEVER
 from domain.ledger.reckoning import MOMENTS_MAX, reckoning
 
 EXPIRING_SOON = timedelta(days=30)
@@ -55,6 +56,22 @@ async def balance(member_id: UUID, *, now: datetime) -> Balance:
         expiring_soon=_expiring(book, until=until),
     )
 
+
+async def expires_first(member_id: UUID, *, now: datetime) -> ExpiringPoints | None:
+    """What may be spent as of `now` and expires before all else, however far off; None where
+    nothing does. One statement.
+
+    It changes with an entry, or as one of the moments of DUE_MOMENTS passes.
+    """
+    book = await reckoning(member_id, until=now, soon=_AT_ALL)
+    if book is None:
+        return None
+    book.reckon(until=now)
+    return next(iter(_expiring(book, until=_AT_ALL)), None)
+
+
+_AT_ALL: Final = NEVER - timedelta(days=1)
+"""What expires later never does."""
 
 DUE_MOMENTS = """
     (SELECT MAX(l.expires_at) FROM points_lot AS l

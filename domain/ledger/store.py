@@ -39,6 +39,9 @@ _LOCK_ACCOUNTS = f"""
     ORDER BY member_id
     FOR NO KEY UPDATE
 """
+_LOOK_AT_ACCOUNTS = f"""
+    SELECT {_ACCOUNT_COLUMNS} FROM points_account WHERE member_id = ANY($1::uuid[])
+"""
 
 
 async def lock_accounts(member_ids: Iterable[UUID]) -> dict[UUID, Book]:
@@ -48,7 +51,16 @@ async def lock_accounts(member_ids: Iterable[UUID]) -> dict[UUID, Book]:
     locks all its accounts first, and once, neither decides by what is stale nor deadlocks. One
     posting may go on with the books; their lots are not loaded.
     """
-    rows = await fetch_all(_LOCK_ACCOUNTS, sorted(set(member_ids)))
+    return await _books(_LOCK_ACCOUNTS, member_ids)
+
+
+async def look_at_accounts(member_ids: Iterable[UUID]) -> dict[UUID, Book]:
+    """The accounts that exist, without a lock: for what is reckoned and not written."""
+    return await _books(_LOOK_AT_ACCOUNTS, member_ids)
+
+
+async def _books(statement: str, member_ids: Iterable[UUID]) -> dict[UUID, Book]:
+    rows = await fetch_all(statement, sorted(set(member_ids)))
     books = {row["member_id"]: book_of(row) for row in rows}
     await _believe_the_journal([book for book in books.values() if book.frozen])
     return books

@@ -11,6 +11,7 @@ from domain.members.consents import (
     SetConsent,
     consent_texts,
     consents,
+    consents_in_doubt,
     has_consented,
     publish_consent_texts,
     set_consent,
@@ -107,6 +108,7 @@ from domain.members.sign_in_codes import (
 )
 from domain.members.standing import (
     heirs,
+    lock_found,
     lock_member,
     lock_members,
     lock_records,
@@ -190,6 +192,7 @@ __all__ = [
     "check_brought",
     "consent_texts",
     "consents",
+    "consents_in_doubt",
     "create_phone_keys",
     "ended",
     "forget_codes_of",
@@ -200,6 +203,7 @@ __all__ = [
     "identities",
     "interests",
     "list_members",
+    "lock_found",
     "lock_given_up_phones",
     "lock_member",
     "lock_members",

@@ -177,6 +177,30 @@ async def set_consent(command: SetConsent, *, now: datetime) -> Consent:
     return await transaction(work)
 
 
+async def consents_in_doubt(
+    loser_id: UUID, keeper_id: UUID, *, since: datetime
+) -> Sequence[tuple[UUID, str]]:
+    """What each of two who were one record since then is not known to agree to, with its purpose.
+
+    Nobody knows who of the two said what meanwhile: a withdrawal may be of either, and so may an
+    agreement of the keeper's, where they had not agreed before.
+    """
+    rows = await fetch_all(
+        "SELECT purpose, granted, at FROM member_consent WHERE member_id = $1 ORDER BY at, id",
+        keeper_id,
+    )
+    before = {row["purpose"]: bool(row["granted"]) for row in rows if row["at"] <= since}
+    meanwhile = [row for row in rows if row["at"] > since]
+    withdrawn = {row["purpose"] for row in meanwhile if not row["granted"]}
+    now_said = {row["purpose"]: bool(row["granted"]) for row in meanwhile}
+    doubtful = [(loser_id, one) for one in sorted(withdrawn) if await has_consented(loser_id, one)]
+    return doubtful + [
+        (keeper_id, one)
+        for one, agrees in sorted(now_said.items())
+        if agrees and not before.get(one)
+    ]
+
+
 async def _version(command: SetConsent, before: Consent | None) -> str:
     """The version to write down: of what is agreed to, or of what is withdrawn."""
     if before and not command.granted:

@@ -57,11 +57,20 @@ async def merge_profiles(
 
 
 async def part_profiles(
-    loser_id: UUID, keeper_id: UUID, *, merge_id: UUID, merged: ProfileMerged, now: datetime
+    loser_id: UUID,
+    keeper_id: UUID,
+    *,
+    merge_id: UUID,
+    merged: ProfileMerged,
+    since: datetime,
+    now: datetime,
 ) -> None:
     """Undo `merge_profiles`: what the keeper said meanwhile stays theirs. Nobody is signed in.
 
-    Nobody knows which of the two opened a session of the keeper's since the merge, so all end.
+    Nobody knows which of the two opened a session of the keeper's since the merge, so all end. And
+    whoever came by another mini-program since then was bound to the keeper, also where the unionid
+    that led there was the other's: it leads to nobody now, and whoever comes again to themself. So
+    does a number that was bound since then, unless the keeper is known by nothing else.
     """
     rows = await _profiles(loser_id, keeper_id)
     loser, keeper = rows[loser_id], rows[keeper_id]
@@ -76,6 +85,7 @@ async def part_profiles(
         "UPDATE member SET merged_into = NULL, version = version + 1 WHERE id = $1", loser_id
     )
     await execute(_INTERESTS_THAT_GO, loser_id, keeper_id, merge_id)
+    await _unbind_since(keeper_id, since=since)
     await _end_sessions(keeper_id, now=now)
 
 
@@ -118,6 +128,26 @@ _INTERESTS_THAT_GO: Final = """
             AND own.source = member_interest.source
     )
 """
+
+
+async def _unbind_since(member_id: UUID, *, since: datetime) -> None:
+    await execute(
+        "DELETE FROM member_identity WHERE member_id = $1 AND bound_at > $2"
+        " AND kind IN ('wechat_openid', 'wechat_unionid')",
+        *(member_id, since),
+    )
+    await execute(
+        "DELETE FROM member_identity WHERE member_id = $1 AND bound_at > $2 AND kind = 'phone'"
+        " AND EXISTS (SELECT 1 FROM member_identity AS own"
+        " WHERE own.member_id = $1 AND own.bound_at <= $2)",
+        *(member_id, since),
+    )
+    await execute(
+        "DELETE FROM member_phone WHERE member_id = $1 AND NOT EXISTS ("
+        " SELECT 1 FROM member_identity i"
+        " WHERE i.member_id = member_phone.member_id AND i.id = member_phone.id)",
+        member_id,
+    )
 
 
 async def _end_sessions(member_id: UUID, *, now: datetime) -> None:

@@ -120,7 +120,7 @@ def zone_of(name: str) -> ZoneInfo:
 @cache
 def _zones() -> frozenset[str]:
     """The names that mean the same on every machine, as `localtime` does not."""
-    return frozenset(available_timezones())
+    return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
 async def _read(statement: str) -> Programme:

@@ -25,15 +25,34 @@ from domain.purchases.orders import (
     EXTERNAL_ID_LENGTH_MAX,
     FUTURE_TOLERANCE,
     LINE_ID_LENGTH_MAX,
+    PLACED_AT_MIN,
     PRODUCT_CODE_LENGTH_MAX,
     QUANTITY_MAX,
     SHOP_LENGTH_MAX,
     Order,
     OrderLine,
+    digestible,
+    microseconds,
 )
 from domain.purchases.popularity import most_bought
+from domain.purchases.presence import any_purchase
+from domain.purchases.publishing import (
+    PublishedRule,
+    newest_rules,
+    publish_earning_rule,
+    published_rules,
+)
 from domain.purchases.reading import Purchase, PurchaseLine, lines_of, purchase, purchases
 from domain.purchases.recording import ORDERS_MAX
+from domain.purchases.refunding import (
+    OrderPlace,
+    Refundable,
+    RefundableLine,
+    Refunded,
+    find_orders,
+    refundable_orders,
+    write_refunded,
+)
 from domain.purchases.timeline import TIMELINE
 
 __all__ = [
@@ -47,6 +66,7 @@ __all__ = [
     "LINE_ID_LENGTH_MAX",
     "MEMBER_TABLES",
     "ORDERS_MAX",
+    "PLACED_AT_MIN",
     "PRODUCT_CODE_LENGTH_MAX",
     "QUANTITY_MAX",
     "SHOP_LENGTH_MAX",
@@ -56,20 +76,34 @@ __all__ = [
     "ImportedOrder",
     "Order",
     "OrderLine",
+    "OrderPlace",
+    "PublishedRule",
     "Purchase",
     "PurchaseBatch",
     "PurchaseLine",
     "Receipt",
     "ReceiptStatus",
     "RecordPurchases",
+    "Refundable",
+    "RefundableLine",
+    "Refunded",
+    "any_purchase",
     "current_rule",
+    "digestible",
+    "find_orders",
     "import_orders",
     "lines_of",
+    "microseconds",
     "most_bought",
+    "newest_rules",
+    "publish_earning_rule",
     "publish_rule",
+    "published_rules",
     "purchase",
     "purchases",
     "record_purchases",
+    "refundable_orders",
     "rule_from_json",
     "rule_to_json",
+    "write_refunded",
 ]

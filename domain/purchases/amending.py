@@ -14,17 +14,19 @@ from uuid import UUID
 
 from domain import catalogue, idempotency
 from domain.errors import AmountInvalid, Refusal
-from domain.ledger import post
+from domain.ledger import Place, post
 from domain.outbox import Event, announce
 from domain.program import Programme
 from domain.purchases.earning import EarningRule, rules_at
 from domain.purchases.orders import AMOUNT_FEN_MAX, Order
-from domain.purchases.recording import (
+from domain.purchases.recorded import (
+    LevelEffect,
     Recorded,
     earn_of,
     line_row,
     qualify_for_levels,
     rate_permille,
+    sorted_by_outcome,
     write_lines,
 )
 from domain.purchases.rules import EarningLine, points_earned
@@ -35,7 +37,7 @@ _PURCHASES = Table("purchase", member_id="uuid", id="uuid", paid_fen="bigint", p
 # The purchases are locked, in one order, so that two imports do not add the same line.
 _LOCK_PURCHASES = """
     SELECT member_id, id, placed_at, paid_fen, rule_code, rule_version, multiplier_permille, points,
-           came_with
+           came_with, refunded_fen
     FROM purchase
     WHERE member_id = ANY($1::uuid[]) AND id = ANY($2::uuid[])
     ORDER BY id
@@ -85,6 +87,11 @@ class _Growth:
     paid_fen: int
     earned: Recorded
 
+    @property
+    def bought_again(self) -> int:
+        """1 where nothing was paid, or all was refunded, so that it was no purchase, and is now."""
+        return int(self.paid_fen > self.stored["paid_fen"] == self.stored["refunded_fen"])
+
 
 async def amend(
     orders: Sequence[Amendable], *, source: str, programme: Programme, now: datetime
@@ -104,11 +111,20 @@ async def amend(
 
     outcomes = [_compared(o.order, lines[o.purchase.purchase_id]) for o in orders]
     growths = await _grow(orders, outcomes, stored=stored, lines=lines)
-    refused = await _earn(growths, orders=orders, programme=programme, now=now)
+    refused, earned = await _earn(growths, orders=orders, programme=programme, now=now)
     grown = [growth for growth in growths if growth.index not in refused]
-    await _write(grown, orders=orders, source=source, now=now)
+    await _write(grown, earned=earned, orders=orders, source=source, now=now)
     await qualify_for_levels(
-        [(g.earned.member_id, g.earned.points, 0, g.stored["placed_at"]) for g in grown],
+        [
+            LevelEffect(
+                member_id=g.earned.member_id,
+                points=g.earned.points,
+                purchases=g.bought_again,
+                paid_fen=g.paid_fen - g.stored["paid_fen"],
+                placed_at=g.stored["placed_at"],
+            )
+            for g in grown
+        ],
         programme=programme,
         now=now,
     )
@@ -163,7 +179,12 @@ async def _grow(
         rule = rules[row["rule_code"], row["rule_version"]]
         new = [
             # A line goes where its purchase goes, should the records of two members be parted.
-            line_row(purchase, line, rate_permille(line, rule=rule, themes=themes))
+            line_row(
+                purchase,
+                line,
+                rate_permille=rate_permille(line, rule=rule, themes=themes),
+                earned=None,
+            )
             | {"came_with": row["came_with"]}
             for line in orders[index].order.lines
             if line.line_id in added
@@ -190,8 +211,8 @@ async def _earn(
     orders: Sequence[Amendable],
     programme: Programme,
     now: datetime,
-) -> dict[int, Refusal]:
-    """Post what the new lines add; returns the refusals by index."""
+) -> tuple[dict[int, Refusal], dict[int, Place]]:
+    """Post what the new lines add; returns the refusals and the entries by index."""
     refused: dict[int, Refusal] = {
         growth.index: AmountInvalid(field=("paid",), amount_fen=growth.paid_fen)
         for growth in growths
@@ -211,15 +232,19 @@ async def _earn(
         ],
         now=now,
     )
-    return refused | {
-        growth.index: outcome
-        for growth, outcome in zip(earning, outcomes, strict=True)
-        if isinstance(outcome, Refusal)
-    }
+    not_taken, earned = sorted_by_outcome(
+        {growth.index: outcome for growth, outcome in zip(earning, outcomes, strict=True)}
+    )
+    return refused | not_taken, earned
 
 
 async def _write(
-    grown: Sequence[_Growth], *, orders: Sequence[Amendable], source: str, now: datetime
+    grown: Sequence[_Growth],
+    *,
+    earned: Mapping[int, Place],
+    orders: Sequence[Amendable],
+    source: str,
+    now: datetime,
 ) -> None:
     await _PURCHASES.update(
         (
@@ -233,7 +258,7 @@ async def _write(
         ),
         key=("member_id", "id"),
     )
-    await write_lines([line for growth in grown for line in growth.lines])
+    await write_lines([line | _entry(earned, growth) for growth in grown for line in growth.lines])
     await announce(
         (
             Event(
@@ -256,6 +281,12 @@ async def _write(
         dict(_answer(growth, orders[growth.index].order.external_id) for growth in grown),
         now=now,
     )
+
+
+def _entry(earned: Mapping[int, Place], growth: _Growth) -> dict[str, Any]:
+    """Where the points of the new lines stand, if they added any."""
+    earned_by, earned_seq = earned.get(growth.index, (None, None))
+    return {"earned_by": earned_by, "earned_seq": earned_seq}
 
 
 def _answer(growth: _Growth, external_id: str) -> tuple[str, tuple[dict[str, str], Any]]:

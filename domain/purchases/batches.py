@@ -14,10 +14,10 @@ from domain.errors import ErrorCode, IdempotencyConflict, InvalidInput, Refusal
 from domain.program import program
 from domain.purchases.earning import current_rule
 from domain.purchases.orders import Order, order_digests
+from domain.purchases.recorded import Recorded
 from domain.purchases.recording import (
     ORDERS_MAX,
     Candidate,
-    Recorded,
     conflict,
     judge,
     lock_owners,

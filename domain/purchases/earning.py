@@ -1,15 +1,15 @@
 """Earning rules: versioned, never changed once published.
 
-A rule says how many points a yuan earns (by theme), what a level multiplies, when the points mature
-and when they expire. Its stored form is a JSON object:
+A rule says how many points a yuan earns (by theme), when the points mature and when they expire.
+Its stored form is a JSON object:
 
-    {"permille_per_yuan": 1000, "themes": {"GROCERY": 500}, "levels": {"gold": 1200},
+    {"permille_per_yuan": 1000, "themes": {"GROCERY": 500},
      "matures_after_days": 0, "expiry": {"kind": "after_months", "months": 12}}
 
-1000 permille per yuan is one point per yuan; a theme or a level that is not named takes the default
-rate or the multiplier 1000. The rule's version and the multiplier are frozen on each purchase, and
-the rate on each line, so that what is added to an order later, or refunded, is reckoned by what
-held when it was recorded.
+1000 permille per yuan is one point per yuan; a theme that is not named takes the default rate. What
+a level multiplies is a perk of the level, see `domain.tiers`. The rule's version and the multiplier
+are frozen on each purchase, and the rate on each line, so that what is added to an order later, or
+refunded, is reckoned by what held when it was recorded.
 """
 
 from __future__ import annotations
@@ -36,8 +36,6 @@ from domain.storage import Row, execute, fetch_all, fetch_one, transaction
 
 RATE_PERMILLE_MAX = 1_000_000
 """A thousand points per yuan."""
-MULTIPLIER_PERMILLE_MAX = 100_000
-"""A hundredfold."""
 MATURES_AFTER_DAYS_MAX = 3_650
 _CODE_LENGTH_MAX = 64
 _NAMED_MAX = 1_000
@@ -45,13 +43,12 @@ _NAMED_MAX = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarningRule:
-    """One version of a rule. Rates are permille of a point per yuan, multipliers permille."""
+    """One version of a rule. Rates are permille of a point per yuan."""
 
     code: str
     version: int
     permille_per_yuan: int
     themes: Mapping[str, int] = field(default_factory=dict)
-    levels: Mapping[str, int] = field(default_factory=dict)
     matures_after_days: int = 0
     expiry: ExpiryPolicy
 
@@ -60,10 +57,6 @@ class EarningRule:
         if theme_code is None:
             return self.permille_per_yuan
         return self.themes.get(theme_code, self.permille_per_yuan)
-
-    def multiplier_permille(self, level_code: str) -> int:
-        """What the level multiplies; 1000 where the rule does not name it."""
-        return self.levels.get(level_code, PERMILLE)
 
     def lifetime(self, placed_at: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """When points of an order placed then mature, and when they expire.
@@ -86,7 +79,6 @@ def rule_to_json(rule: EarningRule) -> dict[str, Any]:
     return {
         "permille_per_yuan": rule.permille_per_yuan,
         "themes": dict(rule.themes),
-        "levels": dict(rule.levels),
         "matures_after_days": rule.matures_after_days,
         "expiry": policy_to_json(rule.expiry),
     }
@@ -111,7 +103,6 @@ def rule_from_json(code: str, version: int, definition: object) -> EarningRule:
             "permille_per_yuan", given.get("permille_per_yuan"), at_most=RATE_PERMILLE_MAX
         ),
         themes=_by_code("themes", given.get("themes", {}), at_most=RATE_PERMILLE_MAX),
-        levels=_by_code("levels", given.get("levels", {}), at_most=MULTIPLIER_PERMILLE_MAX),
         matures_after_days=_whole(
             "matures_after_days", given.get("matures_after_days", 0), at_most=MATURES_AFTER_DAYS_MAX
         ),
@@ -130,8 +121,8 @@ async def publish_rule(rule: EarningRule, *, now: datetime) -> EarningRule:
 
     async def publish() -> EarningRule:
         row = await _newest(sound.code)
-        if row is not None and rule_to_json(_rule_of(row)) == definition:
-            return _rule_of(row)
+        if row is not None and rule_to_json(stored_rule(row)) == definition:
+            return stored_rule(row)
         published = replace(sound, version=row["version"] + 1 if row is not None else 1)
         await execute(
             "INSERT INTO earning_rule (id, code, version, definition, created_at) "
@@ -159,7 +150,7 @@ async def current_rule(code: str) -> EarningRule:
     """The newest version of the rule; InvalidInput where no rule of this code was published."""
     row = await _newest(code)
     if row is not None:
-        return _rule_of(row)
+        return stored_rule(row)
     if code == DEFAULT_RULE.code:
         return DEFAULT_RULE
     raise InvalidInput(field=("rule",), rule=f"no earning rule {code!r} was published")
@@ -174,13 +165,20 @@ async def rules_at(versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int],
         sorted({code for code, _ in wanted}),
         sorted({version for _, version in wanted}),
     )
-    found = {(row["code"], row["version"]): _rule_of(row) for row in rows}
+    found = {(row["code"], row["version"]): stored_rule(row) for row in rows}
     found[DEFAULT_RULE.code, DEFAULT_RULE.version] = DEFAULT_RULE
     return {key: found[key] for key in wanted}
 
 
-def _rule_of(row: Row) -> EarningRule:
-    return rule_from_json(row["code"], row["version"], orjson.loads(row["definition"]))
+def stored_rule(row: Row) -> EarningRule:
+    """The rule in a row that has its code, its version and its definition.
+
+    One of before perks multiplied what is earned may name multipliers of levels, which are without
+    effect.
+    """
+    definition = orjson.loads(row["definition"])
+    definition.pop("levels", None)
+    return rule_from_json(row["code"], row["version"], definition)
 
 
 def _object(name: str, value: object) -> Mapping[str, Any]:

@@ -16,10 +16,10 @@ from domain.program import Programme, program
 from domain.purchases.amending import Amendable, ImportedOrder, amend
 from domain.purchases.earning import EarningRule
 from domain.purchases.orders import Order, order_digests
+from domain.purchases.recorded import Recorded
 from domain.purchases.recording import (
     Candidate,
     Owners,
-    Recorded,
     Triage,
     conflict,
     judge,

@@ -20,6 +20,8 @@ MEMBER_TABLES: Final[MemberTables] = (
             "channel",
             "shop",
             "points",
+            "refunded_fen",
+            "points_taken",
         ),
     ),
     MemberTable(

@@ -81,19 +81,19 @@ def order_digests(order: Order, *, currency: str) -> dict[str, str]:
     lines = sorted(order.lines, key=lambda line: line.line_id)
     return idempotency.digests(
         {
-            "external_id": _plain(order.external_id),
+            "external_id": digestible(order.external_id),
             "member": as_named(order.member),
-            "placed_at": _microseconds(order.placed_at),
-            "paid": _plain(order.paid_fen),
-            "currency": _plain(order.currency or currency),
-            "channel": _plain(order.channel),
-            "shop": _plain(order.shop),
+            "placed_at": microseconds(order.placed_at),
+            "paid": digestible(order.paid_fen),
+            "currency": digestible(order.currency or currency),
+            "channel": digestible(order.channel),
+            "shop": digestible(order.shop),
             "lines": [
                 [
-                    _plain(line.line_id),
-                    _plain(line.product_code),
-                    _plain(line.quantity),
-                    _plain(line.amount_fen),
+                    digestible(line.line_id),
+                    digestible(line.product_code),
+                    digestible(line.quantity),
+                    digestible(line.amount_fen),
                 ]
                 for line in lines
             ],
@@ -155,12 +155,12 @@ def _number_refusal(order: Order) -> Refusal | None:
     return None
 
 
-def _microseconds(moment: datetime) -> int:
+def microseconds(moment: datetime) -> int:
     """The moment as a number, which no time zone takes out of range."""
     return (moment - PLACED_AT_MIN) // timedelta(microseconds=1)
 
 
-def _plain(value: object) -> object:
+def digestible(value: object) -> object:
     """What canonical JSON can hold: whole numbers beyond 64 bits and lone surrogates it cannot."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return str(value)

@@ -15,7 +15,10 @@ from domain.storage import Row, fetch_all
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
-    """An order that was paid; `points` is what it has earned in all, amounts are in fen."""
+    """An order that was paid; `points` is what it has earned in all, amounts are in fen.
+
+    Of them `refunded_fen` was given back, and `points_taken` went with it.
+    """
 
     member_id: UUID
     id: UUID
@@ -26,6 +29,8 @@ class Purchase:
     channel: str | None
     shop: str | None
     points: int
+    refunded_fen: int
+    points_taken: int
 
     @property
     def key(self) -> str:
@@ -52,7 +57,10 @@ class PurchaseLine:
         return f"{self.member_id}:{self.purchase_id}:{self.line_id}"
 
 
-_COLUMNS = "member_id, id, external_id, placed_at, paid_fen, currency, channel, shop, points"
+_COLUMNS = (
+    "member_id, id, external_id, placed_at, paid_fen, currency, channel, shop, points,"
+    " refunded_fen, points_taken"
+)
 
 _PAGE = f"""
     SELECT {_COLUMNS} FROM purchase
@@ -127,4 +135,6 @@ def _purchase(row: Row) -> Purchase:
         channel=row["channel"],
         shop=row["shop"],
         points=row["points"],
+        refunded_fen=row["refunded_fen"],
+        points_taken=row["points_taken"],
     )

@@ -12,23 +12,33 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
 from domain import catalogue, idempotency, tiers
 from domain.errors import IdempotencyConflict, MemberNotFound, Refusal
 from domain.idempotency import Recalled
-from domain.ledger import Earn, Source, lock_named, post
+from domain.ledger import Outcome, Place, lock_named, post
 from domain.outbox import Event, announce
 from domain.program import Programme
 from domain.purchases.earning import EarningRule
-from domain.purchases.orders import Order, OrderLine, refusal_of
+from domain.purchases.orders import Order, refusal_of
+from domain.purchases.recorded import (
+    LevelEffect,
+    Recorded,
+    earn_of,
+    line_row,
+    qualify_for_levels,
+    rate_permille,
+    sorted_by_outcome,
+    write_lines,
+)
 from domain.purchases.rules import EarningLine, points_earned
 from domain.storage import Table
 
 ORDERS_MAX = 500
 """Orders that one call may carry; the ledger posts them as one batch."""
-SOURCE_KIND = "purchase"
 
 _PURCHASES = Table(
     "purchase",
@@ -47,26 +57,6 @@ _PURCHASES = Table(
     multiplier_permille="int",
     points="bigint",
 )
-_LINES = Table(
-    "purchase_line",
-    member_id="uuid",
-    purchase_id="uuid",
-    line_id="text",
-    product_code="text",
-    quantity="int",
-    amount_fen="bigint",
-    rate_permille="int",
-    came_with="uuid",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An order that is recorded: whose it is, and the points that it earned at first."""
-
-    purchase_id: UUID
-    member_id: UUID
-    points: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +162,26 @@ async def record_new(
             outcomes[candidate.index] = MemberNotFound(field=("member",))
         else:
             owned.append((candidate, owner))
-    placements = await _decide(owned, rule=rule, now=now)
-    refused = await _earn(placements, rule=rule, programme=programme, now=now)
+    placements = await _decide(owned, rule=rule, zone=programme.zone, now=now)
+    posted = await _earn(placements, rule=rule, programme=programme, now=now)
+    refused, earned = sorted_by_outcome(posted)
     outcomes |= refused
     placed = [p for p in placements if p.candidate.index not in refused]
-    await _write(placed, source=source, rule=rule, currency=programme.currency, now=now)
+    await _write(
+        placed, earned=earned, source=source, rule=rule, currency=programme.currency, now=now
+    )
     await qualify_for_levels(
-        [(p.purchase.member_id, p.purchase.points, 1, p.placed_at) for p in placed],
+        [
+            LevelEffect(
+                member_id=p.purchase.member_id,
+                points=p.purchase.points,
+                # What cost nothing is a gift.
+                purchases=int(p.candidate.order.paid_fen > 0),
+                paid_fen=p.candidate.order.paid_fen,
+                placed_at=p.placed_at,
+            )
+            for p in placed
+        ],
         programme=programme,
         now=now,
     )
@@ -201,69 +204,12 @@ def conflict(candidate: Candidate, differing: Sequence[str]) -> IdempotencyConfl
     )
 
 
-def earn_of(
-    purchase: Recorded, *, reference: str, placed_at: datetime, rule: EarningRule, zone: Any
-) -> Earn:
-    """The ledger's command for the points of an order, which its own key makes idempotent."""
-    matures_at, expires_at = rule.lifetime(placed_at, zone)
-    return Earn(
-        member_id=purchase.member_id,
-        points=purchase.points,
-        source=Source(kind=SOURCE_KIND, reference=reference),
-        effective_at=placed_at,
-        matures_at=matures_at,
-        expires_at=expires_at,
-    )
-
-
-def line_row(purchase: Recorded, line: OrderLine, rate_permille: int) -> dict[str, Any]:
-    """A line as it is stored, with the rate that it earns at for ever."""
-    return {
-        "member_id": purchase.member_id,
-        "purchase_id": purchase.purchase_id,
-        "line_id": line.line_id,
-        "product_code": line.product_code,
-        "quantity": line.quantity,
-        "amount_fen": line.amount_fen,
-        "rate_permille": rate_permille,
-    }
-
-
-def rate_permille(line: OrderLine, *, rule: EarningRule, themes: Mapping[str, str | None]) -> int:
-    """What the line earns per yuan; a line of no quantity sold nothing, so it earns nothing."""
-    return rule.rate_permille(themes.get(line.product_code)) if line.quantity > 0 else 0
-
-
-async def write_lines(rows: Sequence[dict[str, Any]]) -> None:
-    """Insert lines, one statement."""
-    await _LINES.insert(rows)
-
-
-async def qualify_for_levels(
-    effects: Sequence[tuple[UUID, int, int, datetime]], *, programme: Programme, now: datetime
-) -> None:
-    """Count (member, points, purchases, placed at) towards levels, and upgrade whom they lift."""
-    await tiers.qualify(
-        [
-            tiers.Qualifying(
-                member_id=member_id,
-                points=points,
-                purchases=purchases,
-                occurred_at=placed_at,
-                source_kind=SOURCE_KIND,
-            )
-            for member_id, points, purchases, placed_at in effects
-        ],
-        zone=programme.zone,
-        now=now,
-    )
-
-
 async def _decide(
-    owned: Sequence[tuple[Candidate, UUID]], *, rule: EarningRule, now: datetime
+    owned: Sequence[tuple[Candidate, UUID]], *, rule: EarningRule, zone: ZoneInfo, now: datetime
 ) -> list[_Placement]:
     """Reckon the points of each order, at its member's level before this batch."""
-    levels = await tiers.level_codes({owner for _, owner in owned})
+    owners = {owner for _, owner in owned}
+    multipliers = await tiers.earning_multipliers(owners, zone=zone, now=now)
     themes = await catalogue.themes_of_products(
         line.product_code for candidate, _ in owned for line in candidate.order.lines
     )
@@ -272,7 +218,7 @@ async def _decide(
         order = candidate.order
         # A product that is not in the catalogue has no theme: it earns at the default rate.
         rates = [rate_permille(line, rule=rule, themes=themes) for line in order.lines]
-        multiplier = rule.multiplier_permille(levels[owner])
+        multiplier = multipliers[owner]
         points = points_earned(
             (
                 EarningLine(line.amount_fen, rate)
@@ -295,8 +241,8 @@ async def _decide(
 
 async def _earn(
     placements: Sequence[_Placement], *, rule: EarningRule, programme: Programme, now: datetime
-) -> dict[int, Refusal]:
-    """Post what the orders earned; returns the refusals by index. No points, no posting."""
+) -> dict[int, Outcome]:
+    """Post what the orders earned; returns the outcomes by index. No points, no posting."""
     earning = [p for p in placements if p.purchase.points > 0]
     outcomes = await post(
         [
@@ -311,15 +257,17 @@ async def _earn(
         ],
         now=now,
     )
-    return {
-        p.candidate.index: outcome
-        for p, outcome in zip(earning, outcomes, strict=True)
-        if isinstance(outcome, Refusal)
-    }
+    return {p.candidate.index: outcome for p, outcome in zip(earning, outcomes, strict=True)}
 
 
 async def _write(
-    placed: Sequence[_Placement], *, source: str, rule: EarningRule, currency: str, now: datetime
+    placed: Sequence[_Placement],
+    *,
+    earned: Mapping[int, Place],
+    source: str,
+    rule: EarningRule,
+    currency: str,
+    now: datetime,
 ) -> None:
     await _PURCHASES.insert(
         {
@@ -342,7 +290,7 @@ async def _write(
     )
     await write_lines(
         [
-            line_row(p.purchase, line, rate)
+            line_row(p.purchase, line, rate_permille=rate, earned=earned.get(p.candidate.index))
             for p in placed
             for line, rate in zip(p.candidate.order.lines, p.rates_permille, strict=True)
         ]

@@ -9,11 +9,16 @@ was paid below the sum of the lines is a discount on the order, spread over the 
 was paid above it (shipping) earns nothing. The level's multiplier applies last. Everything is
 multiplied first and divided once, so the one floor per order is the only rounding: many small lines
 lose nothing, and an order never earns more than its undiscounted amount would.
+
+Of a refund each line gives first what was refunded of that line, as far as its share of what was
+paid goes. The rest of the refund is first of what was paid above the lines, which earned nothing,
+then of all lines, pro rata to what is left of them. What is left earns as before, with one floor
+again; an order of which everything was refunded earns nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 FEN_PER_YUAN = 100
@@ -47,4 +52,42 @@ def points_earned(lines: Iterable[EarningLine], *, paid_fen: int, multiplier_per
         * min(paid_fen, list_fen)
         * multiplier_permille
         // (list_fen * FEN_PER_YUAN * PERMILLE * PERMILLE)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RefundedLine(EarningLine):
+    """The same, and how much money was given back for this very line, in fen."""
+
+    refunded_fen: int = 0
+
+
+def points_kept(
+    lines: Sequence[RefundedLine], *, paid_fen: int, refunded_fen: int, multiplier_permille: int
+) -> int:
+    """The points of an order of which `refunded_fen` in all was given back, lines included.
+
+    Never more than before a further refund, and `points_earned` where nothing was refunded. Exact.
+    """
+    of_lines = sum(line.refunded_fen for line in lines)
+    assert 0 <= of_lines <= refunded_fen <= paid_fen, "no more is given back than was paid"
+    list_fen = sum(line.amount_fen for line in lines)
+    if list_fen == 0:
+        return 0
+    # All in fen times the sum of the lines, so that each line's share of what was paid is whole.
+    goods_fen = min(paid_fen, list_fen)
+    shares = [line.amount_fen * goods_fen - line.refunded_fen * list_fen for line in lines]
+    left = [max(share, 0) for share in shares]
+    total = sum(left)
+    if total == 0:
+        return 0
+    beyond = total - sum(shares)
+    of_no_line = (refunded_fen - of_lines - (paid_fen - goods_fen)) * list_fen + beyond
+    kept = total - max(of_no_line, 0)
+    weighted = sum(one * line.rate_permille for one, line in zip(left, lines, strict=True))
+    return (
+        weighted
+        * kept
+        * multiplier_permille
+        // (total * list_fen * FEN_PER_YUAN * PERMILLE * PERMILLE)
     )

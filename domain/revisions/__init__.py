@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from domain import ledger, rewards
+from domain import ledger, rewards, tiers
 from domain.outbox import POSITION, PROGRAMME
 from domain.program import TIME_ZONE
 from domain.storage import fetch_one
@@ -27,8 +27,8 @@ class Revision:
     """Equal revisions of one caller: nothing that they can read has changed.
 
     `member` and `programme` are positions in their streams. `moments` are those last passed at
-    which points mature, expire or come to expire soon, holds run out, and coupons expire; None
-    where none was.
+    which points mature, expire or come to expire soon, holds run out, and coupons expire, and the
+    one at which a review became due that is not settled yet; None where none was.
     `today` is the programme's local date, by which levels and quotas are counted.
     """
 
@@ -40,7 +40,8 @@ class Revision:
 
 _REVISION = f"""
     SELECT {POSITION} AS member, {POSITION.replace("$1", "$4")} AS programme,
-           {TIME_ZONE} AS time_zone, {ledger.DUE_MOMENTS}, {rewards.DUE_MOMENTS}
+           {TIME_ZONE} AS time_zone, {ledger.DUE_MOMENTS}, {rewards.DUE_MOMENTS},
+           {tiers.DUE_MOMENTS}
 """
 
 
@@ -60,6 +61,7 @@ async def revision(member_id: UUID | None, *, now: datetime) -> Revision:
         moments=(
             *(row[column] for column in ledger.DUE_COLUMNS),
             row["coupon_expired_at"],
+            row["level_due_at"],
         ),
         today=now.astimezone(ZoneInfo(row["time_zone"])).date(),
     )

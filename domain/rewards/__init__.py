@@ -53,6 +53,7 @@ from domain.rewards.member_tables import (
 from domain.rewards.offers import (
     CouponTerms,
     Reward,
+    all_rewards,
     rewards,
     stock_left,
 )
@@ -79,6 +80,7 @@ from domain.rewards.rules import (
 from domain.rewards.timeline import (
     TIMELINE,
 )
+from domain.rewards.withdrawing import Unused, unused_redemptions, withdraw
 
 __all__ = [
     "ADDRESSES_MAX",
@@ -109,9 +111,11 @@ __all__ = [
     "ShipRedemption",
     "Shipment",
     "ShipmentStatus",
+    "Unused",
     "UseCoupon",
     "add_address",
     "addresses",
+    "all_rewards",
     "cancel_redemption",
     "change_reward",
     "confirm_coupon",
@@ -133,4 +137,6 @@ __all__ = [
     "set_redemption_address",
     "ship_redemption",
     "stock_left",
+    "unused_redemptions",
+    "withdraw",
 ]

@@ -74,7 +74,7 @@ async def cancel_redemption(
             now=now,
             books=books,
         )
-        await _write(found, given_back_seq=posted.seq, now=now)
+        await write_cancelled(found, given_back_seq=posted.seq, now=now)
         answer = {"id": str(found.id)}
         await remember(scope, command.idempotency_key, digests=digests, answer=answer, now=now)
         await put_back(found.reward, found.quantity)
@@ -114,7 +114,8 @@ async def _revoke(coupons: Sequence[Row], *, now: datetime) -> None:
         )
 
 
-async def _write(found: Redemption, *, given_back_seq: int, now: datetime) -> None:
+async def write_cancelled(found: Redemption, *, given_back_seq: int, now: datetime) -> None:
+    """Write that the redemption is cancelled, and which entry gave its points back; tell it."""
     await execute(
         "UPDATE redemption SET status = $3, given_back_seq = $4, cancelled_at = $5"
         " WHERE member_id = $1 AND id = $2",

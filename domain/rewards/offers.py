@@ -94,6 +94,14 @@ async def rewards_by_ids(reward_ids: Collection[UUID]) -> Mapping[UUID, Reward]:
     return {row["id"]: reward_of(row) for row in rows}
 
 
+async def all_rewards() -> list[Reward]:
+    """Every reward, whether it is open or not, by code."""
+    return [
+        reward_of(row)
+        for row in await fetch_all(f"SELECT {REWARD_COLUMNS} FROM reward ORDER BY code")
+    ]
+
+
 async def stock_left(reward_ids: Collection[UUID]) -> Mapping[UUID, int | None]:
     """How many are left of each, None where it is not limited."""
     rows = await fetch_all(

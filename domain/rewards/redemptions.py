@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -128,6 +128,20 @@ async def locked_redemption(member_id: UUID, *, redemption_id: UUID) -> Redempti
     if row is None:
         row = await _row_of_heir(member_id, redemption_id, _LOCKING)
     return await _redemption_of(row)
+
+
+async def redemptions_by_ids(
+    member_ids: Collection[UUID], *, redemption_ids: Collection[UUID]
+) -> Sequence[Redemption]:
+    """Those of the members' redemptions that have these ids, in no order. Two statements."""
+    if not redemption_ids:
+        return []
+    rows = await fetch_all(
+        f"SELECT {REDEMPTION_COLUMNS} FROM redemption"
+        " WHERE member_id = ANY($1::uuid[]) AND id = ANY($2::uuid[])",
+        *(sorted(member_ids), sorted(redemption_ids)),
+    )
+    return await _redemptions_of(rows)
 
 
 async def redemption_queue(

@@ -23,6 +23,7 @@ CONTEXTS = (
     "tiers",
     "purchases",
     "rewards",
+    "returns",
     "recommendations",
     "games",
     "custody",

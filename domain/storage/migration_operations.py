@@ -109,6 +109,19 @@ class ForgottenModel(tortoise_operations.DeleteModel):
         """Leave the table as it is."""
 
 
+class ChangedField(tortoise_operations.AlterField):
+    """A field of a model as it is from here on, where hand-written DDL changes its column."""
+
+    async def database_forward(
+        self,
+        app_label: str,
+        old_state: State,
+        new_state: State,
+        state_editor: BaseSchemaEditor | None = None,
+    ) -> None:
+        """Leave the table to the statements."""
+
+
 def append_only(table: str, *, partitioned: bool = False) -> Statements:
     """Refuse UPDATE, DELETE and TRUNCATE on a journal, in the database itself.
 

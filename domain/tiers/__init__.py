@@ -1,10 +1,58 @@
 """Levels, what qualifies for them, their history and perks."""
 
+from domain.tiers.criteria import Criteria, Match, Total
+from domain.tiers.defining_levels import (
+    CHANGEABLE_OF_LEVELS,
+    LEVELS_MAX,
+    ChangeLevel,
+    DefinedLevel,
+    change_level,
+    check_level,
+    define_level,
+    defined_levels,
+    set_levels,
+)
+from domain.tiers.defining_perks import (
+    CHANGEABLE_OF_PERKS,
+    PERKS_MAX,
+    ChangePerk,
+    DefinedPerk,
+    RetirePerk,
+    change_perk,
+    define_perk,
+    defined_perks,
+    retire_perk,
+)
+from domain.tiers.defining_rules import change_level_rules
 from domain.tiers.definitions import define_levels
+from domain.tiers.disqualifying import disqualify, preview_disqualify
+from domain.tiers.evaluating import (
+    Evaluated,
+    LevelWalk,
+    evaluate_levels,
+    members_due,
+    members_to_evaluate,
+    settle_due_levels,
+)
+from domain.tiers.forecast import DUE_MOMENTS, Forecast, forecast
+from domain.tiers.granting import (
+    GrantLevel,
+    LevelGrant,
+    end_level_grant,
+    grant_level,
+    level_grants,
+)
 from domain.tiers.history import LevelChange, level_history
-from domain.tiers.ladder import LevelDefinition, Progress
+from domain.tiers.ladder import Ladder, LevelDefinition, Progress
+from domain.tiers.level_rules import (
+    check_level_rules,
+    level_rules,
+    read_ladder,
+    read_levels,
+    set_level_rules,
+)
 from domain.tiers.member_tables import MEMBER_TABLES
-from domain.tiers.merging import KeptLevel, merge_levels, part_levels
+from domain.tiers.merging import merge_levels, part_levels
 from domain.tiers.opening import (
     HeldLevel,
     OpeningLevel,
@@ -13,6 +61,10 @@ from domain.tiers.opening import (
 )
 from domain.tiers.perks import (
     CancelPerkUse,
+    Discount,
+    EarningMultiplier,
+    FasterShipping,
+    FreeShipping,
     Period,
     PerkDefinition,
     PerkKind,
@@ -20,29 +72,56 @@ from domain.tiers.perks import (
     PerkUse,
     PerkUsed,
     PerkValue,
+    Service,
     ServiceLevel,
     UsePerk,
     cancel_perk_use,
     check_perk,
     earning_multipliers,
     perk_uses,
+    perks_lost,
     service_levels,
     use_perk,
     value_of,
 )
 from domain.tiers.qualifying import LevelChanged, Qualifying, qualify
-from domain.tiers.standing import Standing, level_codes, read_levels, standing
+from domain.tiers.reviewing import due_members, review
+from domain.tiers.standing import Standing, level_codes, standing
+from domain.tiers.terms import Term, TermKind
 from domain.tiers.timeline import TIMELINE
+from domain.tiers.windows import CalendarYear, LevelRules, Rolling
 
 __all__ = [
+    "CHANGEABLE_OF_LEVELS",
+    "CHANGEABLE_OF_PERKS",
+    "DUE_MOMENTS",
+    "LEVELS_MAX",
     "MEMBER_TABLES",
+    "PERKS_MAX",
     "TIMELINE",
+    "CalendarYear",
     "CancelPerkUse",
+    "ChangeLevel",
+    "ChangePerk",
+    "Criteria",
+    "DefinedLevel",
+    "DefinedPerk",
+    "Discount",
+    "EarningMultiplier",
+    "Evaluated",
+    "FasterShipping",
+    "Forecast",
+    "FreeShipping",
+    "GrantLevel",
     "HeldLevel",
-    "KeptLevel",
+    "Ladder",
     "LevelChange",
     "LevelChanged",
     "LevelDefinition",
+    "LevelGrant",
+    "LevelRules",
+    "LevelWalk",
+    "Match",
     "OpeningLevel",
     "Period",
     "PerkDefinition",
@@ -53,23 +132,56 @@ __all__ = [
     "PerkValue",
     "Progress",
     "Qualifying",
+    "RetirePerk",
+    "Rolling",
+    "Service",
     "ServiceLevel",
     "Standing",
+    "Term",
+    "TermKind",
+    "Total",
     "UsePerk",
     "cancel_perk_use",
+    "change_level",
+    "change_level_rules",
+    "change_perk",
+    "check_level",
+    "check_level_rules",
     "check_perk",
+    "define_level",
     "define_levels",
+    "define_perk",
+    "defined_levels",
+    "defined_perks",
+    "disqualify",
+    "due_members",
     "earning_multipliers",
+    "end_level_grant",
+    "evaluate_levels",
+    "forecast",
+    "grant_level",
     "grant_opening_levels",
     "held_levels",
     "level_codes",
+    "level_grants",
     "level_history",
+    "level_rules",
+    "members_due",
+    "members_to_evaluate",
     "merge_levels",
     "part_levels",
     "perk_uses",
+    "perks_lost",
+    "preview_disqualify",
     "qualify",
+    "read_ladder",
     "read_levels",
+    "retire_perk",
+    "review",
     "service_levels",
+    "set_level_rules",
+    "set_levels",
+    "settle_due_levels",
     "standing",
     "use_perk",
     "value_of",

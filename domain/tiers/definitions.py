@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Final
 
 from domain.outbox import Event, announce
-from domain.storage import transaction
+from domain.storage import Table, transaction
 from domain.tiers.ladder import LevelDefinition
-from domain.tiers.models import Level, Perk
+from domain.tiers.models import Perk
 from domain.tiers.perks.definitions import PerkDefinition, check_perk
+
+_LEVELS: Final = Table(
+    "level",
+    code="text",
+    rank="int",
+    name_zh="text",
+    name_en="text",
+    threshold="bigint",
+    amount_fen="bigint",
+    purchases="int",
+    match="text",
+)
 
 
 async def define_levels(
@@ -24,7 +37,9 @@ async def define_levels(
         check_perk(perk)
 
     async def work() -> None:
-        await Level.bulk_create([Level(**asdict(level)) for level in levels], ignore_conflicts=True)
+        await _LEVELS.insert(
+            (asdict(level) | {"match": level.match.value} for level in levels), or_ignore=True
+        )
         await Perk.bulk_create([Perk(**asdict(perk)) for perk in perks], ignore_conflicts=True)
         await announce([Event(kind="LevelsDefined", member_id=None, facts={})], now=now)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.paging import Page, PageRequest, page_of
 from domain.storage import fetch_all
 from domain.tiers.ladder import LevelDefinition
-from domain.tiers.standing import read_levels
+from domain.tiers.level_rules import read_levels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

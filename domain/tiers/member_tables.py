@@ -13,6 +13,14 @@ MEMBER_TABLES: Final[MemberTables] = (
         told=("level_code", "since", "keep_until"),
     ),
     MemberTable(
+        name="level_term",
+        key=("id",),
+        # What staff wrote of a grant may tell who it was.
+        erasing=Blank({"reason": "CASE WHEN reason IS NULL THEN NULL ELSE '-' END"}),
+        merging=Merging.OWN,
+        told=("level_code", "kind", "since", "keep_until", "grace_until", "reason"),
+    ),
+    MemberTable(
         name="level_change",
         key=("seq",),
         erasing=Erasing.KEEP,
@@ -24,7 +32,7 @@ MEMBER_TABLES: Final[MemberTables] = (
         key=("day",),
         erasing=Erasing.KEEP,
         merging=Merging.OWN,
-        told=("day", "points", "purchases"),
+        told=("day", "points", "amount_fen", "purchases"),
     ),
     MemberTable(
         name="perk_use",

@@ -7,13 +7,16 @@ from tortoise.models import Model
 
 
 class Level(Model):
-    """A level of the programme; rank 0 is where everyone begins."""
+    """A level of the programme; rank 0 is where everyone begins.
+
+    What it asks beside points is read and written by statements alone.
+    """
 
     code = fields.CharField(max_length=32, primary_key=True)
     rank = fields.IntField(unique=True)
     name_zh = fields.TextField()
     name_en = fields.TextField()
-    threshold = fields.BigIntField(unique=True)
+    threshold = fields.BigIntField()
 
     class Meta:
         table = "level"

@@ -1,7 +1,7 @@
 """Levels that members bring from another system.
 
 They are neither earned nor told to anybody: the history says IMPORTED, and nobody gets a message
-about a level that they had yesterday as well.
+about a level that they had yesterday as well. No refund takes them.
 """
 
 from __future__ import annotations
@@ -9,15 +9,22 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from domain.outbox import Event, announce
+from uuid_utils.compat import uuid7
+
 from domain.storage import fetch_all
-from domain.tiers.ladder import review_moment
-from domain.tiers.qualifying import LevelChanged
-from domain.tiers.standing import read_levels
-from domain.tiers.tables import LEVEL_CHANGES, MEMBER_LEVELS
+from domain.tiers.careers import Because
+from domain.tiers.holdings import load_careers, write_careers
+from domain.tiers.ladder import Ladder
+from domain.tiers.level_rules import read_ladder
+from domain.tiers.qualifying import LevelChanged, changes_of, settle
+from domain.tiers.terms import Term, TermKind
+from domain.tiers.windows import imported_dates
+
+SOURCE_KIND: Final = "opening"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,65 +60,26 @@ async def grant_opening_levels(
     """
     if not items:
         return []
-    levels = {level.code: level for level in await read_levels()}
-    base = next(level for level in levels.values() if level.rank == 0)
-    rows = await fetch_all(
-        "SELECT member_id, level_code, changes FROM member_level WHERE member_id = ANY($1::uuid[])",
-        [item.member_id for item in items],
-    )
-    held = {row["member_id"]: (levels[row["level_code"]], row["changes"]) for row in rows}
-    lifted = [
-        (item, *held.get(item.member_id, (base, 0)))
-        for item in items
-        if levels[item.code].rank > held.get(item.member_id, (base, 0))[0].rank
-    ]
-    await MEMBER_LEVELS.insert(
-        (_level_row(item, changes + 1, zone=zone, now=now) for item, _, changes in lifted),
-        or_update="(member_id) DO UPDATE SET level_code = excluded.level_code, "
-        "since = excluded.since, keep_until = excluded.keep_until, "
-        "keep_after_day = excluded.keep_after_day, changes = excluded.changes",
-    )
-    await LEVEL_CHANGES.insert(
-        {
-            "member_id": item.member_id,
-            "seq": changes + 1,
-            "from_code": before.code,
-            "to_code": item.code,
-            "reason": "IMPORTED",
-            "qualifying_points": 0,
-            "source_kind": "opening",
-            "occurred_at": now,
-        }
-        for item, before, changes in lifted
-    )
-    await announce(
-        (
-            Event(
-                kind="LevelChanged",
-                member_id=item.member_id,
-                facts={"from": before.code, "to": item.code, "reason": "IMPORTED"},
-            )
-            for item, before, _ in lifted
-        ),
-        now=now,
-    )
-    return [
-        LevelChanged(
-            member_id=item.member_id,
-            from_code=before.code,
-            to_code=item.code,
-            qualifying_points=0,
-            occurred_at=now,
-        )
-        for item, before, _ in lifted
-    ]
+    ladder = await read_ladder()
+    assert ladder is not None, "the levels are defined"
+    careers = await load_careers([item.member_id for item in items], ladder=ladder, zone=zone)
+    await settle(careers.values(), now=now)
+    for item in items:
+        career = careers[item.member_id].career
+        if ladder.ranks[item.code] > ladder.ranks[career.code]:
+            term = _term_of(item, ladder=ladder, zone=zone, now=now)
+            career.add(term, because=Because.IMPORTED, at=now)
+    sources = {item.member_id: SOURCE_KIND for item in items}
+    await write_careers(careers.values(), sources=sources, now=now)
+    return changes_of(careers.values())
 
 
 async def held_levels(member_ids: Collection[UUID]) -> dict[UUID, HeldLevel]:
     """The level of each member who is above the base, in one statement."""
     rows = await fetch_all(
-        "SELECT member_id, level_code, since, keep_until FROM member_level"
-        " WHERE member_id = ANY($1::uuid[])",
+        "SELECT m.member_id, m.level_code, m.since, m.keep_until FROM member_level AS m"
+        " JOIN level AS l ON l.code = m.level_code AND l.rank > 0"
+        " WHERE m.member_id = ANY($1::uuid[])",
         list(member_ids),
     )
     return {
@@ -122,16 +90,22 @@ async def held_levels(member_ids: Collection[UUID]) -> dict[UUID, HeldLevel]:
     }
 
 
-def _level_row(
-    item: OpeningLevel, changes: int, *, zone: ZoneInfo, now: datetime
-) -> dict[str, object]:
+def _term_of(item: OpeningLevel, *, ladder: Ladder, zone: ZoneInfo, now: datetime) -> Term:
     since = item.since or now
-    reached_on = since.astimezone(zone).date()
-    return {
-        "member_id": item.member_id,
-        "level_code": item.code,
-        "since": since,
-        "keep_until": item.keep_until or review_moment(reached_on, zone=zone),
-        "keep_after_day": reached_on,
-        "changes": changes,
-    }
+    dates = imported_dates(
+        ladder.rules,
+        reached_on=since.astimezone(zone).date(),
+        keep_until=item.keep_until,
+        zone=zone,
+    )
+    [level] = [level for level in ladder.levels if level.code == item.code]
+    return Term(
+        id=uuid7(),
+        level_code=item.code,
+        kind=TermKind.IMPORTED,
+        since=since,
+        keep_until=dates.keep_until,
+        keep_after_day=dates.keep_after_day,
+        basis_after_day=dates.basis_after_day,
+        asked=level.criteria,
+    )

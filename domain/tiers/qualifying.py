@@ -1,35 +1,48 @@
 """Counting what qualifies, and lifting members to the level that they reach, at once.
 
 Runs inside the transaction of the posting that earned the points, after the ledger has locked the
-accounts: two earnings of one member never decide at the same time.
+accounts: two earnings of one member never decide at the same time. What is due of a member is
+settled first, so a level is right for whoever writes, also where the nightly review is late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.ledger import POINTS_MAX
-from domain.notifications import Notification, notify
-from domain.outbox import Event, announce
-from domain.storage import Row, Table, fetch_all
-from domain.tiers.ladder import LevelDefinition, level_reached, review_moment, window_start
-from domain.tiers.standing import read_levels
-from domain.tiers.tables import LEVEL_CHANGES, MEMBER_LEVELS
+from domain.tiers.careers import Because
+from domain.tiers.criteria import AMOUNT_FEN_MAX, NOTHING, PURCHASES_MAX, Total
+from domain.tiers.holdings import (
+    Stored,
+    day_row,
+    load_careers,
+    load_days,
+    load_windows,
+    write_careers,
+)
+from domain.tiers.level_rules import read_ladder
+from domain.tiers.tables import QUALIFYING_DAYS
+from domain.tiers.windows import reaches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Qualifying:
-    """Points, and how many purchases they come from, that count towards a member's level."""
+    """What counts towards a member's level, on the local day of `occurred_at`.
+
+    Points, how many purchases they come from, and the fen that were paid for them.
+    """
 
     member_id: UUID
     points: int
     purchases: int
     occurred_at: datetime
     source_kind: str
+    amount_fen: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,137 +56,98 @@ class LevelChanged:
     occurred_at: datetime
 
 
-_DAYS = Table("qualifying_day", member_id="uuid", day="date", points="bigint", purchases="integer")
-_CANDIDATES = """
-    SELECT q.member_id, SUM(q.points)::bigint AS points,
-           MAX(m.level_code) AS level_code, MAX(m.changes) AS changes
-    FROM qualifying_day AS q
-    LEFT JOIN member_level AS m ON m.member_id = q.member_id
-    WHERE q.member_id = ANY($1::uuid[]) AND q.day > $2
-    GROUP BY q.member_id
-    ORDER BY q.member_id
-"""
-
-
 async def qualify(
     items: Sequence[Qualifying], *, zone: ZoneInfo, now: datetime
 ) -> list[LevelChanged]:
     """Count the items on their local days and lift each member to the level now reached.
 
-    A fixed number of statements whatever the number of items. Returns the changes.
+    A fixed number of statements whatever the number of items. Returns the changes, those that were
+    due before the items counted included.
     """
-    counted = [item for item in items if item.points > 0]
-    if not counted:
+    days = days_of(items, zone=zone)
+    if not days:
         return []
-    await _count(counted, zone=zone)
-    start = window_start(now.astimezone(zone).date())
-    if all(item.occurred_at.astimezone(zone).date() <= start for item in counted):
-        return []  # Too old to count today: nobody's level can change.
-    levels = await read_levels()
-    if not levels:
+    ladder = await read_ladder()
+    if ladder is None:
+        await _count(days)
         return []
-    members = sorted({item.member_id for item in counted})
-    rows = await fetch_all(_CANDIDATES, members, start)
-    sources = {item.member_id: item.source_kind for item in counted}
-    lifted = [(row, change) for row in rows if (change := _decide(row, levels=levels, now=now))]
-    await _write(lifted, sources=sources, zone=zone, now=now)
-    return [change for _, change in lifted]
+    careers = await load_careers({member_id for member_id, _ in days}, ladder=ladder, zone=zone)
+    await settle(careers.values(), now=now)
+    await _count(days)
+    oldest = reaches(ladder.rules, today=now.astimezone(zone).date())[-1].after
+    fresh = {member_id for member_id, day in days if day > oldest}
+    waiting = {one.career.member_id for one in careers.values() if one.career.in_grace}
+    # What is too old to count today can only renew a level that goes on in grace.
+    looked_at = [careers[member_id] for member_id in sorted(fresh | waiting)]
+    if waiting:
+        await load_days(looked_at, now=now)
+    else:
+        await load_windows(looked_at, ladder=ladder, zone=zone, now=now)
+    for stored in looked_at:
+        stored.career.renew(now=now)
+        stored.career.look(now=now, because=Because.QUALIFIED)
+    sources = {item.member_id: item.source_kind for item in items}
+    await write_careers(careers.values(), sources=sources, now=now)
+    return changes_of(careers.values())
 
 
-async def _count(items: Sequence[Qualifying], *, zone: ZoneInfo) -> None:
-    sums: dict[tuple[UUID, object], list[int]] = {}
+async def settle(careers: Collection[Stored], *, now: datetime) -> None:
+    """Decide what is due of the careers, as of its own moments; one statement where any is."""
+    due = [stored for stored in careers if stored.due(now)]
+    await load_days(due, now=now)
+    for stored in due:
+        stored.career.settle(now=now)
+
+
+def changes_of(careers: Collection[Stored]) -> list[LevelChanged]:
+    """The moves of the careers, as they are told."""
+    return [
+        LevelChanged(
+            member_id=stored.career.member_id,
+            from_code=move.from_code,
+            to_code=move.to_code,
+            qualifying_points=move.points,
+            occurred_at=move.at,
+        )
+        for stored in careers
+        for move in stored.career.moves
+    ]
+
+
+def days_of(items: Sequence[Qualifying], *, zone: ZoneInfo) -> dict[tuple[UUID, date], Total]:
+    """What the items come to on each member's local days; without those that are nothing."""
+    sums: dict[tuple[UUID, date], Total] = {}
     for item in items:
-        day = item.occurred_at.astimezone(zone).date()
-        total = sums.setdefault((item.member_id, day), [0, 0])
-        total[0] += item.points
-        total[1] += item.purchases
-    await _DAYS.insert(
-        (
-            {
-                "member_id": member_id,
-                "day": day,
-                "points": min(points, POINTS_MAX),
-                "purchases": purchases,
-            }
-            for (member_id, day), (points, purchases) in sums.items()
-        ),
-        # A day holds no more than points can be: whoever is there has every level long since.
-        or_update="(member_id, day) DO UPDATE SET points = CASE "
-        f"WHEN qualifying_day.points > {POINTS_MAX} - excluded.points THEN {POINTS_MAX} "
-        "ELSE qualifying_day.points + excluded.points END, "
-        "purchases = qualifying_day.purchases + excluded.purchases",
+        total = Total(
+            points=max(item.points, 0),
+            amount_fen=max(item.amount_fen, 0),
+            purchases=max(item.purchases, 0),
+        )
+        if total == NOTHING:
+            continue
+        key = (item.member_id, item.occurred_at.astimezone(zone).date())
+        sums[key] = sums.get(key, NOTHING).plus(total)
+    return sums
+
+
+def _capped(column: str, most: int) -> str:
+    """A sum that stops at `most`: whoever is there has every level long since."""
+    return (
+        f"{column} = CASE WHEN qualifying_day.{column} > {most} - excluded.{column} THEN {most} "
+        f"ELSE qualifying_day.{column} + excluded.{column} END"
     )
 
 
-def _decide(row: Row, *, levels: Sequence[LevelDefinition], now: datetime) -> LevelChanged | None:
-    by_code = {level.code: level for level in levels}
-    current = by_code.get(row["level_code"] or "", levels[0])
-    reached = level_reached(row["points"], levels=levels)
-    if reached.rank <= current.rank:
-        return None
-    return LevelChanged(
-        member_id=row["member_id"],
-        from_code=current.code,
-        to_code=reached.code,
-        qualifying_points=min(row["points"], POINTS_MAX),
-        occurred_at=now,
-    )
+ADDING: Final = ", ".join(
+    [
+        _capped("points", POINTS_MAX),
+        _capped("amount_fen", AMOUNT_FEN_MAX),
+        _capped("purchases", PURCHASES_MAX),
+    ]
+)
 
 
-async def _write(
-    lifted: Sequence[tuple[Row, LevelChanged]],
-    *,
-    sources: dict[UUID, str],
-    zone: ZoneInfo,
-    now: datetime,
-) -> None:
-    today = now.astimezone(zone).date()
-    await MEMBER_LEVELS.insert(
-        (
-            {
-                "member_id": change.member_id,
-                "level_code": change.to_code,
-                "since": now,
-                "keep_until": review_moment(today, zone=zone),
-                "keep_after_day": today,
-                "changes": (row["changes"] or 0) + 1,
-            }
-            for row, change in lifted
-        ),
-        or_update="(member_id) DO UPDATE SET level_code = excluded.level_code, "
-        "since = excluded.since, keep_until = excluded.keep_until, "
-        "keep_after_day = excluded.keep_after_day, changes = excluded.changes",
-    )
-    await LEVEL_CHANGES.insert(
-        {
-            "member_id": change.member_id,
-            "seq": (row["changes"] or 0) + 1,
-            "from_code": change.from_code,
-            "to_code": change.to_code,
-            "reason": "QUALIFIED",
-            "qualifying_points": change.qualifying_points,
-            "source_kind": sources[change.member_id],
-            "occurred_at": now,
-        }
-        for row, change in lifted
-    )
-    await notify(
-        (
-            Notification(
-                member_id=change.member_id, kind="LEVEL_REACHED", facts={"level": change.to_code}
-            )
-            for _, change in lifted
-        ),
-        now=now,
-    )
-    await announce(
-        (
-            Event(
-                kind="LevelChanged",
-                member_id=change.member_id,
-                facts={"from": change.from_code, "to": change.to_code, "reason": "QUALIFIED"},
-            )
-            for _, change in lifted
-        ),
-        now=now,
+async def _count(days: dict[tuple[UUID, date], Total]) -> None:
+    await QUALIFYING_DAYS.insert(
+        map(day_row, days.items()), or_update=f"(member_id, day) DO UPDATE SET {ADDING}"
     )

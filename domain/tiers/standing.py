@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from domain.ledger import POINTS_MAX
+import orjson
+
+from domain.ledger import POINTS_MAX, add_months
 from domain.storage import Row, fetch_all
-from domain.tiers.ladder import LevelDefinition, Progress, progress, window_start
+from domain.tiers.criteria import AMOUNT_FEN_MAX, PURCHASES_MAX, Total
+from domain.tiers.ladder import LevelDefinition, Progress, progress
+from domain.tiers.level_rules import LEVEL_COLUMNS, levels_of
 from domain.tiers.perks.standing import (
     PERK_COLUMNS,
     PerkStanding,
@@ -18,6 +22,7 @@ from domain.tiers.perks.standing import (
     perk_standing,
     used_columns,
 )
+from domain.tiers.windows import MONTHS_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +37,31 @@ class Standing:
     changes: int
 
 
+LEVELS = ", ".join(f"l.{name}" for name in LEVEL_COLUMNS.split(", "))
+
+# $2 has, by the months of a rolling window, the day after which it begins; first the last day of
+# the year before, for calendar years.
+WINDOW_START = """(
+    $2::json ->> CASE WHEN r.id IS NULL THEN 12 ELSE COALESCE(r.months, 0) END
+)::date"""
+
+
+def sums(name: str, *, after: str) -> str:
+    """The columns of what counted for the member $1 after a day."""
+    return ", ".join(
+        f"(SELECT COALESCE(SUM(q.{one}), 0) FROM qualifying_day AS q"
+        f" WHERE q.member_id = $1 AND q.day > {after}) AS {name}_{one}"
+        for one in ("points", "amount_fen", "purchases")
+    )
+
+
 _STANDING = f"""
-    SELECT l.code, l.rank, l.name_zh, l.name_en, l.threshold,
+    SELECT {LEVELS}, r.months,
            {PERK_COLUMNS}, {used_columns(3)},
            m.level_code, m.since, m.keep_until, m.changes,
-           (SELECT COALESCE(SUM(q.points), 0)::bigint FROM qualifying_day AS q
-            WHERE q.member_id = $1 AND q.day > $2) AS window_points,
-           (SELECT COALESCE(SUM(q.points), 0)::bigint FROM qualifying_day AS q
-            WHERE q.member_id = $1 AND q.day > m.keep_after_day) AS keep_points
+           {sums("window", after=WINDOW_START)}, {sums("keep", after="m.keep_after_day")}
     FROM level AS l
+    LEFT JOIN level_rules AS r ON r.id = 1
     LEFT JOIN member_level AS m ON m.member_id = $1
     LEFT JOIN perk AS p ON p.level_code = l.code AND p.retired_at IS NULL
         AND (p.level_code = m.level_code OR m.level_code IS NULL AND l.rank = 0)
@@ -57,10 +78,10 @@ async def standing(
     """
     today = now.astimezone(zone).date()
     since = counted_from(today=today, birthday=birthday)
-    rows = await fetch_all(_STANDING, member_id, window_start(today), *since)
+    rows = await fetch_all(_STANDING, member_id, window_starts(today), *since)
     if not rows:
         return None
-    levels = _levels(rows)
+    levels = levels_of(rows)
     state = rows[0]
     current = next((lv for lv in levels if lv.code == state["level_code"]), levels[0])
     return Standing(
@@ -70,8 +91,8 @@ async def standing(
         progress=progress(
             current,
             levels=levels,
-            window_points=min(state["window_points"], POINTS_MAX),
-            keep_points=state["keep_points"],
+            window=_total(state, "window"),
+            keep=_total(state, "keep"),
         ),
         perks=tuple(
             perk_standing(row, today=today, birthday=birthday, zone=zone)
@@ -79,6 +100,21 @@ async def standing(
             if row["perk_id"] is not None
         ),
         changes=state["changes"] or 0,
+    )
+
+
+def window_starts(today: date) -> str:
+    """The days after which windows begin, as JSON: of calendar years, then by rolling months."""
+    first = [date(today.year - 1, 12, 31)]
+    rolling = [add_months(today, -months) for months in range(1, MONTHS_MAX + 1)]
+    return orjson.dumps([*first, *rolling]).decode()
+
+
+def _total(row: Row, name: str) -> Total:
+    return Total(
+        points=min(int(row[f"{name}_points"]), POINTS_MAX),
+        amount_fen=min(int(row[f"{name}_amount_fen"]), AMOUNT_FEN_MAX),
+        purchases=min(int(row[f"{name}_purchases"]), PURCHASES_MAX),
     )
 
 
@@ -92,22 +128,3 @@ async def level_codes(member_ids: Collection[UUID]) -> dict[UUID, str]:
     base = next((row["level_code"] for row in rows if row["member_id"] is None), "")
     above = {row["member_id"]: row["level_code"] for row in rows if row["member_id"] is not None}
     return {member_id: above.get(member_id, base) for member_id in member_ids}
-
-
-async def read_levels() -> list[LevelDefinition]:
-    """The levels, by rank."""
-    return _levels(await fetch_all("SELECT * FROM level ORDER BY rank"))
-
-
-def _levels(rows: Sequence[Row]) -> list[LevelDefinition]:
-    found: dict[str, LevelDefinition] = {}
-    for row in rows:
-        if row["code"] not in found:
-            found[row["code"]] = LevelDefinition(
-                code=row["code"],
-                rank=row["rank"],
-                name_zh=row["name_zh"],
-                name_en=row["name_en"],
-                threshold=row["threshold"],
-            )
-    return list(found.values())

@@ -14,6 +14,26 @@ MEMBER_LEVELS: Final = Table(
     keep_until="timestamptz",
     keep_after_day="date",
     changes="bigint",
+    next_review_at="timestamptz",
+)
+LEVEL_TERMS: Final = Table(
+    "level_term",
+    member_id="uuid",
+    id="uuid",
+    level_code="text",
+    kind="text",
+    since="timestamptz",
+    keep_until="timestamptz",
+    keep_after_day="date",
+    basis_after_day="date",
+    asked_points="bigint",
+    asked_amount_fen="bigint",
+    asked_purchases="int",
+    asked_match="text",
+    grace_until="timestamptz",
+    noticed="boolean",
+    reason="text",
+    came_with="uuid",
 )
 LEVEL_CHANGES: Final = Table(
     "level_change",
@@ -25,4 +45,12 @@ LEVEL_CHANGES: Final = Table(
     qualifying_points="bigint",
     source_kind="text",
     occurred_at="timestamptz",
+)
+QUALIFYING_DAYS: Final = Table(
+    "qualifying_day",
+    member_id="uuid",
+    day="date",
+    points="bigint",
+    amount_fen="bigint",
+    purchases="int",
 )

@@ -6,7 +6,7 @@ from domain.storage.migration_operations import Statements
 
 
 class Migration(migration.Migration):
-    dependencies = [("tiers", "0002_reasons")]
+    dependencies = [("tiers", "0003_level_terms")]
 
     operations = [
         Statements(

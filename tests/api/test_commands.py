@@ -27,6 +27,8 @@ from domain.files import ErasureJournal
 from domain.ledger import Earn, Source, post
 from domain.paging import PageRequest
 from tests.domain.access.fixtures import ISSUER
+from tests.domain.tiers.evaluated import bought, joined
+from tests.domain.tiers.levels import three_levels
 
 T = TypeVar("T")
 
@@ -342,6 +344,21 @@ def test_points_are_swept(command: CommandLine) -> None:
     assert command.run("sweep-points") == "0 entries written, 0 accounts are up to date\n"
 
 
+def test_levels_are_evaluated(command: CommandLine) -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+
+    async def a_level_of_long_ago() -> None:
+        await three_levels()
+        [member] = await joined("a")
+        await bought(member, 1_000, at=long_ago)
+
+    command.ask(a_level_of_long_ago)
+    assert command.run("evaluate-levels") == "1 members evaluated, 1 changed\n"
+    assert command.run("evaluate-levels") == "0 members evaluated, 0 changed\n"
+    assert command.run("evaluate-levels", "--all") == "1 members evaluated, 0 changed\n"
+    assert command.run("evaluate-levels", "--all") == "1 members evaluated, 0 changed\n"
+
+
 ACTS = {
     *("add-client", "add-staff", "set-grants", "issue-token", "revoke-tokens"),
     *("disable-account", "enable-account", "create-keys", "rotate-keys", "rotate-phone-keys"),
@@ -353,7 +370,7 @@ ACTS = {
 
 NO_ACTS = {
     *("run", "serve", "work", "fake-wechat", "migrate", "refresh-recommendations"),
-    *("sweep-points", "audit-ledger"),
+    *("sweep-points", "audit-ledger", "evaluate-levels"),
     *("list-clients", "list-staff", "verify-audit", "outbox status", "outbox parked"),
     *("print-schema", "print-errors", "print-access"),
 }

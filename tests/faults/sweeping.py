@@ -23,15 +23,19 @@ LOCKS: Final = "SKIP LOCKED"
 
 
 class LockTimes:
-    """How long the transactions of this process kept their locks, in seconds."""
+    """How long the transactions of this process kept their locks, in seconds.
 
-    def __init__(self) -> None:
+    `lock` is what the text of a statement holds that takes them.
+    """
+
+    def __init__(self, lock: str = LOCKS) -> None:
         self.held: list[float] = []
+        self._lock = lock
         self._since: float | None = None
 
     def statement_ended(self, statement: Statement) -> None:
         ended = statement.started_at + statement.duration_s
-        if LOCKS in statement.text and self._since is None:
+        if self._lock in statement.text and self._since is None:
             self._since = statement.started_at
         elif statement.text in {"COMMIT", "BEGIN"}:
             if self._since is not None and statement.text == "COMMIT":

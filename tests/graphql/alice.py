@@ -130,6 +130,17 @@ def _tier() -> dict[str, Any]:
                 "remaining": 4,
                 "resetsAt": "2026-03-31T16:00:00Z",
             },
+            {
+                "id": global_id("Perk", perk_id("silver", "points")),
+                "code": "points",
+                "title": "积分加速",
+                "description": "多得一成",
+                "kind": "EARNING_MULTIPLIER",
+                "value": "1.1",
+                "quota": None,
+                "remaining": None,
+                "resetsAt": None,
+            },
         ],
     }
 
@@ -199,6 +210,7 @@ def in_english(chinese: dict[str, Any]) -> dict[str, Any]:
     me["tier"]["progress"]["nextLevel"]["name"] = "Gold"
     me["tier"]["perks"][0] |= {"title": "Member discount", "description": "2 % off everything"}
     me["tier"]["perks"][1] |= {"title": "Free shipping", "description": "From 59 yuan"}
+    me["tier"]["perks"][2] |= {"title": "More points", "description": "A tenth more"}
     cup, tea, _ = me["recommendations"]["items"]
     cup["product"]["theme"]["name"] = "Home"
     tea["product"]["theme"]["name"] = "Tea"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from api.fake_wechat import DEMO_APP_ID
 from api.workers.timelines import TELLING
@@ -22,6 +23,7 @@ from domain.storage import dialect, fetch_all, transaction
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import TABLES
 from tests.graphql.orders import applied, order, record
+from tests.graphql.perks import use
 from tests.graphql.points import earn, held
 from tests.graphql.redeeming import end, keep, redeem, reserve
 
@@ -54,6 +56,8 @@ PLANTED: Final = {
     "outbox.payload",
     "outbox_parked.detail",
     "outbox_parked.payload",
+    "perk_use.cancel_reason",
+    "perk_use.reference",
     "points_adjustment.reason",
     "points_entry_text.note",
     "points_entry_text.reason",
@@ -92,6 +96,7 @@ async def live(gateway: Gateway, bob: Session, phone: str = PHONE) -> Session:
     await held(gateway, person, 30, reference=f"{WORD}-{person.member}", member=by_phone)
     await _is_written_about(gateway, person, phone)
     await _spends_points(gateway, person, phone)
+    await _uses_a_perk(gateway, person)
     leaving = {"reason": f"{WORD} leaves", "idempotencyKey": "leave"}
     await done(gateway, "requestAccountDeletion", person.access_token, leaving)
     await _is_told_of(gateway, person)
@@ -158,6 +163,14 @@ async def _spends_points(gateway: Gateway, person: Session, phone: str) -> None:
     assert used["coupon"]["status"] == "USED"
 
 
+async def _uses_a_perk(gateway: Gateway, person: Session) -> None:
+    """For a table that names the person; and staff says why it is given back."""
+    used = await use(gateway, person, "silver", reference=f"table of {WORD}")
+    assert used["userErrors"] == []
+    back = {"useId": used["use"]["id"], "reason": f"{WORD} was late"}
+    await done(gateway, "cancelPerkUse", await gateway.staff(), back)
+
+
 async def _is_written_about(gateway: Gateway, person: Session, phone: str) -> None:
     clerk, member = await gateway.staff(), {"id": person.member_id}
     correction = {
@@ -185,6 +198,20 @@ async def done(gateway: Gateway, name: str, token: str, given: dict[str, Any]) -
     )
     answer = (await gateway.ask(document, {"input": given}, token=token)).json()
     assert answer == {"data": {name: {"userErrors": []}}}, answer
+
+
+async def told_of(member_id: UUID, gateway: Gateway) -> list[tuple[str, Any]]:
+    """What whoever keeps something of them elsewhere, as a partner does, hears from now on."""
+    told: list[tuple[str, Any]] = []
+
+    async def hear(events: Sequence[Announced]) -> None:
+        told.extend((one.kind, one.facts) for one in events if one.member_id == member_id)
+
+    await drain([Consumer("partner", KINDS, hear)], clock=gateway.clock.now)
+    return told
+
+
+KINDS = frozenset({"ConsentChanged", "MemberErased", "MemberJoined", "ProfileUpdated"})
 
 
 async def found(*traces: str) -> set[str]:

@@ -6,41 +6,35 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
-from domain import catalogue, ledger, members, program, purchases, recommendations, tiers
+from domain import ledger, members, purchases, rewards, tiers
 from domain.audit import Actor
 from domain.errors import InsufficientPoints
 from domain.ledger import NEVER, Earn, Key, Redeem, Source
 from domain.ledger.commands import Release, SetAside
 from domain.purchases import ImportOrders, Order, OrderLine
+from domain.returns import RecordRefunds, Refund, record_refunds
 from domain.storage import fetch_all
-from domain.tiers import LevelDefinition
-from tests.graphql.etag_looks import Looks
+from tests.graphql.etag_programme import ZONES, ProgrammeSteps
 from tests.graphql.gateway import global_id
 from tests.graphql.orders import line, order
-from tests.graphql.programme import GEMS, HOME, PRODUCTS, RULE, TEA, consent_text
+from tests.graphql.perks import perk
+from tests.graphql.programme import GEMS, HOME, PERKS, PRODUCTS, RULE, TEA
 from tests.graphql.redeeming import reward_id
 
 MICROSECOND: Final = timedelta(microseconds=1)
-SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
-ZONES: Final = (SHANGHAI, ZoneInfo("America/New_York"), ZoneInfo("Pacific/Kiritimati"))
 
 
 @dataclass(slots=True)
-class History(Looks):
+class History(ProgrammeSteps):
     """One history. Every step is a real write, or time that passes, and then a look."""
 
     async def random_step(self) -> None:
         """Any step."""
         name = self.chance.choice([*STEPS, *["pass_a_moment"] * 5, "pass_time"])
         await getattr(self, name)()
-
-    def _someone(self) -> UUID:
-        return self.chance.choice([self.members[0], *self.members]).member
 
     async def buy(self) -> None:
         """A purchase, backdated by up to fourteen months, or one that is sent again."""
@@ -65,6 +59,27 @@ class History(Looks):
             await self.gateway.send("RecordPurchases", shop, **body)
 
         await self.step("buy", work)
+
+    async def refund(self) -> None:
+        """Part of some order comes back, or all that is left of it."""
+        rows = await fetch_all(
+            "SELECT source, external_id, paid_fen - refunded_fen AS left_fen FROM purchase"
+            " WHERE member_id = $1 AND paid_fen > refunded_fen ORDER BY id DESC LIMIT 1",
+            self._someone(),
+        )
+        now = self.gateway.clock.now()
+        for row in rows:
+            back = Refund(
+                external_id=uuid7().hex,
+                order_external_id=row["external_id"],
+                amount_fen=self.chance.choice([1, row["left_fen"]]),
+                refunded_at=now,
+            )
+            command = RecordRefunds(source=row["source"], batch_id=uuid7().hex, refunds=[back])
+            in_force = rewards.RewardRules()
+            await self.step(
+                "refund", partial(record_refunds, command, rules_in_force=in_force, now=now)
+            )
 
     async def bring(self) -> None:
         """An order from a file, which brings it again with one more line."""
@@ -166,6 +181,27 @@ class History(Looks):
                 partial(self.gateway.send, "CancelRedemption", token, input=given),
             )
 
+    async def use_a_perk(self) -> None:
+        """A perk of some level, where it is the member's and some of it is left."""
+        member = self.chance.choice(self.members)
+        chosen = self.chance.choice(PERKS)
+        wanted = perk(chosen.level_code, chosen.code)
+        given = {"perkId": wanted, "idempotencyKey": uuid7().hex}
+        token = self.token_of(member)
+        await self.step("use a perk", lambda: self.gateway.send("UsePerk", token, input=given))
+
+    async def give_a_use_back(self) -> None:
+        """The last use of somebody's, by staff."""
+        now = self.gateway.clock.now()
+        by = Actor(name="staff:clerk", account_id=uuid7(), request_id="history")
+        rows = await fetch_all(
+            "SELECT id FROM perk_use WHERE member_id = $1 ORDER BY id DESC LIMIT 1",
+            whose := self._someone(),
+        )
+        for row in rows:
+            back = tiers.CancelPerkUse(member_id=whose, use_id=row["id"], reason="rain")
+            await self.step("give back", partial(tiers.cancel_perk_use, back, by=by, now=now))
+
     async def check_out(self) -> None:
         """A shop reserves a coupon, and then uses it or lets it go, or does neither."""
         rows = await fetch_all(
@@ -186,7 +222,12 @@ class History(Looks):
         member = self.chance.choice(self.members)
         token = self.token_of(member)
         if self.chance.random() < 0.5:
-            profile = {"nickname": f"小明{self.chance.randrange(3)}"}
+            profile = self.chance.choice(
+                [
+                    {"nickname": f"小明{self.chance.randrange(3)}"},
+                    {"birthday": self.chance.choice(["1996-02-29", "1990-03-02", None])},
+                ]
+            )
             await self.step(
                 "rename", lambda: self.gateway.send("UpdateProfile", token, input=profile)
             )
@@ -213,62 +254,6 @@ class History(Looks):
             "version": "1",
         }
         await self.step("consent", lambda: self.gateway.send("SetConsent", token, input=said))
-
-    async def reword(self) -> None:
-        """Members are asked to agree to other words."""
-        now = self.gateway.clock.now()
-        text = consent_text("personalization", str(self.chance.randrange(10**9)))
-        await self.step("reword", lambda: members.publish_consent_texts([text], now=now))
-
-    async def introduce(self) -> None:
-        """Staff gives somebody contacts, or takes them away."""
-        now = self.gateway.clock.now()
-        who = members.ById(self._someone())
-        contact = members.ServiceContact(role="顾问", name="陈静", channel="wecom")
-        contacts = [contact] * self.chance.randrange(3)
-        by = Actor(name="staff:clerk", account_id=uuid7(), request_id="history")
-        await self.step(
-            "introduce", lambda: members.set_service_contacts(who, contacts, by=by, now=now)
-        )
-
-    async def stock(self) -> None:
-        """A product gets another price, or a new one comes."""
-        now = self.gateway.clock.now()
-        item = replace(
-            self.chance.choice(PRODUCTS),
-            price_fen=self.chance.choice([100, 200, None]),
-            title=self.chance.choice(["新", "旧"]),
-        )
-        await self.step("stock", lambda: catalogue.upsert_products([item], now=now))
-
-    async def count_popularity(self) -> None:
-        """What is bought most is counted anew."""
-        now = self.gateway.clock.now()
-        await self.step("count", lambda: recommendations.refresh_popularity(now=now))
-
-    async def set_up(self) -> None:
-        """The programme gets another name, or moves."""
-        programme = program.Programme(
-            name_zh=self.chance.choice(["茶语会员", "好物"]),
-            name_en="Teatalk Club",
-            zone=self.chance.choice(ZONES),
-            currency="CNY",
-        )
-        now = self.gateway.clock.now()
-        await self.step("set up", lambda: program.set_up(programme, now=now))
-
-    async def define_a_level(self) -> None:
-        """One more level, above all others."""
-        [row] = await fetch_all("SELECT MAX(rank) AS top, MAX(threshold) AS most FROM level")
-        level = LevelDefinition(
-            code=f"level-{row['top'] + 1}",
-            rank=row["top"] + 1,
-            name_zh="更高",
-            name_en="Higher",
-            threshold=row["most"] + 1_000,
-        )
-        now = self.gateway.clock.now()
-        await self.step("define", lambda: tiers.define_levels([level], perks=[], now=now))
 
     async def pass_time(self) -> None:
         """An instant, or hours, or days."""
@@ -301,6 +286,9 @@ class History(Looks):
         coupons = await fetch_all(
             "SELECT expires_at, reserved_until FROM coupon WHERE member_id = ANY($1::uuid[])", ids
         )
+        levels = await fetch_all(
+            "SELECT next_review_at FROM member_level WHERE member_id = ANY($1::uuid[])", ids
+        )
         midnights = [
             ledger.local_midnight(now.astimezone(zone).date() + timedelta(days=1), zone)
             for zone in ZONES
@@ -311,6 +299,7 @@ class History(Looks):
             *(row["expires_at"] - timedelta(days=30) for row in lots if row["expires_at"] < NEVER),
             *(row["expires_at"] for row in [*coupons, *holds]),
             *(row["reserved_until"] for row in coupons if row["reserved_until"]),
+            *(row["next_review_at"] for row in levels if row["next_review_at"] < NEVER),
             *midnights,
         }
         return sorted(moment for moment in found if moment > now + MICROSECOND)
@@ -333,6 +322,12 @@ STEPS: Final = (
     "redeem",
     "take_back",
     "check_out",
+    "use_a_perk",
+    "use_a_perk",
+    "give_a_use_back",
+    "grant_a_level",
+    "review_levels",
+    "refund",
     "say",
     "telephone",
     "consent",

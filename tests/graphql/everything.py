@@ -19,11 +19,11 @@ from schema.requirements import is_versioned
 ARGUMENTS = {
     "Member.coupons": "(first: 4)",
     "Member.ledger": "(first: 4)",
-    "PointsBalance.reasons": "(first: 8)",
+    "PointsBalance.reasons": "(first: 4)",
     "Member.purchases": "(first: 2)",
     "Member.tierHistory": "(first: 2)",
     "Member.redemptions": "(first: 1)",
-    "Member.recommendations": "(surface: HOME, first: 4)",
+    "Member.recommendations": "(surface: HOME, first: 2)",
     "Query.node": "(id: $id)",
 }
 """What is given where something must be, another such field has to be added here, and where the

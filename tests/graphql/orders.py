@@ -1,4 +1,4 @@
-"""Orders as shops send them."""
+"""Orders as shops send them, and what they give back of them."""
 
 from __future__ import annotations
 
@@ -50,3 +50,20 @@ def applied(payload: Any) -> list[int]:
     receipts = payload["batch"]["receipts"]
     assert {receipt["status"] for receipt in receipts} == {"APPLIED"}, receipts
     return [receipt["pointsEarned"] for receipt in receipts]
+
+
+def refund(external_id: str, order_id: str, amount: int, **changes: Any) -> dict[str, Any]:
+    """Money that was given back half an hour ago; with what is changed."""
+    return {
+        "externalId": external_id,
+        "orderExternalId": order_id,
+        "amount": amount,
+        "refundedAt": "2026-03-01T11:30:00Z",
+        **changes,
+    }
+
+
+async def give_back(gateway: Gateway, batch_id: str, *refunds: dict[str, Any]) -> Any:
+    """The payload of `recordRefunds`, sent by the shop."""
+    given = {"batchId": batch_id, "refunds": [*refunds]}
+    return await gateway.send("RecordRefunds", await gateway.shop(), input=given)

@@ -1,6 +1,7 @@
 """The programme of these tests, small enough to reckon with by hand; made by the real writers.
 
-One point per yuan, one and a half for tea; a tenth more at silver. Points live for twelve months.
+One point per yuan, one and a half for tea; a perk of silver gives a tenth more. Points live for
+twelve months.
 """
 
 from __future__ import annotations
@@ -44,7 +45,6 @@ RULE = EarningRule(
     version=0,
     permille_per_yuan=1_000,
     themes={"tea": 1_500, "gems": 1_000_000},
-    levels={"silver": 1_100},
     expiry=AfterMonths(12),
 )
 
@@ -108,6 +108,40 @@ PERKS = (
         quota=4,
         description_zh="满 59 元",
         description_en="From 59 yuan",
+    ),
+    _perk(
+        "silver",
+        "points",
+        2,
+        kind="EARNING_MULTIPLIER",
+        value="1.1",
+        title_zh="积分加速",
+        title_en="More points",
+        description_zh="多得一成",
+        description_en="A tenth more",
+    ),
+    _perk(
+        "gold",
+        "shipping",
+        0,
+        **_SHIPPING,
+        value="0",
+        quota=2,
+        description_zh="全部包邮",
+        description_en="Always",
+    ),
+    _perk(
+        "gold",
+        "cake",
+        1,
+        kind="BIRTHDAY_GIFT",
+        value="cake",
+        title_zh="生日蛋糕",
+        title_en="Birthday cake",
+        description_zh="每年一个",
+        description_en="One a year",
+        quota=1,
+        period="BIRTHDAY",
     ),
 )
 

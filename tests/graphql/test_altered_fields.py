@@ -29,8 +29,9 @@ from domain.access import CallerKind, StaffRole
 from tests.domain.games.arcade import open_campaign
 from tests.graphql.gateway import NOW, Gateway, Session, global_id
 from tests.graphql.kept import changed, everything_kept
-from tests.graphql.orders import applied, line, order, record
+from tests.graphql.orders import applied, line, order, record, refund
 from tests.graphql.partners import Platform, take_in
+from tests.graphql.perks import perk
 from tests.graphql.points import earn, held
 from tests.graphql.programme import open_account
 from tests.graphql.redeeming import keep, redeem, reserve, reward_id
@@ -135,10 +136,6 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
         for n in range(4)
     ]
     large = [await asked_for(gateway, staff, alice, n) for n in range(2)]
-    dora, erik, fred, grace = [
-        await gateway.sign_in(f"o-{name}") for name in ("dora", "erik", "fred", "grace")
-    ]
-    await joined(gateway, staff, fred, grace)
     alices, bobs = {"id": alice.member_id}, {"id": bob.member_id}
     others = {"member.id": carol.member_id, "toMember.id": carol.member_id}
     return {
@@ -148,6 +145,17 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
             {f"orders[{n}].member.id": bob.member_id for n in range(2)},
         ),
         "pushRewards": await first_rewards(gateway, alice),
+        "recordRefunds": First(
+            shop,
+            {
+                "batchId": "refunds",
+                "refunds": [
+                    refund(name, "A", 500, lines=[{"lineId": "cup", "quantity": 0, "amount": 400}])
+                    for name in ("R", "S")
+                ],
+            },
+            {},
+        ),
         "holdPoints": First(
             shop,
             {"member": alices, "points": 5, "reference": "cart", "expiresInMinutes": 20},
@@ -167,6 +175,26 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
         "adjustPoints": First(
             staff, {"member": alices, "points": 5, "reason": "包裹迟到"}, others, audited=True
         ),
+        **await merges_first(gateway, staff, carol),
+        **await redemptions_first(gateway, alice),
+        "usePerk": First(
+            carol.access_token,
+            {"perkId": perk("bronze", "shipping"), "reference": "table 4"},
+            {"perkId": perk("silver", "shipping")},
+        ),
+        "approveAdjustment": First(
+            second, {"adjustmentId": large[0]}, {"adjustmentId": large[1]}, audited=True
+        ),
+    }
+
+
+async def merges_first(gateway: Gateway, staff: str, carol: Session) -> dict[str, First]:
+    """Which records staff joins, and which it parts."""
+    dora, erik, fred, grace = [
+        await gateway.sign_in(f"o-{name}") for name in ("dora", "erik", "fred", "grace")
+    ]
+    await joined(gateway, staff, fred, grace)
+    return {
         "mergeMembers": First(
             staff,
             {"keep": {"id": dora.member_id}, "lose": {"id": erik.member_id}},
@@ -178,10 +206,6 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
             {"merge": {"memberId": grace.member_id}},
             {"merge.memberId": fred.member_id},
             audited=True,
-        ),
-        **await redemptions_first(gateway, alice),
-        "approveAdjustment": First(
-            second, {"adjustmentId": large[0]}, {"adjustmentId": large[1]}, audited=True
         ),
     }
 

@@ -30,6 +30,7 @@ from tests.graphql.canary import (
     files_with,
     found,
     live,
+    told_of,
 )
 from tests.graphql.gateway import NOW, Gateway, Session, open_gateway, settings_for
 from tests.graphql.points import codes, earn
@@ -53,10 +54,10 @@ async def totals() -> dict[str, Any]:
 
 
 KEPT_OF_THE_CANARY = {
-    *("erasure", "level_change", "member_level", "outbox", "outbox_stream", "points_account"),
+    *("erasure", "level_change", "level_term", "member_level", "outbox", "outbox_stream"),
     *("points_adjustment", "points_draw", "points_entry", "points_lot", "points_transferred"),
     *("points_hold", "points_pin", "purchase", "purchase_line", "qualifying_day"),
-    *("coupon", "redemption"),
+    *("coupon", "perk_use", "points_account", "redemption"),
 }
 """Tables with rows under the random id that is left; in the outbox is the news of the erasure."""
 
@@ -93,6 +94,7 @@ async def test_nothing_is_left_of_a_person(
         assert await found(*TRACES) == set()
         assert await totals() == before
         assert await rows_left(person.member) == KEPT_OF_THE_CANARY
+        assert await told_of(person.member, gateway) == [("MemberErased", {})]
         assert await ledger.verify_account(person.member) == []
         assert await ledger.verify_account(bob.member) == []
         # The hold of a checkout that was under way runs out as any other.

@@ -344,4 +344,6 @@ async def test_a_worker_that_died_is_taken_over_from(gateway: Gateway, alice: Se
     assert await write(gateway) == 1
     assert (await look(gateway, alice, export_id))["status"] == "READY"
     # The one that was thought dead finds that it was overtaken.
-    assert not await custody.exporting.finish_export(claimed, rows=1, now=gateway.clock.now())
+    assert not await custody.exporting.finish_export(
+        claimed, rows=1, records=(), now=gateway.clock.now()
+    )

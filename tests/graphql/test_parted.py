@@ -11,6 +11,7 @@ import pytest
 from domain import custody
 from domain.custody import archive
 from domain.storage import fetch_all
+from tests.domain.wechat.mini_program import OTHER_APP_ID
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.joining import bind, errors, me, merged, two, undone
 from tests.graphql.points import token_of
@@ -123,7 +124,7 @@ async def test_an_export_of_both_that_is_being_written_is_never_ready(
     await ask(gateway, alice)
     kept, written = await names(gateway), archive._write
 
-    async def parted_meanwhile(*given: Any, **more: Any) -> int:
+    async def parted_meanwhile(*given: Any, **more: Any) -> Any:
         rows = await written(*given, **more)
         assert errors(await undone(gateway, {"mergeId": merge["id"]})) == []
         return rows
@@ -242,3 +243,31 @@ async def test_a_deletion_is_not_passed_on_to_one_who_may_be_parted_from_the_kee
     await erase_due(gateway)
     anew = gateway.clock.now() + timedelta(days=7)
     assert await pending(carol, alice, bob) == [None, anew, None]
+
+
+async def test_who_came_by_another_app_meanwhile_is_who_they_are(gateway: Gateway) -> None:
+    """Bob's unionid led to Alice's record, and so his openid there was bound to it."""
+    alice = await gateway.sign_in("o-alice", unionid="u-alice")
+    bob = await gateway.sign_in("o-bob")
+    carol = await gateway.sign_in("o-carol", unionid="u-carol")
+    second = (await merged(gateway, {"id": alice.member_id}, {"id": carol.member_id}))["merge"]
+    gateway.clock.advance(seconds=1)
+    elsewhere = await gateway.sign_in("o-2", unionid="u-carol", app_id=OTHER_APP_ID)
+    own = await gateway.sign_in("o-3", unionid="u-alice", app_id=OTHER_APP_ID)
+    assert {elsewhere.member_id, own.member_id} == {alice.member_id}
+    assert errors(await undone(gateway, {"mergeId": second["id"]})) == []
+    elsewhere = await gateway.sign_in("o-2", unionid="u-carol", app_id=OTHER_APP_ID)
+    own = await gateway.sign_in("o-3", unionid="u-alice", app_id=OTHER_APP_ID)
+    assert (elsewhere.member_id, own.member_id) == (carol.member_id, alice.member_id)
+
+    # Who had no unionid yet, and got one while the two were one, keeps it too.
+    gateway.clock.advance(seconds=1)
+    keep, lose = {"id": own.member_id}, {"id": bob.member_id}
+    await gateway.sign_in("o-dora")
+    third = (await merged(gateway, keep, lose, key="2"))["merge"]
+    gateway.clock.advance(seconds=1)
+    assert (await gateway.sign_in("o-bob", unionid="u-bob")).member_id == alice.member_id
+    assert errors(await undone(gateway, {"mergeId": third["id"]}, key="2")) == []
+    new = await gateway.sign_in("o-4", unionid="u-bob", app_id=OTHER_APP_ID)
+    assert new.member_id != alice.member_id
+    assert (await gateway.sign_in("o-bob", unionid="u-bob")).member_id == bob.member_id

@@ -27,10 +27,11 @@ from domain.members import (
 from domain.members.timeline import TimelineItem, keep_timeline_items
 from domain.purchases import RecordPurchases, publish_rule, record_purchases
 from domain.storage import fetch_all, transaction
+from domain.tiers import UsePerk, use_perk
 from tests.domain.ledger.commands import NOW, SHANGHAI, days
 from tests.domain.purchases.shop import PRODUCTS, RULE, line, order
 from tests.domain.rewards.test_coupons import COUPONS
-from tests.domain.tiers.levels import three_levels
+from tests.domain.tiers.levels import PERKS, three_levels
 
 LI_NA = Actor(name="staff:li.na", account_id=UUID(int=1), request_id="request-1")
 THEMES: Final = ("TEA", "COFFEE", "CUPS", "BOOKS")
@@ -234,6 +235,11 @@ class Life:
         )
         await keep_timeline_items([item])
 
+    async def use_a_perk(self, now: datetime) -> None:
+        perk = self.random.choice(PERKS[:2])
+        used = UsePerk(member_id=self.member_id, perk_id=perk.id, idempotency_key=self._next)
+        await use_perk(used, now=now)
+
     async def say(self, now: datetime) -> None:
         said = UpdateProfile(member_id=self.member_id, nickname=self._next)
         await members.update_profile(said, now=now)
@@ -243,6 +249,7 @@ DOINGS: Final = (
     *("buy", "earn", "earn", "earn", "redeem", "redeem", "redeem", "hold", "hold"),
     *("take_back", "take_back", "take_back", "give"),
     *("get_coupon", "be_told", "care_for", "consent", "be_noted", "be_served", "live_on", "say"),
+    "use_a_perk",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zipfile
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from uuid import UUID
 import pytest
 
 from domain import custody, ledger, members
+from domain.access import AccessTokens
 from domain.audit import Actor
 from domain.custody import Merge, MergeBecause, MergeMembers, UndoMerge, bind_phone, merge
 from domain.errors import MergeNotUndoable, RefreshTokenInvalid
@@ -23,20 +25,25 @@ from domain.members import (
     ById,
     ByPhone,
     PhoneKeyFile,
+    RequestSignInCode,
     ServiceContact,
     SignedIn,
+    SignInWithPhone,
     SignInWithWeChat,
     add_member_note,
     phone_keys,
     register_external_members,
+    request_sign_in_code,
+    sign_in_with_phone,
     use_phone_keys,
 )
-from domain.storage import fetch_all, transaction
+from domain.storage import TransactionContended, fetch_all, transaction
 from tests.domain.access.fixtures import NOW
 from tests.domain.members.fixtures import Door
 from tests.domain.wechat.mini_program import OTHER_APP_ID
 from tests.graphql.programme import set_up_programme
 from tests.races.contention import Gate
+from tests.races.test_phones import Telephone
 
 PHONE = "+8613800138000"
 CLERK = Actor(name="staff:clerk", account_id=UUID(int=7), request_id="r-1")
@@ -267,3 +274,69 @@ async def test_a_cancellation_that_is_not_committed_yet_counts(gate: Gate, tmp_p
     assert (await staying, await erasing) == (True, 0)
     assert list(journal.members()) == []
     assert await members.heirs([alice]) == {alice: alice}
+
+
+@pytest.mark.parametrize("undo", [False, True])
+async def test_who_signs_in_by_phone_meanwhile_is_who_has_the_number_then(
+    gate: Gate, tokens: AccessTokens, undo: bool
+) -> None:
+    alice, bob, _, merged = await three()
+    if not undo:
+        await parted(merged)
+    telephone = Telephone()
+    await request_sign_in_code(RequestSignInCode(phone=PHONE), texts=telephone, now=LATER)
+    command = SignInWithPhone(phone=PHONE, code=telephone.code)
+    signing_in = sign_in_with_phone(command, tokens=tokens, now=LATER)
+    if undo:
+        [found] = await while_parting(gate, merged, signing_in)
+    else:
+        await gate.hold("LOCK TABLE member_merge IN SHARE MODE")
+        merging = asyncio.create_task(joined(alice, bob, now=LATER))
+        await gate.gather(1)
+        going = asyncio.create_task(signing_in)
+        await gate.open(waiting=2)
+        await merging
+        found = await going
+    assert isinstance(found, SignedIn), found
+    assert (found.member.id, found.is_new_member) == (bob if undo else alice, False)
+    live = await fetch_all("SELECT member_id FROM member_session WHERE revoked_at IS NULL")
+    assert [row["member_id"] for row in live] == [found.member.id]
+
+
+async def test_an_export_that_is_asked_for_while_they_are_parted_tells_of_one(
+    gate: Gate, tmp_path: Path
+) -> None:
+    """It was read while both were one still, and asked for after the others were withdrawn."""
+    alice, _, _, merged = await three()
+    files = FileStore(tmp_path / "files")
+    await gate.hold("LOCK TABLE outbox_stream IN SHARE MODE")
+    parting = asyncio.create_task(parted(merged))
+    await gate.gather(1)
+    asked = await custody.request_export(alice, idempotency_key="e", now=LATER)
+    writing = asyncio.create_task(custody.write_exports(files=files, now=lambda: LATER))
+    await gate.open(waiting=2)
+    await parting
+    assert await writing == 1
+    export = await custody.data_export(alice, export_id=asked.id, now=LATER)
+    assert export is not None
+    assert export.token is not None
+    [name] = files.names(before=LATER + timedelta(days=9_999))
+    with zipfile.ZipFile(files.folder / name) as archive:
+        told = {one: archive.read(one).decode() for one in archive.namelist()}
+    assert PHONE not in "".join(told.values())
+    assert len(told["member.jsonl"].splitlines()) == 1
+
+
+async def test_a_deletion_that_is_asked_for_while_they_are_parted_is_nobodys(gate: Gate) -> None:
+    alice, bob, _, merged = await three()
+    await gate.hold("LOCK TABLE outbox_stream IN SHARE MODE")
+    parting = asyncio.create_task(parted(merged))
+    await gate.gather(1)
+    command = custody.RequestDeletion(member_id=alice, idempotency_key="leave")
+    asking = asyncio.create_task(custody.request_deletion(command, now=LATER))
+    await gate.open(waiting=2)
+    await parting
+    with pytest.raises(TransactionContended):
+        await asking
+    assert [await custody.deletion_under_way(one) for one in (alice, bob)] == [None, None]
+    assert await custody.request_deletion(command, now=LATER) == LATER + custody.COOLING

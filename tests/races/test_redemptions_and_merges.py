@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from uuid import UUID
 
 import pytest
@@ -14,7 +15,12 @@ from domain.custody import Merge, MergeBecause, merge, part
 from domain.errors import RedemptionNotCancellable
 from domain.members import ByExternalReference, register_external_members
 from domain.paging import PageRequest
-from domain.rewards import CancelRedemption, CouponStatus, Redemption, RedemptionStatus
+from domain.rewards import (
+    CancelRedemption,
+    CouponStatus,
+    Redemption,
+    RedemptionStatus,
+)
 from domain.storage import fetch_all, transaction
 from tests.domain.ledger.commands import NOW
 from tests.domain.rewards.counter import (
@@ -150,3 +156,23 @@ async def test_what_the_till_and_the_member_do_meanwhile_is_done_to_what_moved(
     assert (added, removed) == (again, old.id)
     places = {one: [each.place for each in await rewards.addresses(one)] for one in (keeper, loser)}
     assert places == {keeper: [OFFICE], loser: []}
+
+
+async def test_a_place_that_is_kept_without_the_lock_would_be_nobodys(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: whoever adds a place does not wait for the merge."""
+    keeper, loser = await two()
+
+    async def as_named(member_id: UUID) -> UUID:
+        return member_id
+
+    addresses = import_module("domain.rewards.addresses")
+    monkeypatch.setattr(addresses, "_standing", as_named)
+    await gate.hold("LOCK TABLE member_merge IN SHARE MODE")
+    moving = asyncio.create_task(join(keeper, loser))
+    await gate.gather(1)
+    await kept(OFFICE, member_id=loser)
+    await gate.open(waiting=1)
+    await moving
+    assert await rewards.addresses(keeper) == []

@@ -22,7 +22,6 @@ OPERATIONS = read_operations(FOLDER)
 
 WAITING = {
     "the whole ledger": "Proof",
-    "perks, forecast, refunds": "UsePerk TierForecast RefundPreview RecordRefunds",
     "games and partners": "CreateGameBinding RemoveGameBinding Games "
     "ExchangeBindToken RecordGameEvents Reconciliation PartnerCampaigns",
     "feedback, surveys, notifications": "SubmitFeedback Tickets ReplyTicket RateTicket "

@@ -38,12 +38,13 @@ def test_every_kind_of_item_has_a_title() -> None:
     assert told == points
     assert TITLES.keys() - points == {
         *("JOINED", "CONSENT_GRANTED", "CONSENT_WITHDRAWN"),
-        *("PURCHASE", "LEVEL_CHANGED", "NOTE_ADDED"),
+        *("PURCHASE", "PURCHASE_REFUNDED", "LEVEL_CHANGED", "NOTE_ADDED"),
         *("REWARD_REDEEMED", "REDEMPTION_SHIPPED", "REDEMPTION_DELIVERED"),
-        *("REDEMPTION_CANCELLED", "COUPON_USED"),
+        *("REDEMPTION_CANCELLED", "COUPON_USED", "PERK_USED", "PERK_USE_CANCELLED"),
     }
     assert TELLING.keys() == {
         *("MemberJoined", "ConsentChanged", "PointsChanged", "LevelChanged", "PurchaseRecorded"),
+        *("PurchaseRefunded", "PerkUsed", "PerkUseCancelled"),
         *("RewardRedeemed", "RedemptionShipped", "RedemptionDelivered", "RedemptionCancelled"),
         "CouponUsed",
     }
@@ -74,6 +75,12 @@ TOLD: dict[str, tuple[str, dict[str, object], str, str]] = {
         {"paid_fen": 100, "currency": "CNY", "shop": "{points} %s {0}"},
         "消费 1.00 CNY · {points} %s {0}",
         "Bought for 1.00 CNY · {points} %s {0}",
+    ),
+    "a refund": (
+        "PURCHASE_REFUNDED",
+        {"amount_fen": 2_550, "currency": "CNY", "shop": "静安店", "points_taken": 25},
+        "退款 25.50 CNY · 静安店",
+        "Was refunded 25.50 CNY · 静安店",
     ),
     "a level that is no more": ("LEVEL_CHANGED", {"to": "old"}, "等级变为old", "Level is now old"),
     "one of a reward": (

@@ -47,6 +47,7 @@ JOBS = [
     "audit-changes",
     "audit-everything",
     "erase-members",
+    "evaluate-levels",
     "forget-events",
     "forget-sign-in-codes",
     "refresh-recommendations",

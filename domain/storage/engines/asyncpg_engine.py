@@ -73,6 +73,13 @@ def _is_read(sql: str) -> bool:
     return sql.lstrip().upper().startswith("SELECT")
 
 
+def _leave_out_values(refused: BaseException) -> None:
+    """The server's detail quotes the row that it refused; nobody erases logs, where errors end."""
+    for one in (refused, refused.__cause__, refused.__context__, *refused.args):
+        if isinstance(one, asyncpg.PostgresError):
+            one.detail = None
+
+
 class _Statements:
     """Plain statements for the pool's client and for the client of one transaction."""
 
@@ -87,6 +94,9 @@ class _Statements:
             raise StatementTooSlow(f"a statement was ended: {slow!r}") from slow
         except _LOST as lost:
             raise ConnectionLost(f"the database connection was lost: {lost!r}") from lost
+        except Exception as refused:
+            _leave_out_values(refused)
+            raise
 
     async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Row]:
         note(sql)

@@ -4,7 +4,7 @@
 """
 
 from domain.tiers.perks.definitions import PerkDefinition, check_perk
-from domain.tiers.perks.effects import earning_multipliers, service_levels
+from domain.tiers.perks.effects import earning_multipliers, perks_lost, service_levels
 from domain.tiers.perks.quotas import Period
 from domain.tiers.perks.standing import PerkStanding
 from domain.tiers.perks.uses import PerkUse, perk_uses
@@ -15,10 +15,24 @@ from domain.tiers.perks.using import (
     cancel_perk_use,
     use_perk,
 )
-from domain.tiers.perks.values import PerkKind, PerkValue, ServiceLevel, value_of
+from domain.tiers.perks.values import (
+    Discount,
+    EarningMultiplier,
+    FasterShipping,
+    FreeShipping,
+    PerkKind,
+    PerkValue,
+    Service,
+    ServiceLevel,
+    value_of,
+)
 
 __all__ = [
     "CancelPerkUse",
+    "Discount",
+    "EarningMultiplier",
+    "FasterShipping",
+    "FreeShipping",
     "Period",
     "PerkDefinition",
     "PerkKind",
@@ -26,12 +40,14 @@ __all__ = [
     "PerkUse",
     "PerkUsed",
     "PerkValue",
+    "Service",
     "ServiceLevel",
     "UsePerk",
     "cancel_perk_use",
     "check_perk",
     "earning_multipliers",
     "perk_uses",
+    "perks_lost",
     "service_levels",
     "use_perk",
     "value_of",

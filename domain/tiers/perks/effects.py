@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from domain.storage import fetch_all
+from domain.storage import Row, fetch_all
 from domain.tiers.perks.values import (
     PERMILLE,
     EarningMultiplier,
@@ -16,26 +18,37 @@ from domain.tiers.perks.values import (
     ServiceLevel,
     value_of,
 )
+from domain.tiers.reviewing import review
 
 # Members without a level of their own, whose rows have no member, stand at the base.
 _VALUES: Final = """
-    SELECT m.member_id, p.value FROM member_level AS m
+    SELECT m.member_id, p.value, m.next_review_at FROM member_level AS m
     LEFT JOIN perk AS p
         ON p.level_code = m.level_code AND p.kind = $2 AND p.retired_at IS NULL
     WHERE m.member_id = ANY($1::uuid[])
     UNION ALL
-    SELECT NULL, p.value FROM level AS l
+    SELECT NULL, p.value, NULL FROM level AS l
     JOIN perk AS p ON p.level_code = l.code AND p.kind = $2 AND p.retired_at IS NULL
     WHERE l.rank = 0
 """
 
 
-async def earning_multipliers(member_ids: Collection[UUID]) -> dict[UUID, int]:
-    """What each member's level multiplies points by, in thousandths; one statement.
+async def earning_multipliers(
+    member_ids: Collection[UUID], *, zone: ZoneInfo, now: datetime
+) -> dict[UUID, int]:
+    """What each member's level multiplies points by, in thousandths.
 
-    1,000 where no perk says more; of several the best.
+    1,000 where no perk says more; of several the best. One statement; where a level's time is over,
+    it is reviewed first. In the caller's transaction, which is to post what is earned.
     """
-    values = await _values(member_ids, PerkKind.EARNING_MULTIPLIER)
+    rows = await _rows(member_ids, PerkKind.EARNING_MULTIPLIER)
+    due = {
+        row["member_id"] for row in rows if row["next_review_at"] and row["next_review_at"] <= now
+    }
+    if due:
+        await review(sorted(due), zone=zone, now=now)
+        rows = await _rows(member_ids, PerkKind.EARNING_MULTIPLIER)
+    values = _values(rows, member_ids, PerkKind.EARNING_MULTIPLIER)
     return {
         member_id: max(
             (one.permille for one in found if isinstance(one, EarningMultiplier)), default=PERMILLE
@@ -46,7 +59,8 @@ async def earning_multipliers(member_ids: Collection[UUID]) -> dict[UUID, int]:
 
 async def service_levels(member_ids: Collection[UUID]) -> dict[UUID, ServiceLevel]:
     """How service treats each member: STANDARD where no perk says more; one statement."""
-    values = await _values(member_ids, PerkKind.SERVICE_LEVEL)
+    rows = await _rows(member_ids, PerkKind.SERVICE_LEVEL)
+    values = _values(rows, member_ids, PerkKind.SERVICE_LEVEL)
     order = list(ServiceLevel)
     return {
         member_id: max(
@@ -58,9 +72,28 @@ async def service_levels(member_ids: Collection[UUID]) -> dict[UUID, ServiceLeve
     }
 
 
-async def _values(member_ids: Collection[UUID], kind: PerkKind) -> dict[UUID, list[PerkValue]]:
+async def perks_lost(before: str, after: str) -> tuple[str, ...]:
+    """The codes of the perks that the level of the first code gives and the other does not.
+
+    In the order of the perks; one statement.
+    """
+    rows = await fetch_all(
+        "SELECT p.code FROM perk AS p WHERE p.level_code = $1 AND p.retired_at IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM perk AS o WHERE o.level_code = $2 AND o.code = p.code"
+        " AND o.retired_at IS NULL) ORDER BY p.position, p.code",
+        *(before, after),
+    )
+    return tuple(row["code"] for row in rows)
+
+
+async def _rows(member_ids: Collection[UUID], kind: PerkKind) -> Sequence[Row]:
+    return await fetch_all(_VALUES, list(member_ids), kind.value)
+
+
+def _values(
+    rows: Sequence[Row], member_ids: Collection[UUID], kind: PerkKind
+) -> dict[UUID, list[PerkValue]]:
     """What perks of the kind give to each member; nothing of one that cannot be read."""
-    rows = await fetch_all(_VALUES, list(member_ids), kind.value)
     found: dict[UUID | None, list[PerkValue]] = {None: []}
     for row in rows:
         values = found.setdefault(row["member_id"], [])

@@ -24,9 +24,13 @@ class Period(StrEnum):
     """After what a quota is full again."""
 
     DAY = "DAY"
+    """Each day."""
     MONTH = "MONTH"
+    """Each calendar month."""
     YEAR = "YEAR"
+    """Each calendar year."""
     BIRTHDAY = "BIRTHDAY"
+    """Each birthday, from the day itself through the day before the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ from domain.tiers.perks.standing import (
 )
 from domain.tiers.perks.uses import PERK_USES, PerkUse, perk_use
 from domain.tiers.perks.values import HOLD_BY_THEMSELVES
+from domain.tiers.reviewing import review
 
 KEY_CHARACTERS_MAX: Final = 128
 REFERENCE_CHARACTERS_MAX: Final = 128
@@ -115,6 +116,7 @@ async def use_perk(command: UsePerk, *, now: datetime) -> PerkUsed:
             if answer is not None:
                 return await _told_again(mine, answer)
         zone = (await program()).zone
+        await _settle(mine, zone=zone, now=now)
         found = await _of_level(mine, command.perk_id, zone=zone, now=now)
         check_usable(found.perk)
         use = await _write(replace(command, member_id=mine), found, now=now)
@@ -214,6 +216,16 @@ async def _told_again(member_id: UUID, answer: Mapping[str, Any]) -> PerkUsed:
     return PerkUsed(use=use, perk=perk)
 
 
+async def _settle(member_id: UUID, *, zone: ZoneInfo, now: datetime) -> None:
+    """Review a level whose time is over, so that its perks are not used on."""
+    due = await fetch_one(
+        "SELECT 1 AS one FROM member_level WHERE member_id = $1 AND next_review_at <= $2",
+        *(member_id, now),
+    )
+    if due is not None:
+        await review([member_id], zone=zone, now=now)
+
+
 _OF_LEVEL: Final = f"""
     SELECT p.level_code, {PERK_COLUMNS}, {used_columns(3)}
     FROM perk AS p
@@ -264,7 +276,8 @@ async def _write(command: UsePerk, found: _Found, *, now: datetime) -> PerkUse:
             "quota": perk.quota,
         }
     await PERK_USES.insert([row])
-    await announce([_event("PerkUsed", use)], now=now)
+    event = Event(kind="PerkUsed", member_id=use.member_id, facts=_facts(use))
+    await announce([event], now=now)
     return use
 
 
@@ -284,15 +297,15 @@ async def _give_back(use: PerkUse, *, reason: str, now: datetime) -> None:
         " WHERE member_id = $1 AND id = $2",
         *(use.member_id, use.id, now, reason),
     )
-    await announce([_event("PerkUseCancelled", use)], now=now)
+    event = Event(kind="PerkUseCancelled", member_id=use.member_id, facts=_facts(use))
+    await announce([event], now=now)
 
 
-def _event(kind: str, use: PerkUse) -> Event:
+def _facts(use: PerkUse) -> dict[str, str]:
     # Not the reference: an event outlives an erasure.
-    facts = {
+    return {
         "use": str(use.id),
         "perk": use.perk_code,
         "title_zh": use.title_zh,
         "title_en": use.title_en,
     }
-    return Event(kind=kind, member_id=use.member_id, facts=facts)

@@ -25,13 +25,21 @@ class PerkKind(StrEnum):
     """What a perk gives; its value is read accordingly."""
 
     DISCOUNT = "DISCOUNT"
+    """A discount: `value` is what remains to pay, as a share (`0.95`)."""
     EARNING_MULTIPLIER = "EARNING_MULTIPLIER"
+    """More points per yuan, by itself: `value` is the factor (`1.25`)."""
     FREE_SHIPPING = "FREE_SHIPPING"
+    """Free shipping: `value` is the least order in yuan (`0` for any)."""
     FASTER_SHIPPING = "FASTER_SHIPPING"
+    """Faster shipping: `value` is within how many hours."""
     SERVICE_LEVEL = "SERVICE_LEVEL"
+    """Priority with service, by itself: `value` is `STANDARD`, `PRIORITY` or `VIP`."""
     DEDICATED_AGENT = "DEDICATED_AGENT"
+    """A person of one's own to talk to, by itself: `value` is empty."""
     BIRTHDAY_GIFT = "BIRTHDAY_GIFT"
+    """A gift on the birthday: `value` is its code."""
     EVENT_ACCESS = "EVENT_ACCESS"
+    """Invitations to events: `value` names the kind."""
 
 
 HOLD_BY_THEMSELVES: Final = frozenset(
@@ -44,8 +52,11 @@ class ServiceLevel(StrEnum):
     """How service treats a member, the least first."""
 
     STANDARD = "STANDARD"
+    """As everybody."""
     PRIORITY = "PRIORITY"
+    """Before those of the standard level."""
     VIP = "VIP"
+    """Before everybody else."""
 
 
 @dataclass(frozen=True, slots=True)

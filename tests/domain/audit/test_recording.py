@@ -99,7 +99,10 @@ async def test_work_that_records_nothing_is_not_committed() -> None:
     await act()
 
     async def forgetful() -> None:
-        await execute("INSERT INTO level VALUES ('x', 0, 'x', 'x', 0)")
+        await execute(
+            "INSERT INTO level (code, rank, name_zh, name_en, threshold)"
+            " VALUES ('x', 0, 'x', 'x', 0)"
+        )
 
     with pytest.raises(NotAudited):
         await audit.audited(forgetful)
@@ -180,7 +183,10 @@ async def test_where_a_row_stands_in_the_way_nothing_is_done_and_that_is_said_at
 
     async def work() -> None:
         attempts.append(1)
-        await execute("INSERT INTO level VALUES ('x', 0, 'x', 'x', 0)")
+        await execute(
+            "INSERT INTO level (code, rank, name_zh, name_en, threshold)"
+            " VALUES ('x', 0, 'x', 'x', 0)"
+        )
         audit.record(LI, "level.make", now=NOW)
 
     with pytest.raises(AuditChainBroken, match="row 2") as broken:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from domain import members, program
+from domain import members, program, recommendations
 from domain.custody import (
     ExportStatus,
     Merge,
@@ -23,10 +23,12 @@ from domain.custody import (
 )
 from domain.custody.merging import UNDOABLE
 from domain.errors import MergeNotUndoable
-from domain.members import ByExternalReference, ById, ByPhone, UpdateProfile
+from domain.members import ByExternalReference, ById, ByPhone, SetConsent, UpdateProfile
+from domain.recommendations import BehaviorEvent
 from domain.storage import execute, fetch_all, transaction
 from tests.domain.ledger.commands import NOW, SHANGHAI, days
 from tests.graphql.kept import everything_kept
+from tests.graphql.programme import consent_text
 
 pytestmark = pytest.mark.usefixtures("_programme")
 
@@ -258,3 +260,54 @@ async def test_an_export_that_left_with_the_other_record_is_withdrawn() -> None:
     assert await data_export(keeper, export_id=asked.id, now=NOW) is None
     own = await request_export(keeper, idempotency_key="own", now=NOW)
     assert (own.member_id, own.status) == (keeper, ExportStatus.QUEUED)
+
+
+async def say(member_id: UUID, granted: bool, *purposes: str, now: datetime = NOW) -> None:
+    for purpose in purposes:
+        said = SetConsent(member_id=member_id, purpose=purpose, granted=granted, version="1")
+        await recommendations.set_consent(said, now=now)
+
+
+async def agreed(member_id: UUID) -> set[str]:
+    return {one.purpose for one in await members.consents(member_id) if one.granted}
+
+
+async def test_what_was_withdrawn_while_they_were_one_is_withdrawn_by_both() -> None:
+    """Nobody knows which of the two it was; whoever it was not may agree again."""
+    keeper, loser = await two()
+    purposes = ("marketing", "personalization", recommendations.BEHAVIOR_TRACKING, "terms")
+    await members.publish_consent_texts([consent_text(one, "1") for one in purposes], now=NOW)
+    await say(keeper, True, "marketing")
+    await say(loser, True, "marketing", "personalization", "terms")
+    merged = await joined(keeper, loser)
+    assert merged is not None
+    later = NOW + timedelta(seconds=1)
+    await say(keeper, False, "marketing", "personalization", now=later)
+    await say(keeper, True, "marketing", recommendations.BEHAVIOR_TRACKING, now=later)
+    seen = BehaviorEvent(event_id="e", kind="view", product_id=None, theme=None, at=later)
+    assert await recommendations.track_behavior(keeper, [seen], now=later) == 1
+    assert await agreed(keeper) == {"marketing", "terms", recommendations.BEHAVIOR_TRACKING}
+    await transaction(partial(part, merged, by="staff:x", now=later))
+    # What the keeper agreed to before, and agreed to again, holds; what came meanwhile may not be.
+    assert (await agreed(keeper), await agreed(loser)) == ({"marketing"}, {"terms"})
+    assert await fetch_all("SELECT id FROM behavior_event") == []
+
+
+@pytest.mark.parametrize("by_phone_alone", [False, True])
+async def test_a_number_that_was_bound_meanwhile_may_be_the_others(by_phone_alone: bool) -> None:
+    """Whoever bound it while they were one could sign in with it, and would be the keeper."""
+    keeper, loser = await two()
+    if by_phone_alone:
+        await known_by_phone_only(keeper, PHONE)
+    merged = await joined(keeper, loser)
+    assert merged is not None
+    later = NOW + timedelta(seconds=1)
+    await bind_phone(keeper, OTHER_PHONE, now=later)
+    await transaction(partial(part, merged, by="staff:x", now=later))
+    # It stays only where the keeper would be known by nothing at all.
+    kept = keeper if by_phone_alone else None
+    assert await members.resolve_members([ByPhone(OTHER_PHONE), ByPhone(PHONE)]) == [kept, None]
+    assert [one for one, _, _ in await numbers()] == ([keeper] if by_phone_alone else [])
+    if not by_phone_alone:
+        await bind_phone(keeper, OTHER_PHONE, now=later)
+        assert await members.phones_of([keeper]) == {keeper: OTHER_PHONE}

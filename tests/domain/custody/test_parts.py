@@ -21,6 +21,7 @@ class Columns:
 
     names: frozenset[str]
     primary_key: tuple[str, ...]
+    texts: frozenset[str] = frozenset()
 
 
 _TABLES = {
@@ -30,14 +31,18 @@ _TABLES = {
 }
 _COLUMNS = {
     "postgres": """
-        SELECT a.attname AS name,
+        SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type,
                COALESCE(array_position(i.indkey::smallint[], a.attnum) + 1, 0) AS pk
         FROM pg_attribute AS a
         LEFT JOIN pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary
         WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped
     """,
-    "sqlite": "SELECT name, pk FROM pragma_table_info($1)",
+    "sqlite": "SELECT name, type, pk FROM pragma_table_info($1)",
 }
+
+
+_OF_WORDS = {"text", "character varying", "json", "jsonb", "bytea", "blob"}
+"""Types of columns in which a word may stand."""
 
 
 async def catalogue() -> Mapping[str, Columns]:
@@ -47,7 +52,9 @@ async def catalogue() -> Mapping[str, Columns]:
         rows = await fetch_all(_COLUMNS[dialect()], table)
         key = sorted((row["pk"], row["name"]) for row in rows if row["pk"])
         found[table] = Columns(
-            names=frozenset(row["name"] for row in rows), primary_key=tuple(name for _, name in key)
+            names=frozenset(row["name"] for row in rows),
+            primary_key=tuple(name for _, name in key),
+            texts=frozenset(row["name"] for row in rows if row["type"].lower() in _OF_WORDS),
         )
     assert len(found) > 30
     return found
@@ -132,5 +139,68 @@ KEPT = {
     "points_transferred",
     "purchase",
     "purchase_line",
+    "purchase_refund",
+    "purchase_refund_line",
     "qualifying_day",
+}
+
+
+def left_by(declared: MemberTable, table: Columns) -> set[str]:
+    """The columns in which a word could stay after an erasure, `table.column`."""
+    if declared.erasing is Erasing.DELETE:
+        return set()
+    blanked = declared.erasing.columns if isinstance(declared.erasing, Blank) else {}
+    return {f"{declared.name}.{name}" for name in table.texts - set(blanked)}
+
+
+def not_told_of(declared: MemberTable, table: Columns) -> set[str]:
+    """The columns of a table that an export tells, in which a word could stand that it does not."""
+    told = table.texts if declared.untold else set(declared.told)
+    return {f"{declared.name}.{name}" for name in table.texts - told}
+
+
+async def test_a_column_of_words_is_forgotten_and_told_or_named_here(database: str) -> None:
+    """A column that comes to a table that is declared already is thought about as well."""
+    tables = await catalogue()
+    left = {one for each in DECLARED for one in left_by(each, tables[each.name])}
+    assert left - LEFT == set(), "what does an erasure do with them?"
+    not_told = {one for each in DECLARED for one in not_told_of(each, tables[each.name])}
+    assert not_told - NOT_TOLD == set(), "why is the member not told of them?"
+
+    await execute("ALTER TABLE redemption ADD COLUMN wish TEXT")
+    [declared] = [each for each in DECLARED if each.name == "redemption"]
+    grown = (await catalogue())["redemption"]
+    assert left_by(declared, grown) - LEFT == {"redemption.wish"}
+    assert not_told_of(declared, grown) - NOT_TOLD == {"redemption.wish"}
+
+
+# Codes, hashes, and what shops call their orders and lines.
+LEFT = {
+    *(f"coupon.{name}" for name in ("code", "coupon_off", "terms_en", "terms_zh")),
+    *("coupon.title_en", "coupon.title_zh"),
+    *(f"level_change.{name}" for name in ("from_code", "reason", "source_kind", "to_code")),
+    "member_level.level_code",
+    *("level_term.asked_match", "level_term.kind", "level_term.level_code"),
+    *(f"perk_use.{name}" for name in ("level_code", "perk_code", "period")),
+    *("perk_use.title_en", "perk_use.title_zh"),
+    *("points_account.head_hash", "points_audited.hash", "points_reversal.cause"),
+    *(f"points_adjustment.{name}" for name in ("approver", "requester", "status")),
+    *(f"points_entry.{name}" for name in ("content_hash", "hash", "kind", "source_kind")),
+    *("points_entry.text_commitment", "points_hold.owner", "points_hold.state"),
+    *(f"purchase.{name}" for name in ("channel", "currency", "external_id", "rule_code")),
+    *("purchase.shop", "purchase.source", "purchase_line.line_id", "purchase_line.product_code"),
+    *(f"purchase_refund.{name}" for name in ("currency", "external_id", "source")),
+    "purchase_refund_line.line_id",
+}
+
+# Hashes, secrets, the workings of the programme, and what is told under another name.
+NOT_TOLD = {
+    *(f"outbox_parked.{name}" for name in ("consumer", "detail", "error")),
+    *("points_account.head_hash", "points_entry.content_hash", "points_entry.hash"),
+    *("points_entry.text_commitment", "points_entry_text.salt"),
+    *("points_adjustment.approver", "points_adjustment.requester"),
+    *("level_change.source_kind", "purchase.rule_code"),
+    *("coupon.coupon_off", "coupon.owner", "points_hold_reference.reference"),
+    *("member_phone.key_id", "member_phone.sealed", "refresh_token.token_hash"),
+    *("data_export.token", "level_term.asked_match", "perk_use.period"),
 }

@@ -15,6 +15,7 @@ from domain.ledger import (
     Source,
     balance,
     entry,
+    expires_first,
     journal,
     post,
     verify_account,
@@ -111,6 +112,41 @@ async def test_at_most_twelve_moments_of_expiry_are_told() -> None:
     await post([earn(1, expires=NOW + days(n)) for n in range(20, 0, -1)], now=NOW)
     told = (await balance(ALICE, now=NOW)).expiring_soon
     assert [expiring.expires_at for expiring in told] == [NOW + days(n) for n in range(1, 13)]
+
+
+async def test_what_expires_before_all_else_is_told_however_far_off() -> None:
+    assert await expires_first(ALICE, now=NOW) is None
+    await post([earn(1)], now=NOW)
+    assert await expires_first(ALICE, now=NOW) is None, "nothing of it expires"
+    await post(
+        [
+            earn(2, expires=NOW + days(900)),
+            earn(4, expires=NOW + days(800)),
+            earn(8, expires=NOW + days(800)),
+            earn(16, matures=NOW + days(5), expires=NOW + days(6)),
+            earn(32, member_id=BOB, expires=NOW + days(10)),
+        ],
+        now=NOW,
+    )
+    before = await everything_kept()
+    for moment, points, expires in [
+        (NOW, 12, 800),
+        (NOW + days(5) - MOMENT, 12, 800),
+        (NOW + days(5), 16, 6),
+        (NOW + days(6), 12, 800),
+        (NOW + days(800), 2, 900),
+    ]:
+        with observed_statements() as statements:
+            told = await expires_first(ALICE, now=moment)
+        assert told == ExpiringPoints(points=points, expires_at=NOW + days(expires)), moment
+        assert len(statements) == 1
+    assert await expires_first(ALICE, now=NOW + days(900)) is None
+    assert await everything_kept() == before
+    # What is spent is what expires first.
+    await post([redeem(7)], now=NOW)
+    assert await expires_first(ALICE, now=NOW) == ExpiringPoints(
+        points=5, expires_at=NOW + days(800)
+    )
 
 
 async def test_an_entry_is_read_with_its_texts_and_source() -> None:

@@ -31,4 +31,4 @@ async def test_a_programme_is_set_up_and_changed_in_one_row() -> None:
     assert len(statements) == 1
     assert len(await fetch_all("SELECT 1 FROM program")) == 1
     with pytest.raises(IntegrityError):
-        await execute("INSERT INTO program VALUES (2, 'a', 'b', 'UTC', 'CNY')")
+        await execute("INSERT INTO program VALUES (2, 'a', 'b', 'UTC', 'CNY', 1)")

@@ -37,12 +37,25 @@ RULE = EarningRule(
     version=0,
     permille_per_yuan=1_000,
     themes={"TEA": 1_500},
-    levels={"gold": 2_000},
     expiry=Never(),
 )
 LEVELS = (
     tiers.LevelDefinition(code="member", rank=0, name_zh="会员", name_en="Member", threshold=0),
     tiers.LevelDefinition(code="gold", rank=1, name_zh="金卡", name_en="Gold", threshold=1_000),
+)
+PERKS = (
+    tiers.PerkDefinition(
+        id=UUID(int=1),
+        level_code="gold",
+        code="double",
+        position=0,
+        kind="EARNING_MULTIPLIER",
+        value="2",
+        title_zh="双倍积分",
+        title_en="Double points",
+        description_zh="",
+        description_en="",
+    ),
 )
 
 
@@ -73,9 +86,9 @@ class Shop:
 
 
 async def open_shop(*references: str) -> Shop:
-    """Make the catalogue, the rule, the levels, and a member for each reference."""
+    """Make the catalogue, the rule, the levels, a perk, and a member for each reference."""
     await catalogue.upsert_products(PRODUCTS, now=NOW)
-    await tiers.define_levels(LEVELS, perks=(), now=NOW)
+    await tiers.define_levels(LEVELS, perks=PERKS, now=NOW)
     joined = await members.register_external_members(
         [ByExternalReference(reference) for reference in references], now=NOW
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 
 from domain.errors import InvalidInput
@@ -20,6 +22,7 @@ from domain.purchases import (
     rule_to_json,
 )
 from domain.purchases.earning import rules_at
+from domain.storage import execute
 from tests.domain.purchases.shop import NOW, RULE
 from tests.graphql.kept import everything_kept
 
@@ -32,7 +35,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
         DEFAULT_RULE,
         RULE,
         replace(RULE, expiry=EndOfYear(90), matures_after_days=7),
-        replace(RULE, expiry=AfterDays(30), permille_per_yuan=0, themes={}, levels={}),
+        replace(RULE, expiry=AfterDays(30), permille_per_yuan=0, themes={}),
     ],
 )
 def test_a_rule_survives_its_stored_form(rule: EarningRule) -> None:
@@ -50,8 +53,8 @@ def test_a_rule_survives_its_stored_form(rule: EarningRule) -> None:
         ({"themes": {"TEA": -1}}, "themes"),
         ({"themes": {"": 1}}, "themes"),
         ({"themes": ["TEA"]}, "themes"),
-        ({"levels": {"gold": 100_001}}, "levels"),
-        ({"levels": {"g" * 65: 1}}, "levels"),
+        # Levels multiply by their perks.
+        ({"levels": {"gold": 2_000}}, "levels"),
         ({"matures_after_days": 3_651}, "matures_after_days"),
         ({"expiry": {"kind": "sometimes"}}, "expiry"),
         ({"multiplier": 1}, "multiplier"),
@@ -72,13 +75,8 @@ def test_a_definition_is_an_object(definition: object) -> None:
     assert refused.value.field == ("definition",)
 
 
-def test_themes_and_levels_that_are_not_named_take_the_default() -> None:
+def test_themes_that_are_not_named_take_the_default() -> None:
     assert [RULE.rate_permille(theme) for theme in ("TEA", "COFFEE", None)] == [1_500, 1_000, 1_000]
-    assert [RULE.multiplier_permille(level) for level in ("gold", "member", "")] == [
-        2_000,
-        1_000,
-        1_000,
-    ]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +123,21 @@ async def test_a_published_rule_is_the_next_version_and_the_old_one_stays() -> N
         ("standard", 1): first,
         ("standard", 0): DEFAULT_RULE,
     }
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_rule_of_before_perks_is_read_without_its_multipliers() -> None:
+    definition = {**rule_to_json(RULE), "levels": {"gold": 2_000}}
+    await execute(
+        "INSERT INTO earning_rule (id, code, version, definition, created_at)"
+        " VALUES ($1, 'standard', 1, $2, $3)",
+        *(UUID(int=1), orjson.dumps(definition).decode(), NOW),
+    )
+    stored = replace(RULE, version=1)
+    assert await current_rule("standard") == stored
+    assert await rules_at([("standard", 1)]) == {("standard", 1): stored}
+    # The same without them is what is in force already.
+    assert await publish_rule(RULE, now=NOW) == stored
 
 
 @pytest.mark.usefixtures("database")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.purchases.rules import EarningLine, points_earned
+from domain.purchases.rules import EarningLine, RefundedLine, points_earned, points_kept
 
 AMOUNT_MAX = 2**53 - 1
 amounts = st.integers(0, AMOUNT_MAX)
@@ -127,3 +127,83 @@ def test_a_line_that_is_added_and_paid_in_full_never_takes_points_away(
         [*order, new], paid_fen=paid + new.amount_fen, multiplier_permille=multiplier
     )
     assert after >= before
+
+
+def kept_by_hand(
+    order: list[tuple[int, int, int]], *, paid_fen: int, of_no_line: int, multiplier_permille: int
+) -> Fraction:
+    """Points of what is left, of lines (amount, rate, refunded): what docs/shops.md says."""
+    whole = sum(amount for amount, _, _ in order)
+    if whole == 0:
+        return Fraction(0)
+    goods = min(paid_fen, whole)
+    shares = [Fraction(amount * goods, whole) for amount, _, _ in order]
+    left = [
+        max(share - back, Fraction(0)) for share, (_, _, back) in zip(shares, order, strict=True)
+    ]
+    beyond = sum(
+        max(back - share, Fraction(0)) for share, (_, _, back) in zip(shares, order, strict=True)
+    )
+    rest = max(of_no_line + beyond - (paid_fen - goods), Fraction(0))
+    total = sum(left)
+    part = (total - rest) / total if total else Fraction(0)
+    return sum(
+        (
+            one * part * Fraction(rate * multiplier_permille, 100 * 1_000 * 1_000)
+            for one, (_, rate, _) in zip(left, order, strict=True)
+        ),
+        Fraction(0),
+    )
+
+
+@st.composite
+def refunded_orders(draw: st.DrawFn) -> tuple[list[tuple[int, int, int]], int, int]:
+    """Lines with what came back of each, what was paid, and what came back of no line."""
+    bought = draw(st.lists(st.tuples(st.integers(0, 50_000), rates), min_size=1, max_size=5))
+    paid = draw(st.integers(0, sum(amount for amount, _ in bought) + 2_000))
+    open_fen, order = paid, []
+    for amount, rate in bought:
+        back = draw(st.integers(0, min(amount, open_fen)))
+        open_fen -= back
+        order.append((amount, rate, back))
+    return order, paid, draw(st.integers(0, open_fen))
+
+
+@given(refunded_orders(), multipliers)
+def test_what_an_order_keeps_is_exact(
+    refunded: tuple[list[tuple[int, int, int]], int, int], multiplier_permille: int
+) -> None:
+    order, paid_fen, of_no_line = refunded
+    of_lines = sum(back for _, _, back in order)
+
+    def kept(more: int) -> int:
+        return points_kept(
+            [RefundedLine(*one) for one in order],
+            paid_fen=paid_fen,
+            refunded_fen=of_lines + of_no_line + more,
+            multiplier_permille=multiplier_permille,
+        )
+
+    by_hand = kept_by_hand(
+        order,
+        paid_fen=paid_fen,
+        of_no_line=of_no_line,
+        multiplier_permille=multiplier_permille,
+    )
+    assert kept(0) == floor(by_hand)
+    # A further refund never gives points back, and the last takes all.
+    rest = paid_fen - of_lines - of_no_line
+    assert kept(0) >= kept(rest // 2) >= kept(rest) == 0
+
+
+@given(lines, amounts, multipliers)
+def test_an_order_of_which_nothing_came_back_keeps_everything(
+    order: list[EarningLine], paid_fen: int, multiplier_permille: int
+) -> None:
+    kept = points_kept(
+        [RefundedLine(one.amount_fen, one.rate_permille) for one in order],
+        paid_fen=paid_fen,
+        refunded_fen=0,
+        multiplier_permille=multiplier_permille,
+    )
+    assert kept == points_earned(order, paid_fen=paid_fen, multiplier_permille=multiplier_permille)

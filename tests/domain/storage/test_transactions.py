@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from traceback import format_exception
 
 import asyncpg
 import pytest
@@ -287,3 +288,16 @@ async def test_work_that_lost_a_lock_runs_again_and_wins(postgres_url: str) -> N
         row = await fetch_one("SELECT name_en FROM theme")
         assert row is not None
         assert row["name_en"] == "held!"
+
+
+@pytest.mark.usefixtures("database")
+async def test_what_is_refused_is_not_quoted() -> None:
+    """Errors end in logs, and a row that a constraint refuses tells of somebody."""
+    await execute("CREATE TABLE told (name TEXT UNIQUE, born TEXT NOT NULL)")
+    await execute("INSERT INTO told (name, born) VALUES ($1, $2)", "qz7canary", "1987-06-05")
+    for name, born in (("qz7canary", "1987-06-05"), ("qz8canary", None)):
+        with pytest.raises(IntegrityError) as refused:
+            await execute("INSERT INTO told (name, born) VALUES ($1, $2)", name, born)
+        logged = "".join(format_exception(refused.value))
+        assert "constraint" in logged
+        assert [one for one in ("canary", "1987") if one in logged] == []

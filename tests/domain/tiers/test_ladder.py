@@ -1,20 +1,17 @@
-"""The ladder decides purely: which level points reach, the window, the review."""
+"""The ladder decides purely: which level points reach, what is missing."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-
 import pytest
 
+from domain.tiers.criteria import Total
 from domain.tiers.ladder import (
     LevelDefinition,
     Progress,
     level_reached,
     progress,
-    review_moment,
-    window_start,
 )
-from tests.domain.tiers.levels import BASE, GOLD, LEVELS, SHANGHAI, SILVER
+from tests.domain.tiers.levels import BASE, GOLD, LEVELS, SILVER
 
 
 @pytest.mark.parametrize(
@@ -29,34 +26,7 @@ from tests.domain.tiers.levels import BASE, GOLD, LEVELS, SHANGHAI, SILVER
     ],
 )
 def test_a_level_is_reached_at_its_threshold(points: int, reached: LevelDefinition) -> None:
-    assert level_reached(points, levels=LEVELS) == reached
-
-
-@pytest.mark.parametrize(
-    ("today", "start"),
-    [
-        (date(2026, 3, 1), date(2025, 3, 1)),
-        (date(2028, 2, 29), date(2027, 2, 28)),
-        (date(2029, 2, 28), date(2028, 2, 28)),
-        (date(2026, 1, 1), date(2025, 1, 1)),
-    ],
-)
-def test_the_window_begins_after_the_same_day_a_year_ago(today: date, start: date) -> None:
-    assert window_start(today) == start
-
-
-@pytest.mark.parametrize(
-    ("reached_on", "moment"),
-    [
-        (date(2026, 3, 1), datetime(2027, 3, 1, 16, tzinfo=UTC)),
-        (date(2028, 2, 29), datetime(2029, 2, 28, 16, tzinfo=UTC)),
-        (date(2026, 12, 31), datetime(2027, 12, 31, 16, tzinfo=UTC)),
-    ],
-)
-def test_a_level_holds_through_the_same_day_of_the_next_year(
-    reached_on: date, moment: datetime
-) -> None:
-    assert review_moment(reached_on, zone=SHANGHAI) == moment
+    assert level_reached(Total(points=points), levels=LEVELS) == reached
 
 
 @pytest.mark.parametrize(
@@ -80,8 +50,10 @@ def test_progress_counts_to_the_next_level_and_to_keeping_this_one(
     expected: tuple[LevelDefinition | None, int | None, int],
 ) -> None:
     following, to_next, to_keep = expected
-    assert progress(current, levels=LEVELS, window_points=window, keep_points=since) == Progress(
+    counts = {"window": Total(points=window), "keep": Total(points=since)}
+    assert progress(current, levels=LEVELS, **counts) == Progress(
         qualifying_points=window,
+        **counts,
         next_level=following,
         points_to_next=to_next,
         points_to_keep=to_keep,

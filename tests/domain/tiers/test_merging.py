@@ -10,7 +10,6 @@ import pytest
 from domain.paging import PageRequest
 from domain.storage import fetch_all, transaction
 from domain.tiers import (
-    KeptLevel,
     Qualifying,
     level_history,
     merge_levels,
@@ -23,6 +22,7 @@ from tests.domain.tiers.levels import SHANGHAI, three_levels
 
 pytestmark = pytest.mark.usefixtures("_levels")
 
+MERGE = UUID(int=77)
 LATER = NOW + days(40)
 YEAR_LATER = datetime.fromisoformat("2027-03-02T00:00:00+08:00")
 LATER_KEPT = datetime.fromisoformat("2027-04-11T00:00:00+08:00")
@@ -40,12 +40,12 @@ async def counted(member_id: UUID, points: int, *, at: datetime = NOW) -> None:
     await transaction(lambda: qualify([item], zone=SHANGHAI, now=at))
 
 
-async def merged(now: datetime = LATER) -> KeptLevel | None:
-    return await transaction(lambda: merge_levels(BOB, ALICE, zone=SHANGHAI, now=now))
+async def merged(now: datetime = LATER) -> None:
+    await transaction(lambda: merge_levels(BOB, ALICE, merge_id=MERGE, zone=SHANGHAI, now=now))
 
 
-async def parted(own: KeptLevel | None, now: datetime = LATER) -> None:
-    await transaction(lambda: part_levels(BOB, ALICE, own=own, zone=SHANGHAI, now=now))
+async def parted(now: datetime = LATER) -> None:
+    await transaction(lambda: part_levels(BOB, ALICE, merge_id=MERGE, zone=SHANGHAI, now=now))
 
 
 async def level(member_id: UUID = ALICE) -> tuple[str, datetime | None, datetime | None]:
@@ -74,10 +74,7 @@ async def day_points(member_id: UUID) -> dict[date, tuple[int, int]]:
 async def test_the_higher_level_comes_with_its_dates_and_goes_again() -> None:
     await counted(ALICE, 1_000)
     await counted(BOB, 5_000)
-    own = await merged()
-    assert own == KeptLevel(
-        code="silver", since=NOW, keep_until=YEAR_LATER, keep_after_day=date(2026, 3, 1)
-    )
+    await merged()
     assert await level() == ("gold", NOW, YEAR_LATER)
     assert await history() == [
         ("base", "silver", "QUALIFIED"),
@@ -85,7 +82,7 @@ async def test_the_higher_level_comes_with_its_dates_and_goes_again() -> None:
     ]
     assert await day_points(ALICE) == {date(2026, 3, 1): (6_000, 2)}
 
-    await parted(own)
+    await parted()
     assert await level() == ("silver", NOW, YEAR_LATER)
     assert (await history())[-1] == ("gold", "silver", "PARTED")
     assert await day_points(ALICE) == {date(2026, 3, 1): (1_000, 1)}
@@ -98,20 +95,19 @@ async def test_the_higher_level_comes_with_its_dates_and_goes_again() -> None:
 async def test_one_level_of_both_is_kept_as_long_as_the_longer_was() -> None:
     await counted(ALICE, 1_000)
     await counted(BOB, 1_200, at=LATER)
-    own = await merged()
+    await merged()
     assert await level() == ("silver", NOW, LATER_KEPT)
     assert await history() == [("base", "silver", "QUALIFIED")]
-    await parted(own)
+    await parted()
     assert await level() == ("silver", NOW, YEAR_LATER)
 
 
 async def test_days_that_reach_a_level_together_reach_it_and_base_is_base_again() -> None:
     await counted(ALICE, 600)
     await counted(BOB, 400)
-    own = await merged()
-    assert own is None
+    await merged()
     assert await level() == ("silver", LATER, LATER_KEPT)
-    await parted(own)
+    await parted()
     assert await level() == ("base", None, None)
     assert await history() == [("base", "silver", "MERGED"), ("silver", "base", "PARTED")]
     # The history goes on counting.
@@ -121,16 +117,16 @@ async def test_days_that_reach_a_level_together_reach_it_and_base_is_base_again(
 
 async def test_what_was_reached_meanwhile_stays() -> None:
     await counted(BOB, 1_000)
-    own = await merged()
+    await merged()
     await counted(ALICE, 5_000, at=LATER)
     assert (await level())[0] == "gold"
-    await parted(own)
+    await parted()
     assert (await level())[0] == "gold"
     assert await day_points(ALICE) == {date(2026, 4, 10): (5_000, 1)}
 
 
 async def test_two_who_never_qualified_stay_so() -> None:
-    assert await merged() is None
+    await merged()
     assert await level() == ("base", None, None)
-    await parted(None)
+    await parted()
     assert (await level(), await history()) == (("base", None, None), [])

@@ -47,10 +47,21 @@ async def _patient(database: str, _levels: None) -> None:
 
 
 def item(
-    points: int, *, member_id: UUID = ALICE, at: datetime = NOW, source: str = "purchase"
+    points: int,
+    *,
+    member_id: UUID = ALICE,
+    at: datetime = NOW,
+    purchases: int = 1,
+    amount_fen: int = 0,
+    source: str = "purchase",
 ) -> Qualifying:
     return Qualifying(
-        member_id=member_id, points=points, purchases=1, occurred_at=at, source_kind=source
+        member_id=member_id,
+        points=points,
+        purchases=purchases,
+        amount_fen=amount_fen,
+        occurred_at=at,
+        source_kind=source,
     )
 
 
@@ -76,10 +87,11 @@ async def test_points_are_counted_on_their_local_day() -> None:
         item(4, at=midnight + timedelta(hours=23, minutes=59)),
         item(8, member_id=BOB, at=midnight),
     )
-    await qualified(item(16, at=midnight), item(0, at=midnight), item(-5, at=midnight))
+    await qualified(item(16, at=midnight), item(0, at=midnight), item(-5, at=midnight, purchases=0))
     assert await counted() == [
         (ALICE, date(2026, 2, 28), 1, 1),
-        (ALICE, date(2026, 3, 1), 22, 3),
+        # One order earned nothing, and was a purchase all the same.
+        (ALICE, date(2026, 3, 1), 22, 4),
         (BOB, date(2026, 3, 1), 8, 1),
     ]
 
@@ -88,7 +100,10 @@ async def test_what_counts_for_nothing_writes_nothing() -> None:
     before = await everything_kept()
     with observed_statements() as statements:
         assert await qualify([], zone=SHANGHAI, now=NOW) == []
-        assert await qualify([item(0), item(-1)], zone=SHANGHAI, now=NOW) == []
+        assert (
+            await qualify([item(0, purchases=0), item(-1, purchases=-1)], zone=SHANGHAI, now=NOW)
+            == []
+        )
     assert statements == []
     assert await everything_kept() == before
 
@@ -117,6 +132,8 @@ async def test_a_member_is_lifted_at_the_threshold_and_told_why() -> None:
             datetime(2027, 3, 1, 16, tzinfo=UTC),
             date(2026, 3, 1),
             1,
+            # Thirty days before: whether they have to be told is decided then.
+            datetime(2027, 1, 30, 16, tzinfo=UTC),
         )
     ]
     history = await fetch_all("SELECT * FROM level_change")
@@ -165,20 +182,30 @@ async def test_the_window_ends_today_and_begins_after_the_same_day_a_year_ago() 
     too_old = datetime(2025, 3, 1, 15, 59, 59, tzinfo=UTC)
     with observed_statements() as statements:
         assert await qualified(item(1_000, at=too_old)) == []
-    assert len(statements) == 1
+    # Levels, what is held, count.
+    assert len(statements) == 3
     assert await qualified(item(999, at=too_old + timedelta(seconds=1))) == []
     # The old points are kept, and do not count for a change that something new decides.
     assert await qualified(item(1)) == [("base", "silver", 1_000)]
     assert [points for _, _, points, _ in await counted()] == [1_000, 999, 1]
 
 
-async def test_points_that_left_the_window_lower_nobody() -> None:
+async def test_points_that_left_the_window_lower_nobody_before_the_review() -> None:
     await qualified(item(1_000))
-    later = NOW + days(800)
-    assert await qualified(item(1, at=later), now=later) == []
+    last = datetime(2027, 3, 1, 15, 59, 59, tzinfo=UTC)
+    assert await qualified(item(1, at=last), now=last) == []
     assert await level_codes([ALICE]) == {ALICE: "silver"}
-    # From where the member stands, what is in the window now leads to gold.
-    assert await qualified(item(4_999, at=later), now=later) == [("silver", "gold", 5_000)]
+    # A posting settles first what was due when nobody looked, as of when it was due.
+    later = NOW + days(800)
+    assert await qualified(item(5_000, at=later), now=later) == [
+        ("silver", "base", 1),
+        ("base", "gold", 5_000),
+    ]
+    page = await level_history(ALICE, PageRequest(first=2))
+    assert [(c.reason, c.occurred_at) for c in page.items] == [
+        ("QUALIFIED", later),
+        ("LOWERED", datetime(2027, 3, 1, 16, tzinfo=UTC)),
+    ]
 
 
 async def test_each_member_is_decided_alone() -> None:
@@ -208,12 +235,13 @@ async def test_the_number_of_statements_does_not_grow_with_the_items() -> None:
             changes = await qualified(*items)
         assert len(changes) == size
         counts.append(len(statements))
-    # Count, levels, sums; levels of members, history, notifications, events (two on SQLite).
-    assert counts == [7 if dialect() == "postgres" else 8] * 3
+    # Levels, what is held, count, sums; levels of members with terms and history (a statement each
+    # on SQLite), notifications, events (two on SQLite).
+    assert counts == [7 if dialect() == "postgres" else 10] * 3
     with observed_statements() as statements:
         await qualified(*(item(1, at=NOW - days(1_000)) for _ in range(50)))
     # Imported from years ago: counted, and nobody's level can change.
-    assert len(statements) == 1
+    assert len(statements) == 3
 
 
 @pytest.mark.usefixtures("_patient")

@@ -7,12 +7,12 @@ up. B has the same without marks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from domain import access, custody, games, ledger, members, recommendations, rewards
+from domain import access, custody, games, ledger, members, recommendations, rewards, tiers
 from domain.access import Caller, CallerKind, StaffRole
 from domain.audit import Actor
 from domain.games import Prize, PushRewards, RewardItem
@@ -22,8 +22,10 @@ from domain.rewards import AddAddress, Place, ShipRedemption
 from tests.domain.access.fixtures import OPERATOR
 from tests.domain.games.arcade import open_campaign, open_partner
 from tests.graphql.gateway import NOW, Gateway, Session, global_id, plain_id
-from tests.graphql.orders import line, order, record
-from tests.graphql.programme import CLERK, REWARDS, open_account
+from tests.graphql.orders import give_back, line, order, record, refund
+from tests.graphql.perks import used
+from tests.graphql.programme import CLERK, REWARDS, open_account, perk_id
+from tests.graphql.programme import PERKS as KNOWN
 from tests.graphql.timelines import keep_timelines
 
 MARK: Final = "MARKED-A"
@@ -39,12 +41,23 @@ PROFILE: Final = {
 }
 
 
+PERKS: Final = tuple(
+    replace(KNOWN[1], id=perk_id("silver", code), code=code, position=9, kind=kind, value=value)
+    for code, kind, value in (
+        ("fast", "FASTER_SHIPPING", "24"),
+        ("service", "SERVICE_LEVEL", "PRIORITY"),
+    )
+)
+"""Perks of the members' level that tell of themselves what no other does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A member with a life, and what is the member's alone."""
 
     session: Session
     openid: str
+    order: str
 
     @property
     def id(self) -> UUID:
@@ -102,6 +115,7 @@ class Crowd:
 
 async def gather(gateway: Gateway) -> Crowd:
     """Make everybody."""
+    await tiers.define_levels((), perks=PERKS, now=NOW)
     a = await _live(gateway, "alice", marked=True)
     b = await _live(gateway, "bob", marked=False)
     await _move_points(gateway, a, b)
@@ -144,7 +158,7 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
         await gateway.send("UpdateProfile", token, input=PROFILE)
         await members.bind_phone(session.member, PHONE, now=NOW)
     await gateway.send("SetInterests", token, input={"themes": ["tea"]})
-    await record(
+    payload = await record(
         gateway,
         f"{mark}-batch-{name}",
         [
@@ -163,18 +177,22 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
             ),
         ],
     )
+    given_back = refund(f"{mark}-refund-{name}", f"{mark}-1", 100)
+    await give_back(gateway, f"{mark}-refunds-{name}", given_back)
     await _redeem(gateway, session, mark)
     await _be_served(gateway, session, mark)
     await _win(gateway, session, mark)
     await gateway.send("ExportMyData", token, input={"idempotencyKey": "export"})
     assert await custody.write_exports(files=gateway.files, now=gateway.clock.now) == 1
-    return Member(session=session, openid=gateway.named(openid))
+    [_, receipt] = payload["batch"]["receipts"]
+    return Member(session=session, openid=gateway.named(openid), order=receipt["orderId"])
 
 
 async def _be_served(gateway: Gateway, session: Session, mark: str) -> None:
-    """The member agrees to something and looks at something; staff knows whom it has before it."""
+    """The member agrees, looks at something, uses a perk; staff knows whom it has before it."""
     agreed = {"purpose": "behavior_tracking", "granted": True, "version": "1"}
     await gateway.send("SetConsent", session.access_token, input=agreed)
+    await used(gateway, session, "silver", reference=f"{mark} table")
     seen = {"kind": "view", "theme": "tea", "at": NOW.isoformat(), "eventId": f"{mark}-event"}
     await gateway.send("TrackBehavior", session.access_token, input={"events": [seen]})
     who = members.ById(session.member)

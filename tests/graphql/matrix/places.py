@@ -191,10 +191,14 @@ Tree = dict[Step, "Tree"]
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes documents. `member` is the global id to name in every place that wants a member."""
+    """Writes documents. `member` is the global id to name in every place that wants a member.
+
+    `order` is that of the order to name in every place that wants one.
+    """
 
     walk: Walk
     member: str
+    order: str
 
     def document(self, places: Iterable[Place], *, node: str = "") -> str:
         """One operation that asks for all the places, of one entry; `node` is the id to ask."""
@@ -223,6 +227,8 @@ class Writer:
             for name, argument in declared.args.items()
             if is_required_argument(argument)
         }
+        if "orderId" in given:
+            given["orderId"] = f'"{self.order}"'
         if (step.owner, step.name) == ("Query", "node"):
             given["id"] = f'"{node or self.member}"'
         if step.owner == "Subscription" and "since" in declared.args:
@@ -270,6 +276,9 @@ def ids_of_nobody(name: str) -> str | None:
         "addressId": ("Address", f"{nobody}:{nobody}"),
         "mergeId": ("MemberMerge", nobody),
         "campaignId": ("GameCampaign", nobody),
+        "perkId": ("Perk", nobody),
+        "useId": ("PerkUse", f"{nobody}:{nobody}"),
+        "grantId": ("LevelGrant", nobody),
     }
     return f'"{global_id(*keys[name])}"' if name in keys else None
 

@@ -1,0 +1,44 @@
+"""What a programme's file holds, as values, and which place each came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from domain.program import Programme
+from domain.programme_file.fields import Place
+from domain.purchases import EarningRule
+from domain.rewards import RewardDefinition
+from domain.tiers import LevelDefinition, LevelRules, PerkDefinition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiledPerk:
+    """A perk, which may be there to say that it was retired."""
+
+    definition: PerkDefinition
+    is_retired: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiledLevel:
+    """A level with its perks, those that were retired among them."""
+
+    definition: LevelDefinition
+    perks: Sequence[FiledPerk]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """Everything that a file may say; None and empty for what it does not.
+
+    `places` are those of the things that the file names, by their paths (`levels[2].perks[0]`) and
+    those of their fields.
+    """
+
+    programme: Programme | None = None
+    level_rules: LevelRules | None = None
+    levels: Sequence[FiledLevel] = ()
+    earning_rules: Sequence[EarningRule] = ()
+    rewards: Sequence[RewardDefinition] = ()
+    places: Mapping[str, Place] = field(default_factory=dict)

@@ -1,0 +1,251 @@
+"""A programme's file as values: every field by its rule, every problem with its path and line.
+
+What only the domain knows (whether levels make sense together, whether a perk's value is one of its
+kind) is decided when the contents are imported; `Contents.places` lead back to the lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from uuid_utils.compat import uuid7
+
+from domain.errors import InvalidInput
+from domain.ledger import ExpiryPolicy, Never, policy_from_json
+from domain.program import DEFAULT, Programme, zone_of
+from domain.programme_file.contents import Contents, FiledLevel, FiledPerk
+from domain.programme_file.fields import FieldsReader, Look, Place
+from domain.programme_file.nodes import read_nodes
+from domain.programme_file.writing import FORM
+from domain.purchases import EarningRule
+from domain.rewards import CouponOff, CouponTerms, CouponValue, RewardDefinition, RewardKind
+from domain.tiers import (
+    CalendarYear,
+    LevelDefinition,
+    LevelRules,
+    Match,
+    Period,
+    PerkDefinition,
+    PerkKind,
+    Rolling,
+)
+
+THINGS_MAX: Final = 2_000
+"""How many levels, perks of a level, rules or rewards are looked at; each has a limit of its own
+where it is defined."""
+_URL_CHARACTERS_MAX: Final = 2_048
+
+
+def read_contents(source: bytes) -> Contents:
+    """The contents of a file. Refused: ProgrammeFileInvalid, with path and line of each problem."""
+    look = Look()
+    node = read_nodes(source)
+    top = FieldsReader(node, at=Place("", node.line), look=look)
+    if top.whole_or_none("jifen", needed=True) not in {None, FORM}:
+        top.note("jifen", f"{FORM}, the form of this file")
+    contents = Contents(
+        programme=_programme(top.within("programme")),
+        level_rules=_level_rules(top.within("level_rules")),
+        levels=[_level(one, rank) for rank, one in enumerate(_each(top, "levels"))],
+        earning_rules=[_earning_rule(one) for one in _each(top, "earning_rules")],
+        rewards=[_reward(one) for one in _each(top, "rewards")],
+        places=look.places,
+    )
+    _refuse_twins(top, "levels", [one.definition.code for one in contents.levels])
+    _refuse_twins(top, "earning_rules", [one.code for one in contents.earning_rules])
+    _refuse_twins(top, "rewards", [one.code for one in contents.rewards])
+    top.end()
+    look.refuse_any()
+    return contents
+
+
+def _programme(fields: FieldsReader | None) -> Programme | None:
+    if fields is None:
+        return None
+    zone = DEFAULT.zone
+    named = fields.text("time_zone")
+    try:
+        zone = zone_of(named)
+    except InvalidInput as wrong:
+        fields.note("time_zone", wrong.rule)
+    programme = Programme(
+        name_zh=fields.text("name_zh"),
+        name_en=fields.text("name_en"),
+        zone=zone,
+        currency=fields.text("currency"),
+    )
+    fields.end()
+    return programme
+
+
+def _level_rules(fields: FieldsReader | None) -> LevelRules | None:
+    if fields is None:
+        return None
+    usual = LevelRules()
+    if fields.choice("window", ("ROLLING", "CALENDAR_YEAR")) == "ROLLING":
+        window: Rolling | CalendarYear = Rolling(fields.whole("months", default=Rolling().months))
+    else:
+        window = CalendarYear()
+    rules = LevelRules(
+        window=window,
+        grace_days=fields.whole("grace_days", default=usual.grace_days),
+        notice_days=fields.whole("notice_days", default=usual.notice_days),
+    )
+    fields.end()
+    return rules
+
+
+def _level(fields: FieldsReader, rank: int) -> FiledLevel:
+    code = fields.text("code")
+    definition = LevelDefinition(
+        code=code,
+        rank=rank,
+        name_zh=fields.text("name_zh"),
+        name_en=fields.text("name_en"),
+        threshold=fields.whole("threshold", default=0),
+        amount_fen=fields.whole_or_none("amount_fen"),
+        purchases=fields.whole_or_none("purchases"),
+        match=Match(fields.choice("match", list(Match), default=Match.ALL)),
+    )
+    perks = [_perk(one, code, place) for place, one in enumerate(_each(fields, "perks"))]
+    _refuse_twins(fields, "perks", [one.definition.code for one in perks])
+    fields.end()
+    return FiledLevel(definition=definition, perks=perks)
+
+
+def _perk(fields: FieldsReader, level_code: str, place: int) -> FiledPerk:
+    definition = PerkDefinition(
+        id=uuid7(),
+        level_code=level_code,
+        code=fields.text("code"),
+        position=fields.whole("position", default=place),
+        kind=fields.choice("kind", list(PerkKind)),
+        value=fields.text("value", default=""),
+        title_zh=fields.text("title_zh"),
+        title_en=fields.text("title_en"),
+        description_zh=fields.text("description_zh", default=""),
+        description_en=fields.text("description_en", default=""),
+        quota=fields.whole_or_none("quota"),
+        period=fields.choice("period", list(Period)) if fields.has("period") else None,
+    )
+    perk = FiledPerk(definition=definition, is_retired=fields.flag("retired"))
+    fields.end()
+    return perk
+
+
+def _earning_rule(fields: FieldsReader) -> EarningRule:
+    rule = EarningRule(
+        code=fields.text("code"),
+        version=0,
+        permille_per_yuan=fields.whole("permille_per_yuan"),
+        themes=fields.numbers("themes"),
+        matures_after_days=fields.whole("matures_after_days", default=0),
+        expiry=_expiry(fields),
+    )
+    fields.end()
+    return rule
+
+
+# What else each kind of expiry says.
+_EXPIRIES: Final = {
+    "after_days": "days",
+    "after_months": "months",
+    "end_of_year": "grace_days",
+    "never": None,
+}
+
+
+def _expiry(fields: FieldsReader) -> ExpiryPolicy:
+    inner = fields.within("expiry")
+    if inner is None:
+        fields.note("expiry", "needed")
+        return Never()
+    policy: dict[str, Any] = {"kind": inner.choice("kind", list(_EXPIRIES))}
+    number = _EXPIRIES[policy["kind"]]
+    if number is not None:
+        policy[number] = inner.whole(number)
+    inner.end()
+    try:
+        return policy_from_json(policy)
+    except ValueError:
+        inner.note(number or "kind", "a number within its range")
+        return Never()
+
+
+def _reward(fields: FieldsReader) -> RewardDefinition:
+    image_url = fields.text_or_none("image_url")
+    if image_url is not None and not _is_address(image_url):
+        fields.note("image_url", "an http or https address")
+    reward = RewardDefinition(
+        code=fields.text("code"),
+        kind=fields.choice("kind", list(RewardKind)),
+        title_zh=fields.text("title_zh"),
+        title_en=fields.text("title_en"),
+        description_zh=fields.text("description_zh", default=""),
+        description_en=fields.text("description_en", default=""),
+        image_url=image_url,
+        points_price=fields.whole("points_price"),
+        stock=fields.whole_or_none("stock"),
+        level_required=fields.text_or_none("level_required"),
+        begins_at=fields.moment_or_none("begins_at"),
+        ends_at=fields.moment_or_none("ends_at"),
+        per_member=fields.whole_or_none("per_member"),
+        coupon=_coupon(fields.within("coupon")),
+    )
+    fields.end()
+    return reward
+
+
+def _coupon(fields: FieldsReader | None) -> CouponTerms:
+    usual = CouponTerms()
+    if fields is None:
+        return usual
+    off = (
+        CouponOff(fields.choice("takes_off", list(CouponOff))) if fields.has("takes_off") else None
+    )
+    terms = CouponTerms(
+        value=CouponValue(
+            off=off,
+            value=fields.whole("value") if off else 0,
+            amount_min_fen=fields.whole("amount_min_fen", default=0),
+            discount_max_fen=fields.whole_or_none("discount_max_fen"),
+        ),
+        days=fields.whole("days", default=usual.days),
+        stacks=fields.flag("stacks"),
+        terms_zh=fields.text("terms_zh", default=""),
+        terms_en=fields.text("terms_en", default=""),
+    )
+    fields.end()
+    return terms
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is the address of a picture, with a host and without blanks or a password."""
+    if len(text) > _URL_CHARACTERS_MAX or not text.isprintable() or " " in text:
+        return False
+    try:
+        parts = urlsplit(text)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return (
+        has_port
+        and parts.scheme in {"http", "https"}
+        and bool(parts.hostname)
+        and ("@" not in parts.netloc)
+    )
+
+
+def _each(fields: FieldsReader, name: str) -> Sequence[FieldsReader]:
+    return list(fields.each(name, at_most=THINGS_MAX))
+
+
+def _refuse_twins(fields: FieldsReader, name: str, codes: Sequence[str]) -> None:
+    """Note each thing whose code another one before it has."""
+    seen: set[str] = set()
+    for place, code in enumerate(codes):
+        if code in seen and code:
+            fields.note(f"{name}[{place}].code", "a code that no other has")
+        seen.add(code)

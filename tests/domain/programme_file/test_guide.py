@@ -1,0 +1,30 @@
+"""The file that docs/operations.md shows is one that is taken in."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.errors import ProgrammeFileInvalid
+from domain.programme_file import export_programme
+from tests.domain.programme_file.files import take_in
+from tests.repository.guides import Guide
+from tests.repository.tree import ROOT
+
+
+@pytest.mark.usefixtures("database")
+async def test_the_file_of_the_guide_comes_out_as_it_stands_there() -> None:
+    guide = Guide(name="docs/operations.md", text=(ROOT / "docs" / "operations.md").read_text())
+    [shown] = [text for text in guide.blocks("yaml") if text.startswith("jifen: 1\n")]
+    await take_in(shown)
+    head, _, rest = (await export_programme()).partition("jifen: 1\n")
+    assert all(line.startswith("#") for line in head.splitlines())
+    assert f"jifen: 1\n{rest}" == shown
+    # The problem that the guide shows is told so, with the line that it stands at.
+    [wrong] = [text for text in guide.blocks() if text.startswith("programme.yaml: line ")]
+    assert await problem_of(shown.replace('value: "1.1"', 'value: "11.1"')) == wrong.strip()
+
+
+async def problem_of(text: str) -> str:
+    with pytest.raises(ProgrammeFileInvalid) as refused:
+        await take_in(text)
+    return f"programme.yaml: {refused.value.problems[0]}"

@@ -1,0 +1,299 @@
+"""A programme's file goes in whole or not at all, and comes out as it was; on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from domain import audit, program
+from domain.errors import DefinitionChanged, FileProblem, ProgrammeFileInvalid
+from domain.paging import PageRequest
+from domain.programme_file import export_programme, importing
+from domain.storage import execute
+from tests.domain.programme_file.files import FULL, take_in, with_changes
+from tests.domain.purchases.shop import open_shop, order
+from tests.graphql.kept import changed, everything_kept
+
+pytestmark = pytest.mark.usefixtures("database")
+
+LOG = {"audit_entry", "audit_head"}
+
+
+async def refused(text: str) -> Sequence[FileProblem]:
+    before = await everything_kept()
+    with pytest.raises(ProgrammeFileInvalid) as found:
+        await take_in(text)
+    assert await everything_kept() == before
+    return found.value.problems
+
+
+async def actions() -> list[str]:
+    return [row.action for row in (await audit.entries(PageRequest(first=100))).items]
+
+
+async def test_a_file_comes_out_as_it_went_in_and_a_second_time_changes_nothing() -> None:
+    changes = await take_in(FULL)
+    assert len(changes) == 79
+    assert [str(one) for one in changes][:6] == [
+        "  programme.name_zh: 积分会员 -> 茶语会员",
+        "  programme.name_en: Jifen Rewards -> Teatalk Club",
+        "  programme.time_zone: Asia/Shanghai -> Asia/Tokyo",
+        "  programme.currency: CNY -> JPY",
+        "  level_rules.window: ROLLING -> CALENDAR_YEAR",
+        "- level_rules.months: 12",
+    ]
+    assert await export_programme() == FULL
+    before = await everything_kept()
+    assert await take_in(FULL, check_only=True) == []
+    assert await everything_kept() == before
+    assert await take_in(FULL) == []
+    assert changed(before, await everything_kept()) == LOG
+
+
+async def test_an_empty_programme_is_exported_as_it_holds_by_default() -> None:
+    text = await export_programme()
+    assert text.splitlines()[2:] == [
+        "jifen: 1",
+        "programme:",
+        "  name_zh: 积分会员",
+        "  name_en: Jifen Rewards",
+        "  time_zone: Asia/Shanghai",
+        "  currency: CNY",
+        "level_rules:",
+        "  window: ROLLING",
+        "  months: 12",
+        "  grace_days: 0",
+        "  notice_days: 30",
+    ]
+    before = await everything_kept()
+    assert await take_in(text) == []
+    assert changed(before, await everything_kept()) == LOG
+
+
+AMBER = "  - code: amber\n    name_zh: 琥珀\n    name_en: Amber\n    purchases: 5\n"
+
+
+async def test_what_differs_is_changed_and_told() -> None:
+    await take_in(FULL)
+    text = with_changes(
+        ("threshold: 5000", "threshold: 6000"),
+        ('value: "59"', 'value: "39"'),
+        ("points_price: 500", "points_price: 600"),
+        ("coffee: 1200", "coffee: 900"),
+        ("        retired: true\n", ""),
+        ("        quota: 4\n        period: MONTH\n", ""),
+        ("    name_zh: 白银\n", "    name_zh: 银\n"),
+        (
+            "  - code: gold\n",
+            f"{AMBER}  - code: gold\n",
+        ),
+    )
+    would = await take_in(text, check_only=True)
+    assert await export_programme() == FULL
+    assert await take_in(text) == would
+    assert [str(one) for one in would] == [
+        "  levels[silver].name_zh: 白银 -> 银",
+        "  levels[silver].perks[shipping].value: 59 -> 39",
+        "- levels[silver].perks[shipping].quota: 4",
+        "- levels[silver].perks[shipping].period: MONTH",
+        "- levels[silver].perks[cake].retired: true",
+        "  levels[gold].threshold: 5000 -> 6000",
+        "+ levels[amber].code: amber",
+        "+ levels[amber].name_zh: 琥珀",
+        "+ levels[amber].name_en: Amber",
+        "+ levels[amber].purchases: 5",
+        "  earning_rules[standard].themes.coffee: 1200 -> 900",
+        "  rewards[mug].points_price: 500 -> 600",
+    ]
+    assert await export_programme() == text
+    assert (await actions())[:8] == [
+        "programme.import",
+        "reward.change",
+        "earning_rule.publish",
+        "perk.define",
+        "perk.change",
+        "level.change",
+        "level.define",
+        "level.change",
+    ]
+
+
+OTHER_VALUES = {
+    "name_zh": "另一个",
+    "name_en": "Another",
+    "title_zh": "另一个",
+    "title_en": "Another",
+    "description_zh": "另一个",
+    "description_en": "Another",
+    "terms_zh": "另一个",
+    "time_zone": "Europe/Berlin",
+    "currency": "EUR",
+    "window": "ROLLING",
+    "image_url": '"https://img.jifen.example/other.png"',
+    "level_required": "gold",
+    "begins_at": '"2026-02-01T00:00:00Z"',
+    "ends_at": '"2026-05-01T00:00:00Z"',
+    "takes_off": "SHARE",
+    "kind": "after_days\n      days: 9",
+    "match": "ALL",
+    "stacks": "false",
+    "retired": "false",
+    "value": "2",
+}
+"""Another value of each field that is no number; of an expiry, too."""
+FOR_EVER = {"jifen", "code", "stock"}
+
+
+async def test_whatever_field_is_changed_is_changed_and_nothing_else() -> None:
+    """Line by line of the file: so no field is forgotten by who reads, writes or takes in."""
+    await take_in(FULL)
+    lines = FULL.splitlines()
+    tried: set[str] = set()
+    for number, line in enumerate(lines):
+        name, _, value = line.strip().removeprefix("- ").partition(": ")
+        is_fixed = name == "kind" and value != "never"
+        if line.startswith("#") or not value or name in FOR_EVER or is_fixed:
+            continue
+        tried.add(name)
+        other = str(int(value) + 1) if value.isdigit() else OTHER_VALUES.get(name, "MONTH")
+        if name == "value" and value == "cake-1":
+            other = "cake-2"
+        if name == "period":
+            other = {"MONTH": "YEAR", "BIRTHDAY": "DAY"}[value]
+        changed_line = line.replace(f": {value}", f": {other}")
+        text = "\n".join([*lines[:number], changed_line, *lines[number + 1 :], ""])
+        changes = await take_in(text, check_only=True)
+        assert changes, line
+        # What goes with a window or an expiry, and the order of perks with their positions.
+        names = {one.path.rpartition(".")[2] for one in changes}
+        assert name in names
+        assert names - {name} <= {"months", "days", "perks"}
+    assert len(tried) == 38
+
+
+@pytest.mark.parametrize(
+    ("attribute", "forgotten", "pair"),
+    [
+        ("CHANGEABLE", "points_price", ("points_price: 500", "points_price: 600")),
+        ("CHANGEABLE_OF_PERKS", "value", ('value: "59"', 'value: "39"')),
+    ],
+)
+async def test_a_field_that_is_forgotten_on_the_way_in_is_found(
+    monkeypatch: pytest.MonkeyPatch, attribute: str, forgotten: str, pair: tuple[str, str]
+) -> None:
+    """A planted bug: the changes are those of two exports, not what the import believes it did."""
+    await take_in(FULL)
+    known: frozenset[str] = getattr(importing, attribute)
+    monkeypatch.setattr(importing, attribute, known - {forgotten})
+    assert await take_in(with_changes(pair)) == []
+    assert await export_programme() == FULL
+
+
+async def test_what_a_file_leaves_out_stays_and_so_does_the_stock() -> None:
+    await take_in(FULL)
+    assert await take_in("jifen: 1\n") == []
+    assert await take_in(with_changes(("stock: 10", "stock: 99"))) == []
+    assert await export_programme() == FULL
+    lines = FULL.splitlines(keepends=True)
+    rewards_alone = "jifen: 1\n" + "".join(lines[lines.index("rewards:\n") :])
+    assert await take_in(rewards_alone.replace("per_member: 2", "per_member: 3")) != []
+    assert await export_programme() == with_changes(("per_member: 2", "per_member: 3"))
+
+
+async def test_a_retired_perk_is_taken_away_and_comes_back() -> None:
+    await take_in(FULL)
+    away = with_changes(
+        ("        period: MONTH\n", "        period: MONTH\n        retired: true\n")
+    )
+    assert [str(one) for one in await take_in(away)] == [
+        "+ levels[silver].perks[shipping].retired: true"
+    ]
+    assert await export_programme() == away
+    other = away.replace('value: "59"', 'value: "49"')
+    assert [str(one) for one in await take_in(other)] == [
+        "  levels[silver].perks[shipping].value: 59 -> 49"
+    ]
+    assert await export_programme() == other
+    await take_in(FULL)
+    assert await export_programme() == FULL
+
+
+INVALID = [
+    # The domain's rules, each with the line of the value.
+    (("threshold: 5000", "threshold: 999"), 48, "levels[2].threshold"),
+    (("amount_fen: 1000000", "amount_fen: 0"), 49, "levels[2].amount_fen"),
+    (
+        ("    name_en: Bronze\n", "    name_en: Bronze\n    threshold: 1\n"),
+        17,
+        "levels[0].threshold",
+    ),
+    (('value: "1.25"', 'value: "0.5"'), 40, "levels[1].perks[2].value"),
+    (("quota: 4", "quota: 0"), 27, "levels[1].perks[0].quota"),
+    (("points_price: 500", "points_price: 0"), 73, "rewards[0].points_price"),
+    (("level_required: silver", "level_required: tin"), 75, "rewards[0].level_required"),
+    (("days: 60", "days: 0"), 89, "rewards[1].coupon.days"),
+    (("      value: 1000\n", "      value: 0\n"), 86, "rewards[1].coupon.value"),
+    (("tea: 1500", "tea: 1500000"), 59, "earning_rules[1].themes"),
+    (("notice_days: 14", "notice_days: 999"), 12, "level_rules.notice_days"),
+    (("name_zh: 茶语会员", 'name_zh: ""'), 5, "programme.name_zh"),
+    (("currency: JPY", "currency: yen"), 8, "programme.currency"),
+]
+
+
+async def test_what_the_domain_refuses_is_told_by_path_and_line_and_nothing_is_changed() -> None:
+    for pair, line_number, path in INVALID:
+        [problem] = await refused(with_changes(pair))
+        assert (problem.path, problem.line) == (path, line_number), problem
+
+
+async def test_what_is_for_ever_is_refused() -> None:
+    await take_in(FULL)
+    for pair, path, rule in (
+        (("kind: GIFT", "kind: PERK"), "rewards[0].kind", "GIFT, for ever"),
+        (
+            ("kind: FREE_SHIPPING", "kind: DISCOUNT"),
+            "levels[1].perks[0].kind",
+            "FREE_SHIPPING, for ever",
+        ),
+        (("  - code: gold\n", "  - code: golden\n"), "levels", "every level that there is: gold"),
+    ):
+        [problem] = await refused(with_changes(pair))
+        assert (problem.path, problem.rule) == (path, rule)
+
+
+async def test_the_currency_is_for_ever_once_something_was_bought() -> None:
+    shop = await open_shop("ann")
+    await shop.record(order("A-1", "ann"))
+    [problem] = await refused(FULL)
+    assert (problem.path, problem.line) == ("programme.currency", 8)
+    assert problem.rule == "CNY, for ever once a purchase was recorded"
+
+
+async def test_who_changes_the_same_at_this_moment_is_not_overwritten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between what the import reads and what it writes."""
+    await take_in(FULL)
+    read = program.program
+
+    async def another_was_faster() -> Any:
+        found = await read()
+        await execute("UPDATE program SET version = version + 1")
+        return found
+
+    monkeypatch.setattr("domain.program.program", another_was_faster)
+    before = await everything_kept()
+    with pytest.raises(DefinitionChanged):
+        await take_in(with_changes(("currency: JPY", "currency: EUR")))
+    assert await everything_kept() == before
+
+
+async def test_two_imports_at_once_are_one_after_the_other_or_refused() -> None:
+    texts = [with_changes(("threshold: 5000", f"threshold: {n}000")) for n in (6, 7)]
+    await take_in(FULL)
+    found = await asyncio.gather(*(take_in(text) for text in texts), return_exceptions=True)
+    assert all(isinstance(one, list | DefinitionChanged) for one in found)
+    assert await export_programme() in texts
