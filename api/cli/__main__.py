@@ -13,6 +13,7 @@ from api.cli import (
     keys,
     ledger,
     levels,
+    partners,
     programme,
     serving,
     sweeping,
@@ -29,6 +30,7 @@ app = typer.Typer(
 serving.add_to(app)
 database.add_to(app)
 accounts.add_to(app)
+partners.add_to(app)
 keys.add_to(app)
 auditing.add_to(app)
 consents.add_to(app)

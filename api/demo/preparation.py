@@ -15,8 +15,9 @@ import orjson
 
 from api.cli.operators import operator
 from api.demo.demo_file import DEMO_FILE
+from api.demo.games import PARTNER_CODE, open_games
 from api.demo.history import Demo, make_history
-from api.demo.programme import PARTNER_CODE, SHOP_CODE, STAFF_LOGIN, set_up_programme
+from api.demo.programme import SHOP_CODE, STAFF_LOGIN, set_up_programme
 from api.opening import connect_redis, open_key_ring, open_phone_keys, open_wechat
 from api.settings import Settings
 from domain import access, idempotency, members, recommendations, storage
@@ -111,6 +112,7 @@ async def _describe(
         now=now,
         lifetimes=SessionLifetimes(access_token=TOKENS_LIVE),
     )
+    playing = await open_games(seeded.member_ids, now=now)
     issued = {}
     by = operator()
     for code in (PARTNER_CODE, SHOP_CODE, STAFF_LOGIN):
@@ -122,7 +124,10 @@ async def _describe(
         "fakeWechatUrl": settings.wechat_url,
         "memberToken": session.access_token,
         "memberIds": [encode_global_id("Member", one) for one in seeded.member_ids],
+        "partnerCode": PARTNER_CODE,
         "partnerToken": issued[PARTNER_CODE],
+        "partnerSigningSecret": playing.signing_secret,
+        "gameCampaignId": encode_global_id("GameCampaign", playing.campaign_id),
         "shopToken": issued[SHOP_CODE],
         "staffToken": issued[STAFF_LOGIN],
         "appId": seeded.app_id,

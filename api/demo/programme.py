@@ -18,7 +18,6 @@ from domain.rewards import CouponOff, CouponTerms, CouponValue, RewardDefinition
 from domain.tiers import LevelDefinition, PerkDefinition
 
 SHOP_CODE: Final = "demo-shop"
-PARTNER_CODE: Final = "demo-games"
 STAFF_LOGIN: Final = "demo-staff"
 
 ACCOUNTS: Final = (
@@ -27,12 +26,6 @@ ACCOUNTS: Final = (
         code=SHOP_CODE,
         name="演示门店",
         grants=frozenset({"purchases:write", "points:hold", "coupons:use"}),
-    ),
-    RegisterAccount(
-        kind=CallerKind.PARTNER,
-        code=PARTNER_CODE,
-        name="演示游戏平台",
-        grants=frozenset({"rewards:write", "rewards:read"}),
     ),
     RegisterAccount(
         kind=CallerKind.STAFF, code=STAFF_LOGIN, name="演示客服", grants=frozenset(StaffRole)

@@ -364,14 +364,21 @@ ACTS = {
     *("disable-account", "enable-account", "create-keys", "rotate-keys", "rotate-phone-keys"),
     *("import-members", "export-members"),
     *("import-products", "import-purchases", "outbox replay", "unfreeze-account", "erase-again"),
-    "publish-consents",
+    *("publish-consents", "add-partner", "change-partner", "add-partner-key", "retire-partner-key"),
 }
 """Commands by which somebody decides something: each is told to the log."""
 
 NO_ACTS = {
     *("run", "serve", "work", "fake-wechat", "migrate", "refresh-recommendations"),
     *("sweep-points", "audit-ledger", "evaluate-levels"),
-    *("list-clients", "list-staff", "verify-audit", "outbox status", "outbox parked"),
+    *(
+        "list-clients",
+        "list-staff",
+        "list-partners",
+        "verify-audit",
+        "outbox status",
+        "outbox parked",
+    ),
     *("print-schema", "print-errors", "print-access"),
 }
 """Commands that serve, or show, or do what a schedule or an upgrade does anyway."""
