@@ -32,6 +32,7 @@ from api.observability.serving import metrics_route
 from api.observability.watching import watching
 from api.pages.serving import pages
 from api.partners.oauth import oauth
+from api.partners.reconciliation import reconciliation_routes
 from api.persisted.manifest import ManifestRefused, TrustedDocuments, read_manifest
 from api.rates.addresses import client_address
 from api.runtime import OpenRuntime, Runtime
@@ -157,6 +158,7 @@ def _routes(settings: Settings, schema: JifenSchema, view: GraphQLView) -> list[
         downloads(settings.custody),
         wechat_push(settings.wechat_pushes),
         *oauth(settings),
+        *reconciliation_routes(settings),
         *metrics_route(
             settings.metrics, at_home=not settings.is_production and settings.workers == 1
         ),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 import strawberry
 
 from domain.games import RECEIPTS_MAX
+from resolvers import game_events
 from resolvers import games as game_resolvers
 from resolvers import partners as resolvers
+from resolvers import reconciliations as reconciliation_resolvers
+from resolvers import webhooks as webhook_resolvers
 from schema.connections import After, Connection, First
 from schema.cost import READS, STATEMENT_COST, Cost
 from schema.faults import CodedError, FaultCode
@@ -24,6 +28,8 @@ from schema.pushed_rewards import (
     RewardBatchSummary,
     StandingReceipt,
 )
+from schema.reconciliations import Reconciliation
+from schema.webhooks import DELIVERIES, WebhookDelivery
 
 
 @object_type(policy=CLIENT)
@@ -79,7 +85,28 @@ class Partner:
         """The partner's campaigns with their budgets, the first to close first."""
         request = PARTNER_CAMPAIGNS.request(first=first, after=after)
         page = await game_resolvers.partner_campaigns(info.context, request)
-        return PARTNER_CAMPAIGNS.connection(page, request)
+        return PARTNER_CAMPAIGNS.connection(game_events.records_of(page), request)
+
+    @computed(READS_REWARDS, cost=READS)
+    async def reconciliation(
+        self, info: Info, date: Annotated[date, argument("A day of the programme that is over.")]
+    ) -> Reconciliation | None:
+        """The day as it is reconciled with the partner; null until two o'clock of the next, and
+        after 400 days.
+        """
+        found: Reconciliation | None = view(
+            await reconciliation_resolvers.reconciliation(info.context, date)
+        )
+        return found
+
+    @computed(READS_REWARDS, cost=READS)
+    async def webhook_deliveries(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[WebhookDelivery] | None:
+        """What was sent to the partner's address for webhooks, the newest first."""
+        request = DELIVERIES.request(first=first, after=after)
+        page = await webhook_resolvers.own_deliveries(info.context, request)
+        return DELIVERIES.connection(page, request)
 
 
 async def partner(info: Info) -> Partner | None:

@@ -15,6 +15,7 @@ from api.cli import (
     levels,
     partners,
     programme,
+    reconciling,
     serving,
     sweeping,
     working,
@@ -39,6 +40,7 @@ ledger.add_to(app)
 levels.add_to(app)
 programme.add_to(app)
 working.add_to(app)
+reconciling.add_to(app)
 sweeping.add_to(app)
 add_import_commands(app)
 

@@ -45,7 +45,7 @@ BEGINS: Final = timedelta(hours=2)
 DAYS_BACK: Final = 7
 """Days that are made up for where no worker ran."""
 
-KEPT: Final = timedelta(days=400)
+RECONCILIATIONS_KEPT: Final = timedelta(days=400)
 ROWS_AT_ONCE: Final = 1_000
 _LEFT_OVER: Final = timedelta(days=1)
 _FORGOTTEN_AT_ONCE: Final = 500
@@ -137,7 +137,7 @@ async def tidy_reconciliations(*, files: FileStore, now: datetime) -> int:
 
     A worker that was killed leaves its file behind, which nobody is led to.
     """
-    before = (now - KEPT).date()
+    before = (now - RECONCILIATIONS_KEPT).date()
     while rows := await fetch_all(
         "SELECT id FROM game_reconciliation WHERE day < $1 LIMIT $2", before, _FORGOTTEN_AT_ONCE
     ):

@@ -22,8 +22,6 @@ OPERATIONS = read_operations(FOLDER)
 
 WAITING = {
     "the whole ledger": "Proof",
-    "games and partners": "CreateGameBinding RemoveGameBinding Games "
-    "ExchangeBindToken RecordGameEvents Reconciliation PartnerCampaigns",
     "feedback, surveys, notifications": "SubmitFeedback Tickets ReplyTicket RateTicket "
     "SubmitReview AnswerSurvey Ask TicketUpdated NotificationReceived Faq Surveys Inbox "
     "MarkNotificationsRead StaffTickets AnswerTicket ResolveTicket",
