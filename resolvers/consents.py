@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain import members, recommendations
+from domain import custody, members
 from domain.members import Consent, ConsentText
 from resolvers.context import RequestContext
 
@@ -27,4 +27,4 @@ async def set_consent(
     command = members.SetConsent(
         member_id=context.require_member(), purpose=purpose, granted=granted, version=version
     )
-    return await recommendations.set_consent(command, now=context.now)
+    return await custody.set_consent(command, now=context.now)

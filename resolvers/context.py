@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Literal, TypeAlias
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from domain.audit import Actor
 from domain.clock import Clock
 from domain.custody import COOLING
 from domain.files import FileStore
-from domain.games import PartnerGuard
+from domain.games import POINT_COST_FEN, PartnerGuard
 from domain.ledger import AdjustmentRules, TransferLimits
 from domain.members import Member
 from domain.outbox import Live
@@ -57,6 +58,7 @@ class Services:
     cooling: timedelta = COOLING
     public_url: str = ""
     files: FileStore | None = None
+    point_cost_fen: Decimal = POINT_COST_FEN
 
 
 @dataclass(slots=True)

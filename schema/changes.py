@@ -84,6 +84,8 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "CouponReleased": ("COUPON_RELEASED", _coupon),
     "RewardGranted": ("GAME_REWARD_GRANTED", _game_reward),
     "RewardReversed": ("GAME_REWARD_REVERSED", _game_reward),
+    "MemberBound": ("GAME_BOUND", _member),
+    "MemberUnbound": ("GAME_UNBOUND", _member),
     "PerkUsed": ("PERK_USED", _member),
     "PerkUseCancelled": ("PERK_USE_CANCELLED", _member),
     "AddressAdded": ("ADDRESS_ADDED", _member),

@@ -11,6 +11,7 @@ from domain.members import IdentityKind, InterestSource
 from domain.rewards import ADDRESSES_MAX, CouponStatus
 from resolvers import consents as consent_resolvers
 from resolvers import contacts as contact_resolvers
+from resolvers import game_bindings
 from resolvers import games as game_resolvers
 from resolvers import ledger as ledger_resolvers
 from resolvers import members as resolvers
@@ -30,6 +31,7 @@ from schema.consents import Consent
 from schema.contacts import CONTACTS, ServiceContact
 from schema.cost import READS, STATEMENT_COST, Cost
 from schema.fields import Info, argument, computed, enum_type, object_type, view
+from schema.game_bindings import PARTNERS_LIKELY, GameBinding
 from schema.games import GAME_REWARDS, GameReward
 from schema.ledger import ENTRIES, AsOf, Kinds, KnownAt, LedgerEntry, PointsBalance, past_moment
 from schema.node import Node, node_type
@@ -277,6 +279,13 @@ class Member(Node):
         request = PURCHASES.request(first=first, after=after)
         page = await purchase_resolvers.member_purchases(record.id, request)
         return PURCHASES.connection(page, request)
+
+    @computed(OWNER, cost=Cost(own=STATEMENT_COST, items=PARTNERS_LIKELY))
+    async def game_bindings(self) -> list[GameBinding] | None:
+        """The partner platforms that the member allows to know and to reward them."""
+        record: MemberRecord = view(self)
+        bindings: list[GameBinding] = view(await game_bindings.bindings(record.id))
+        return bindings
 
     @computed(OWNER, cost=READS)
     async def game_rewards(

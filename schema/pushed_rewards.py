@@ -13,10 +13,12 @@ from domain.access import Scope
 from domain.errors import ErrorCode
 from domain.games import RewardItemKind, RewardStatus
 from resolvers import games as resolvers
+from resolvers.game_events import CampaignRecord
 from schema.connections import KeysetList
-from schema.cost import MUTATION_COST, Cost
+from schema.cost import MUTATION_COST, READS, Cost
 from schema.faults import CodedError
 from schema.fields import Info, argument, computed, enum_type, input_type, object_type, view
+from schema.game_funnels import GameFunnel
 from schema.language import spoken
 from schema.member_references import MemberReference
 from schema.mutations import Payload, mutation
@@ -239,14 +241,20 @@ class GameBudget:
 class PartnerGameCampaign:
     """A campaign, as its partner sees it."""
 
-    code: str
-    """Its code with this partner."""
+    @computed(READS_REWARDS)
+    def code(self) -> str:
+        """Its code with this partner."""
+        return _campaign(self).code
 
-    opens_at: datetime
-    """From when on events are rewarded."""
+    @computed(READS_REWARDS)
+    def opens_at(self) -> datetime:
+        """From when on events are rewarded."""
+        return _campaign(self).opens_at
 
-    closes_at: datetime
-    """The first moment whose events no longer are."""
+    @computed(READS_REWARDS)
+    def closes_at(self) -> datetime:
+        """The first moment whose events no longer are."""
+        return _campaign(self).closes_at
 
     @computed(READS_REWARDS)
     def id(self) -> strawberry.ID:
@@ -256,7 +264,7 @@ class PartnerGameCampaign:
     @computed(READS_REWARDS)
     def title(self, info: Info) -> str:
         """What it is called."""
-        return spoken(self, "title", info)
+        return spoken(_campaign(self), "title", info)
 
     @computed(READS_REWARDS)
     def budget(self) -> GameBudget:
@@ -267,6 +275,13 @@ class PartnerGameCampaign:
             spent=Points(campaign.spent),
             left=Points(campaign.left),
         )
+
+    @computed(READS_REWARDS, cost=READS)
+    async def funnel(self, info: Info) -> GameFunnel | None:
+        """What it came to so far: from those who came to those who bought."""
+        record: CampaignRecord = view(self)
+        funnel: GameFunnel = view(await record.funnel(info.context))
+        return funnel
 
 
 @mutation(
@@ -307,5 +322,5 @@ def _campaign_id(global_id: str) -> UUID | None:
 
 
 def _campaign(value: object) -> games.GameCampaign:
-    campaign: games.GameCampaign = view(value)
-    return campaign
+    record: CampaignRecord = view(value)
+    return record.campaign

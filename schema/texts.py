@@ -233,6 +233,13 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
         zh="预算不能低于已发放的 {refusal.spent} 积分",
         en="{refusal.spent} points of the budget are spent already",
     ),
+    ErrorCode.CONSENT_REQUIRED: Text(
+        zh="需先同意向该合作平台提供您的信息",
+        en="The member has to agree to be known to the partner",
+    ),
+    ErrorCode.BIND_TOKEN_INVALID: Text(
+        zh="绑定凭证无效、已使用或已过期", en="The bind token is not valid, was used or has expired"
+    ),
     ErrorCode.APP_UNKNOWN: Text(
         zh="该小程序不属于本会员计划", en="This app does not belong to the programme"
     ),

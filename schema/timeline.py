@@ -43,6 +43,8 @@ TITLES: Final[Mapping[str, Text]] = {
     "COUPON_USED": Text(zh="使用优惠券：{title}", en="Used a coupon: {title}"),
     "PERK_USED": Text(zh="使用权益：{title}", en="Used a perk: {title}"),
     "PERK_USE_CANCELLED": Text(zh="退还权益：{title}", en="Was given a perk back: {title}"),
+    "GAME_BOUND": Text(zh="授权互动平台：{title}", en="Allowed {title} to give points"),
+    "GAME_UNBOUND": Text(zh="解除互动平台授权：{title}", en="No longer allows {title}"),
     "NOTE_ADDED": Text(zh="员工备注", en="Staff wrote a note"),
 }
 """What each kind is called; a test holds that none is missing. A context that tells a new kind

@@ -13,6 +13,7 @@ from domain.custody.bringing import (
     OpeningLot,
     bring_members,
 )
+from domain.custody.consents import set_consent
 from domain.custody.deletion import (
     COOLING,
     AskedBy,
@@ -79,6 +80,7 @@ __all__ = [
     "part",
     "request_deletion",
     "request_export",
+    "set_consent",
     "sign_in_with_wechat",
     "take_export",
     "tidy_exports",

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import orjson
 
-from domain import ledger, members, recommendations, tiers
+from domain import ledger, members, tiers
+from domain.custody.consents import set_consent
 from domain.custody.deletion import drop_deletion
 from domain.custody.merging import Merge, merge_of, moving_tables
 from domain.custody.withdrawing import withdraw_exports
@@ -141,7 +142,7 @@ async def _part(merge: Merge, facts: dict[str, Any], *, now: datetime) -> None:
     )
     for one, purpose in await members.consents_in_doubt(loser_id, keeper_id, since=merge.merged_at):
         withdrawal = SetConsent(member_id=one, purpose=purpose, granted=False, version="")
-        await recommendations.set_consent(withdrawal, now=now)
+        await set_consent(withdrawal, now=now)
 
 
 async def _move_back(table: MemberTable, merge: Merge) -> None:

@@ -87,7 +87,9 @@ Refusal
 │   ├── DisclosureFrozen            the campaign has opened with its disclosure
 │   ├── GameCampaignUnknown         no campaign has this id
 │   ├── GameCampaignExists          the partner has another one of this code
-│   └── BudgetSpent                 more is spent than the budget would be
+│   ├── BudgetSpent                 more is spent than the budget would be
+│   ├── ConsentRequired             the member did not say yes
+│   └── BindTokenInvalid            not the partner's, exchanged before, or expired
 ├── WeChatRefusal                   WeChat did not vouch for the user
 │   ├── UnknownApp                  the app id is not one of this programme
 │   ├── WeChatCodeInvalid           the login code is unknown or has expired
@@ -129,10 +131,12 @@ from domain.errors.definitions import (
     ProgrammeFileInvalid,
 )
 from domain.errors.games import (
+    BindTokenInvalid,
     BudgetExhausted,
     BudgetSpent,
     CampaignClosed,
     CapReached,
+    ConsentRequired,
     DisclosureFrozen,
     DisclosureUnknown,
     GameCampaignExists,
@@ -254,6 +258,7 @@ __all__ = [
     "AdjustmentUnknown",
     "AmountInvalid",
     "ApprovalByRequester",
+    "BindTokenInvalid",
     "BudgetExhausted",
     "BudgetSpent",
     "CampaignClosed",
@@ -261,6 +266,7 @@ __all__ = [
     "CodeTaken",
     "ConsentOutdated",
     "ConsentRefusal",
+    "ConsentRequired",
     "ConsentUnknown",
     "CouponBelowMinimum",
     "CouponExpired",

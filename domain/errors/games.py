@@ -94,3 +94,17 @@ class BudgetSpent(GameRefusal):
 
     code = ErrorCode.BUDGET_SPENT
     spent: int
+
+
+@dataclass(eq=False, kw_only=True)
+class ConsentRequired(GameRefusal):
+    """Returned when the member did not say yes to being known to the partner."""
+
+    code = ErrorCode.CONSENT_REQUIRED
+
+
+@dataclass(eq=False, kw_only=True)
+class BindTokenInvalid(GameRefusal):
+    """Returned when the token is none of this partner's, was exchanged before, or has expired."""
+
+    code = ErrorCode.BIND_TOKEN_INVALID

@@ -3,7 +3,17 @@
 How a partner connects is docs/partners.md. `signatures` and `partner_terms` decide purely.
 """
 
-from domain.games.bindings import bind_member, unbind_member
+from domain.games.allowing import (
+    CreateGameBinding,
+    NewBinding,
+    RemoveGameBinding,
+    binding_consumer,
+    create_game_binding,
+    heed_withdrawal,
+    remove_game_binding,
+)
+from domain.games.bind_tokens import exchange_bind_token, forget_bind_tokens
+from domain.games.bindings import Binding, UnboundBecause, bind_member, bindings_of, unbind_member
 from domain.games.campaign_definitions import (
     CHANGEABLE_OF_CAMPAIGN,
     ChangeGameCampaign,
@@ -21,6 +31,17 @@ from domain.games.campaigns import (
     game_campaigns,
 )
 from domain.games.client_assertions import ASSERTION_CHARACTERS_MAX
+from domain.games.download_links import DownloadLink, download_link
+from domain.games.events import (
+    EVENTS_KEPT,
+    GameEvent,
+    GameEventKind,
+    GameEventsRecorded,
+    RecordGameEvents,
+    forget_game_events,
+    record_game_events,
+)
+from domain.games.funnel import POINT_COST_FEN, Funnel, funnels
 from domain.games.guards import PartnerGuard, partner_guard
 from domain.games.member_tables import MEMBER_TABLES
 from domain.games.partner_keys import (
@@ -60,6 +81,28 @@ from domain.games.receipts import (
     signed_words,
     standing_receipts,
 )
+from domain.games.reconciliation_differences import Difference, DifferenceKind
+from domain.games.reconciliation_lines import LineRefused
+from domain.games.reconciliation_uploads import (
+    DIFFERENCES_KEPT,
+    Compared,
+    ReconciliationReplaced,
+    Upload,
+    compare_upload,
+)
+from domain.games.reconciliations import (
+    Reconciliation,
+    differences_of,
+    find_reconciliation,
+    reconciliation_with,
+)
+from domain.games.reconciling import (
+    RECONCILIATIONS_KEPT,
+    is_over,
+    reconcile_due,
+    tidy_reconciliations,
+    write_reconciliation,
+)
 from domain.games.reward_items import ITEMS_MAX, RETRYABLE, RewardItem, RewardItemKind, RewardStatus
 from domain.games.reward_reading import (
     GameReward,
@@ -70,25 +113,60 @@ from domain.games.reward_reading import (
     partner_ledger,
 )
 from domain.games.signatures import SignatureHeaders, SignatureRefused, verify_signature
+from domain.games.timeline import TIMELINE
+from domain.games.visitors import buyers_consumer
+from domain.games.webhooks import (
+    SendingRules,
+    WebhookClient,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookSending,
+    WebhookState,
+    WebhookTurn,
+    announce_deletion,
+    deliveries_page,
+    due_endpoints,
+    enable_webhooks,
+    forget_webhooks,
+    given_up_at,
+    replay_webhooks,
+    take_turn,
+    webhook_consumer,
+)
 
 __all__ = [
     "ASSERTION_CHARACTERS_MAX",
     "CHANGEABLE",
     "CHANGEABLE_OF_CAMPAIGN",
+    "DIFFERENCES_KEPT",
+    "EVENTS_KEPT",
     "ITEMS_MAX",
     "MEMBER_TABLES",
+    "POINT_COST_FEN",
     "RECEIPTS_MAX",
+    "RECONCILIATIONS_KEPT",
     "RETRYABLE",
+    "TIMELINE",
     "AddPartnerKey",
     "BatchSummary",
+    "Binding",
     "ByAssertion",
     "BySecret",
     "ChangeGameCampaign",
     "ChangePartner",
+    "Compared",
     "Counts",
+    "CreateGameBinding",
     "DefineGameCampaign",
+    "Difference",
+    "DifferenceKind",
     "Disclosure",
+    "DownloadLink",
+    "Funnel",
     "GameCampaign",
+    "GameEvent",
+    "GameEventKind",
+    "GameEventsRecorded",
     "GameReward",
     "GameRewardStatus",
     "GrantRefused",
@@ -96,35 +174,70 @@ __all__ = [
     "KeyAdded",
     "KeyKind",
     "LedgerLine",
+    "LineRefused",
+    "NewBinding",
     "Partner",
     "PartnerGuard",
     "PartnerKey",
     "Prize",
     "PushRewards",
+    "Reconciliation",
+    "ReconciliationReplaced",
+    "RecordGameEvents",
     "RegisterPartner",
+    "RemoveGameBinding",
     "RewardBatch",
     "RewardItem",
     "RewardItemKind",
     "RewardReceipt",
     "RewardStatus",
+    "SendingRules",
     "SignatureHeaders",
     "SignatureRefused",
     "StandingReceipt",
+    "UnboundBecause",
+    "Upload",
+    "WebhookClient",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookSending",
+    "WebhookState",
+    "WebhookTurn",
     "add_partner_key",
+    "announce_deletion",
     "bind_member",
+    "binding_consumer",
+    "bindings_of",
+    "buyers_consumer",
     "campaigns_by_ids",
     "campaigns_of",
     "change_game_campaign",
     "change_partner",
+    "compare_upload",
+    "create_game_binding",
     "define_game_campaign",
+    "deliveries_page",
+    "differences_of",
     "disable_partner",
+    "download_link",
+    "due_endpoints",
     "enable_partner",
+    "enable_webhooks",
+    "exchange_bind_token",
     "find_partner",
+    "find_reconciliation",
+    "forget_bind_tokens",
+    "forget_game_events",
+    "forget_webhooks",
     "freeze_disclosure",
+    "funnels",
     "game_campaigns",
     "game_reward",
     "game_rewards",
+    "given_up_at",
     "grant_token",
+    "heed_withdrawal",
+    "is_over",
     "keys_of",
     "known_partner",
     "newest_keys",
@@ -133,11 +246,20 @@ __all__ = [
     "partner_of",
     "partners_page",
     "push_rewards",
+    "reconcile_due",
+    "reconciliation_with",
+    "record_game_events",
     "register_partner",
+    "remove_game_binding",
+    "replay_webhooks",
     "retire_partner_key",
     "reward_batch",
     "signed_words",
     "standing_receipts",
+    "take_turn",
+    "tidy_reconciliations",
     "unbind_member",
     "verify_signature",
+    "webhook_consumer",
+    "write_reconciliation",
 ]

@@ -7,39 +7,46 @@ know the same person. It stays when the binding ends, and leads to nobody's poin
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from domain.ledger import Books, lock_named
-from domain.members import ById, ByPairwiseReference, MemberRef, lock_member
+from domain.errors import PartnerUnknown
+from domain.games.partners import Partner, partner_of
+from domain.members import lock_member
+from domain.outbox import Event, announce
 from domain.storage import execute, fetch_all, fetch_one, transaction
-from domain.texts import is_storable
-
-MEMBER_REF_CHARACTERS_MAX: Final = 64
-_NOBODY: Final = UUID(int=0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How a member stands with a partner: under which names, and whether they allow it now."""
+class UnboundBecause(StrEnum):
+    """Why a binding ended, as the event `MemberUnbound` tells it."""
 
-    refs: frozenset[str] = frozenset()
-    is_bound: bool = False
+    MEMBER = "member"
+    """The member ended it."""
+
+    CONSENT = "consent"
+    """The member withdrew the consent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """Whom the references of a batch name, in its order, with their accounts under lock.
+class Bound:
+    """A binding that stands: what the partner calls the member, and since when."""
 
-    `standings` has those who are bound to the partner, or were.
-    """
+    member_ref: str
+    bound_at: datetime
 
-    members: Sequence[UUID | None]
-    books: Books
-    standings: Mapping[UUID, Standing] = field(default_factory=dict)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A partner whom a member allows."""
+
+    partner_code: str
+    partner_name_zh: str
+    partner_name_en: str
+    bound_at: datetime
 
 
 async def bind_member(
@@ -47,108 +54,124 @@ async def bind_member(
 ) -> str:
     """Bind the member to the partner, again where the binding had ended; returns the `memberRef`.
 
-    The consent is the caller's matter. Refused: MemberNotFound.
+    The consent is the caller's matter. Refused: PartnerUnknown, MemberNotFound.
     """
 
     async def work() -> str:
+        partner = await partner_of(partner_id)
+        if partner is None:
+            raise PartnerUnknown
         locked = await lock_member(member_id)
-        known = await fetch_one(
-            "SELECT member_ref FROM game_binding WHERE partner_id = $1 AND member_id = $2"
-            " ORDER BY unbound_at IS NOT NULL, came_with IS NOT NULL, member_ref LIMIT 1",
-            *(partner_id, locked),
-        )
-        if known is not None:
-            await execute(
-                "UPDATE game_binding SET unbound_at = NULL, consent_version = $3,"
-                " bound_at = CASE WHEN unbound_at IS NULL THEN bound_at ELSE $4 END"
-                " WHERE partner_id = $1 AND member_ref = $2",
-                *(partner_id, known["member_ref"], consent_version, now),
-            )
-            return str(known["member_ref"])
-        member_ref = f"gm_{secrets.token_urlsafe(24)}"
-        await execute(
-            "INSERT INTO game_binding (partner_id, member_ref, member_id, bound_at,"
-            " consent_version) VALUES ($1, $2, $3, $4, $5)",
-            *(partner_id, member_ref, locked, now, consent_version),
-        )
-        return member_ref
+        bound = await bind_locked(partner, locked, consent_version=consent_version, now=now)
+        return bound.member_ref
 
     return await transaction(work)
 
 
-async def unbind_member(partner_id: UUID, member_id: UUID, *, now: datetime) -> bool:
-    """End what binds the member to the partner; whether anything did. Refused: MemberNotFound."""
+async def bind_locked(
+    partner: Partner, member_id: UUID, *, consent_version: str | None, now: datetime
+) -> Bound:
+    """As `bind_member`, in the caller's transaction, which has the member locked."""
+    known = await fetch_one(
+        "SELECT member_ref, bound_at, unbound_at FROM game_binding"
+        " WHERE partner_id = $1 AND member_id = $2"
+        " ORDER BY unbound_at IS NOT NULL, came_with IS NOT NULL, member_ref LIMIT 1",
+        *(partner.account_id, member_id),
+    )
+    if known is None:
+        bound = Bound(member_ref=f"gm_{secrets.token_urlsafe(24)}", bound_at=now)
+        await execute(
+            "INSERT INTO game_binding (partner_id, member_ref, member_id, bound_at,"
+            " consent_version) VALUES ($1, $2, $3, $4, $5)",
+            *(partner.account_id, bound.member_ref, member_id, now, consent_version),
+        )
+    else:
+        stands = known["unbound_at"] is None
+        bound = Bound(member_ref=known["member_ref"], bound_at=known["bound_at"] if stands else now)
+        await execute(
+            "UPDATE game_binding SET unbound_at = NULL, consent_version = $3, bound_at = $4"
+            " WHERE partner_id = $1 AND member_ref = $2",
+            *(partner.account_id, bound.member_ref, consent_version, bound.bound_at),
+        )
+        if stands:
+            return bound
+    told = Event(kind="MemberBound", member_id=member_id, facts=_facts(partner))
+    await announce([told], now=now)
+    return bound
+
+
+async def unbind_member(
+    partner_id: UUID,
+    member_id: UUID,
+    *,
+    because: UnboundBecause = UnboundBecause.MEMBER,
+    now: datetime,
+) -> bool:
+    """End what binds the member to the partner; whether anything did. Refused: MemberNotFound.
+
+    Tokens that had not reached the partner yet are good for nothing then.
+    """
 
     async def work() -> bool:
         locked = await lock_member(member_id)
-        ended = await execute(
+        rows = await fetch_all(
+            "SELECT member_ref FROM game_binding"
+            " WHERE partner_id = $1 AND member_id = $2 AND unbound_at IS NULL ORDER BY member_ref",
+            *(partner_id, locked),
+        )
+        if not rows:
+            return False
+        await execute(
             "UPDATE game_binding SET unbound_at = $3"
             " WHERE partner_id = $1 AND member_id = $2 AND unbound_at IS NULL",
             *(partner_id, locked, now),
         )
-        return ended > 0
+        await execute(
+            "DELETE FROM game_bind_token WHERE partner_id = $1 AND member_id = $2",
+            *(partner_id, locked),
+        )
+        partner = await partner_of(partner_id)
+        assert partner is not None, "a binding is of a partner"
+        await announce(
+            [_unbound(partner, locked, row["member_ref"], because=because) for row in rows],
+            now=now,
+        )
+        return True
 
     return await transaction(work)
 
 
-async def lock_bound(
-    partner_id: UUID, references: Sequence[MemberRef], *, others: Collection[UUID] = ()
-) -> Named:
-    """Whom the references name, locked with their accounts and bindings until the commit.
-
-    A partner's name that belongs to another record since the look names nobody for the moment. The
-    bindings are locked for one pusher at a time: a member who has no account yet has nothing else
-    that two batches could meet at.
-    """
-    refs = sorted({one.member_ref for one in references if isinstance(one, ByPairwiseReference)})
-    storable = [one for one in refs if is_storable(one, characters_max=MEMBER_REF_CHARACTERS_MAX)]
+async def bindings_of(member_id: UUID) -> Sequence[Binding]:
+    """Whom the member allows now, each partner once, those of longest standing first."""
     rows = await fetch_all(
-        "SELECT member_ref, member_id FROM game_binding"
-        " WHERE partner_id = $1 AND member_ref = ANY($2::text[])",
-        *(partner_id, storable),
+        "SELECT p.code, p.name_zh, p.name_en, b.bound_at FROM game_binding b"
+        " JOIN partner p ON p.account_id = b.partner_id"
+        " WHERE b.member_id = $1 AND b.unbound_at IS NULL ORDER BY b.bound_at, p.code",
+        member_id,
     )
-    leads = {row["member_ref"]: row["member_id"] for row in rows}
-    plain = [
-        ById(leads.get(one.member_ref, _NOBODY)) if isinstance(one, ByPairwiseReference) else one
-        for one in references
-    ]
-    found, books = await lock_named(plain, others=others)
-    standings = await _lock_standings(partner_id, {one for one in found if one is not None})
-    members = [
-        None if _is_anothers(reference, member_id, standings) else member_id
-        for reference, member_id in zip(references, found, strict=True)
-    ]
-    return Named(members=members, books=books, standings=standings)
-
-
-def _is_anothers(
-    reference: MemberRef, member_id: UUID | None, standings: Mapping[UUID, Standing]
-) -> bool:
-    """Whether the partner shall not learn from this reference that there is such a member.
-
-    An id is random, so whoever has it knows the member. Phone numbers, openids and numbers of other
-    systems can be tried: they name those alone who are bound to the partner, or were.
-    """
-    if member_id is None or isinstance(reference, ById):
-        return False
-    standing = standings.get(member_id)
-    if isinstance(reference, ByPairwiseReference):
-        return standing is None or reference.member_ref not in standing.refs
-    return standing is None
-
-
-async def _lock_standings(partner_id: UUID, member_ids: set[UUID]) -> Mapping[UUID, Standing]:
-    rows = await fetch_all(
-        "SELECT member_id, member_ref, unbound_at FROM game_binding"
-        " WHERE partner_id = $1 AND member_id = ANY($2::uuid[])"
-        " ORDER BY member_id, member_ref FOR NO KEY UPDATE",
-        *(partner_id, sorted(member_ids)),
-    )
-    standings: dict[UUID, Standing] = {}
+    found: dict[str, Binding] = {}
     for row in rows:
-        before = standings.get(row["member_id"], Standing())
-        standings[row["member_id"]] = Standing(
-            refs=before.refs | {row["member_ref"]},
-            is_bound=before.is_bound or row["unbound_at"] is None,
+        binding = Binding(
+            partner_code=row["code"],
+            partner_name_zh=row["name_zh"],
+            partner_name_en=row["name_en"],
+            bound_at=row["bound_at"],
         )
-    return standings
+        found.setdefault(binding.partner_code, binding)
+    return list(found.values())
+
+
+def _facts(partner: Partner) -> dict[str, Any]:
+    return {
+        "partner_id": str(partner.account_id),
+        "partner": partner.code,
+        "title_zh": partner.name_zh,
+        "title_en": partner.name_en,
+    }
+
+
+def _unbound(
+    partner: Partner, member_id: UUID, member_ref: str, *, because: UnboundBecause
+) -> Event:
+    facts = _facts(partner) | {"member_ref": member_ref, "because": because.value}
+    return Event(kind="MemberUnbound", member_id=member_id, facts=facts)

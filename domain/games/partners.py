@@ -17,13 +17,14 @@ import orjson
 from domain import access, audit
 from domain.access import Account, CallerKind, RegisterAccount
 from domain.audit import Actor, Target
-from domain.errors import CodeTaken, DefinitionChanged, PartnerUnknown
+from domain.errors import CodeTaken, DefinitionChanged, InvalidInput, PartnerUnknown
 from domain.games.partner_terms import clean_terms
 from domain.paging import Page, PageRequest, page_of
 from domain.storage import Row, execute, fetch_all, fetch_one, transaction
 from domain.texts import is_storable
 
-CODE_CHARACTERS_MAX: Final = 64
+CODE_CHARACTERS_MAX: Final = 56
+"""With `partner:` before it a code is the purpose of a consent, which has 64 characters."""
 
 CHANGEABLE: Final = frozenset(
     [
@@ -93,6 +94,8 @@ async def register_partner(command: RegisterPartner, *, by: Actor, now: datetime
     An account of kind partner that exists already is taken over if it is the same. Refused:
     InvalidInput, CodeTaken.
     """
+    if len(command.code) > CODE_CHARACTERS_MAX:
+        raise InvalidInput(field=("code",), rule=f"at most {CODE_CHARACTERS_MAX} characters")
     wanted = Partner(
         account_id=UUID(int=0),
         **{name: getattr(command, name) for name in ("code", *CHANGEABLE)},

@@ -14,8 +14,8 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from domain.errors import ErrorCode
-from domain.games.bindings import Standing
 from domain.games.campaigns import GameCampaign
+from domain.games.naming import Standing
 from domain.games.reward_items import Candidate, KeptItem, RewardItemKind, RewardStatus, flaw_of
 
 

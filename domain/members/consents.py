@@ -153,6 +153,20 @@ async def has_consented(member_id: UUID, purpose: str) -> bool:
     return said is not None and said.granted
 
 
+async def current_consent_version(purpose: str) -> str | None:
+    """The version of the current words for the purpose, None where there are none."""
+    rows = await fetch_all(
+        "SELECT purpose, version FROM consent_text WHERE is_current AND purpose = ANY($1::text[])",
+        [purpose, ANY_PARTNER] if purpose.startswith(PARTNER) else [purpose],
+    )
+    own = [row["version"] for row in rows if row["purpose"] == purpose]
+    if own or not rows:
+        return own[0] if own else None
+    partner = await access.find_account(purpose.removeprefix(PARTNER))
+    is_one = partner is not None and partner.kind is CallerKind.PARTNER
+    return rows[0]["version"] if is_one else None
+
+
 async def set_consent(command: SetConsent, *, now: datetime) -> Consent:
     """What holds afterwards. Saying what is so already writes nothing.
 
@@ -205,26 +219,12 @@ async def _version(command: SetConsent, before: Consent | None) -> str:
     """The version to write down: of what is agreed to, or of what is withdrawn."""
     if before and not command.granted:
         return before.version
-    current = await _current(command.purpose)
+    current = await current_consent_version(command.purpose)
     if current is None:
         raise ConsentUnknown(field=("purpose",), purpose=command.purpose)
     if command.granted and command.version != current:
         raise ConsentOutdated(field=("version",), current=current)
     return current
-
-
-async def _current(purpose: str) -> str | None:
-    """The version of the current words for the purpose, None where there are none."""
-    rows = await fetch_all(
-        "SELECT purpose, version FROM consent_text WHERE is_current AND purpose = ANY($1::text[])",
-        [purpose, ANY_PARTNER] if purpose.startswith(PARTNER) else [purpose],
-    )
-    own = [row["version"] for row in rows if row["purpose"] == purpose]
-    if own or not rows:
-        return own[0] if own else None
-    partner = await access.find_account(purpose.removeprefix(PARTNER))
-    is_one = partner is not None and partner.kind is CallerKind.PARTNER
-    return rows[0]["version"] if is_one else None
 
 
 async def _newest(member_id: UUID, purpose: str) -> Consent | None:

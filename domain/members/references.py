@@ -52,14 +52,14 @@ class ByPhone:
 
 @dataclass(frozen=True, slots=True)
 class ByBindToken:
-    """The short-lived token of a game binding. Resolves to nobody until games can be bound."""
+    """The short-lived token of a game binding. Of one partner alone: here it leads to nobody."""
 
     bind_token: str
 
 
 @dataclass(frozen=True, slots=True)
 class ByPairwiseReference:
-    """What one partner alone calls the member. Resolves to nobody until games can be bound."""
+    """What one partner alone calls the member: here, where no partner asks, it leads to nobody."""
 
     member_ref: str
 

@@ -35,7 +35,7 @@ from domain.purchases.orders import (
     microseconds,
 )
 from domain.purchases.popularity import most_bought
-from domain.purchases.presence import any_purchase
+from domain.purchases.presence import any_purchase, last_placed
 from domain.purchases.publishing import (
     PublishedRule,
     newest_rules,
@@ -92,6 +92,7 @@ __all__ = [
     "digestible",
     "find_orders",
     "import_orders",
+    "last_placed",
     "lines_of",
     "microseconds",
     "most_bought",
