@@ -80,6 +80,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 cooling=settings.custody.cooling,
                 public_url=settings.public_url,
                 files=settings.custody.files,
+                point_cost_fen=settings.games.point_cost_fen,
             ),
             clock=clock,
             jwks=keys.jwks,

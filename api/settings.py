@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -30,11 +31,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from api.custody.settings import CustodySettings, PushSettings
 from api.observability.settings import MetricsSettings, TraceSettings
+from api.partners.settings import ReconciliationSettings
 from api.persisted.settings import DocumentSettings
 from api.rates.settings import RateSettings, with_development_rates
 from api.streaming.settings import StreamingSettings
 from api.stress.settings import StressSettings
 from api.workers.settings import WorkSettings
+from domain.files import FileStore
+from domain.games import POINT_COST_FEN
 from domain.ledger import AdjustmentRules, TransferLimits
 from domain.rewards import RewardRules
 from domain.storage import PoolSettings
@@ -158,6 +162,13 @@ class RewardSettings(BaseModel):
     """Through how many days after a cancellation points are good that had expired meanwhile."""
 
 
+class GameSettings(BaseModel):
+    """Games of partner platforms."""
+
+    point_cost_fen: Decimal = Field(default=POINT_COST_FEN, ge=0, le=1_000_000)
+    """What a point costs the programme, in fen: what the costs of campaigns are told by."""
+
+
 class Settings(BaseSettings):
     """Everything about a deployment that is not code."""
 
@@ -196,10 +207,12 @@ class Settings(BaseSettings):
     transfers: TransferSettings = TransferSettings()
     adjustments: AdjustmentSettings = AdjustmentSettings()
     rewards: RewardSettings = RewardSettings()
+    games: GameSettings = GameSettings()
     sms: SmsSettings = SmsSettings()
     stress: StressSettings = StressSettings()
     work: WorkSettings = WorkSettings()
     custody: CustodySettings = CustodySettings()
+    reconciliation: ReconciliationSettings = ReconciliationSettings()
     streaming: StreamingSettings = StreamingSettings()
     metrics: MetricsSettings = MetricsSettings()
     traces: TraceSettings = TraceSettings()
@@ -222,6 +235,11 @@ class Settings(BaseSettings):
     def phone_keys_file(self) -> Path:
         """Where the keys of phone numbers are: the setting, or else beside the signing keys."""
         return self.phone_keys_path or self.key_set_path.with_name("phone-keys.json")
+
+    @property
+    def reconciliation_files(self) -> FileStore:
+        """Where the files of days are that partners fetch: beside those that members do."""
+        return FileStore(self.custody.files_path / "reconciliation")
 
     @property
     def public_url(self) -> str:

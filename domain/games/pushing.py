@@ -17,7 +17,6 @@ from uuid import UUID
 
 from domain.access import KeyRing
 from domain.errors import IdempotencyConflict, InvalidInput, Refusal
-from domain.games.bindings import Named, lock_bound
 from domain.games.campaigns import campaigns_by_ids
 from domain.games.item_store import (
     grants_of_day,
@@ -26,6 +25,7 @@ from domain.games.item_store import (
     payers_of,
     write_items,
 )
+from domain.games.naming import Named, lock_bound
 from domain.games.partners import Partner
 from domain.games.push_decisions import Caps, Deciding
 from domain.games.receipts import (
@@ -42,6 +42,7 @@ from domain.games.reward_items import (
     Candidate,
     KeptItem,
     RewardItem,
+    RewardStatus,
     batch_digest,
     candidates_of,
 )
@@ -109,6 +110,7 @@ class _Push:
             partner_id,
             [one.item.member for one in sound],
             others=await payers_of(partner_id, reversed_ids),
+            now=self.now,
         )
         digest = batch_digest(self.candidates)
         external_ids = [one.item.external_id for one in self.candidates]
@@ -281,7 +283,21 @@ def _events(deciding: Deciding, partner: Partner) -> list[Event]:
         Event(kind="RewardGranted", member_id=one.member_id, facts=facts(one, one))
         for one in deciding.grants
     ]
-    return granted + [
+    reversed_ = [
         Event(kind="RewardReversed", member_id=one.member_id, facts=facts(one, grant))
         for one, grant in deciding.reversals
     ]
+    return [*granted, *reversed_, *_rejections(deciding, partner)]
+
+
+def _rejections(deciding: Deciding, partner: Partner) -> list[Event]:
+    """What was refused now, as one event: it is told to the partner, and concerns no member."""
+    refused = [one for one in deciding.changed.values() if one.status is RewardStatus.REJECTED]
+    if not refused or partner.webhook_url is None:
+        return []
+    facts = {
+        "partner_id": str(partner.account_id),
+        "partner": partner.code,
+        "external_ids": [one.external_id for one in refused],
+    }
+    return [Event(kind="RewardsRejected", member_id=None, facts=facts)]
