@@ -14,7 +14,7 @@ LOCK    := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test conformance faults check lint migrate lock bench bench-ledger soak clean distclean
+.PHONY: help run test conformance faults check lint migrate lock game bench bench-ledger soak clean distclean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -22,6 +22,9 @@ help: ## Show this list
 
 run: $(RUNTIME) ## Migrate, seed the demo programme, serve the gateway and the fake WeChat
 	@$(PY) -m api.cli run
+
+game: $(DEV) ## Serve the game of examples/partner-game beside a running demo
+	@$(PY) examples/partner-game/demo.py $(ARGS)
 
 test: $(DEV) ## Run every test, on SQLite and on PostgreSQL
 	@$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder \

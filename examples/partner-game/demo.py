@@ -1,0 +1,106 @@
+"""Play the demo: take the platform in with a key of its own, and serve it.
+
+    make run                                                 in one terminal
+    .venv/bin/python examples/partner-game/demo.py           in another
+
+Then open the address that it prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from wheelpark import signing
+from wheelpark.members_app import members_app
+from wheelpark.server import build
+from wheelpark.settings import Settings, private_key
+
+ADD_KEY = """
+mutation AddPartnerKey($input: AddPartnerKeyInput!) {
+  addPartnerKey(input: $input) { key { id } userErrors { code message } }
+}
+"""
+
+PARTNER = """
+query Partner($code: String!) { staff { partner(code: $code) { version webhookUrl } } }
+"""
+
+TELL = """
+mutation ChangePartner($input: ChangePartnerInput!) {
+  changePartner(input: $input) { partner { version webhookUrl } userErrors { code message } }
+}
+"""
+
+
+def main() -> None:
+    """Set the demo's partner up as staff would, and serve the game and the member's app."""
+    given = argparse.ArgumentParser(description="A game whose prizes are points.")
+    given.add_argument("--demo", type=Path, default=Path("var/demo.json"))
+    given.add_argument("--folder", type=Path, default=Path("var/partner-game"))
+    given.add_argument("--port", type=int, default=8420)
+    options = given.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+    demo = json.loads(options.demo.read_bytes())
+    settings = Settings(
+        gateway_url=demo["graphqlUrl"].removesuffix("/graphql"),
+        partner=demo["partnerCode"],
+        campaign_id=demo["gameCampaignId"],
+        key=private_key(options.folder / "key.pem"),
+        webhook_secret=demo["partnerSigningSecret"],
+        folder=options.folder,
+    )
+    set_up(settings, staff_token=demo["staffToken"], address=f"http://127.0.0.1:{options.port}")
+    app = build(
+        settings,
+        more=members_app(
+            gateway_url=settings.gateway_url,
+            member_token=demo["memberToken"],
+            partner=settings.partner,
+        ),
+    )
+    print(f"The member's app, from which one plays: http://127.0.0.1:{options.port}/app")  # noqa: T201
+    uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")
+
+
+def set_up(settings: Settings, *, staff_token: str, address: str) -> None:
+    """Hand in the public key, for signatures and for tokens, and say where webhooks go.
+
+    Everything can be done again: the same key and the same address change nothing.
+    """
+    with httpx.Client(
+        base_url=settings.gateway_url,
+        headers={"authorization": f"Bearer {staff_token}"},
+        timeout=20,
+        trust_env=False,
+    ) as staff:
+
+        def ask(document: str, **variables: Any) -> Any:
+            answer = staff.post("/graphql", json={"query": document, "variables": variables}).json()
+            if "errors" in answer:
+                raise SystemExit(f"the gateway refused: {answer['errors']}")
+            [payload] = answer["data"].values()
+            if payload.get("userErrors"):
+                raise SystemExit(f"the gateway refused: {payload['userErrors']}")
+            return payload
+
+        public = signing.public_text(settings.key)
+        for kind in ("ED25519", "JWT"):
+            ask(ADD_KEY, input={"code": settings.partner, "kind": kind, "publicKey": public})
+        partner = ask(PARTNER, code=settings.partner)["partner"]
+        hook = f"{address}/webhooks"
+        if partner["webhookUrl"] != hook:
+            values = {"code": settings.partner, "version": partner["version"], "webhookUrl": hook}
+            ask(TELL, input=values)
+
+
+if __name__ == "__main__":
+    main()

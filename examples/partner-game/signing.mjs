@@ -1,0 +1,43 @@
+// Signatures of Standard Webhooks for requests to the gateway, in JavaScript (Node 18 and later,
+// browsers, Deno): Web Crypto alone. The same vectors as the Python signer: vectors.json.
+
+const encode = (text) => new TextEncoder().encode(text);
+const base64 = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes)));
+const bytesOf = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+
+function signedWords(id, timestamp, body) {
+  return encode(`${id}.${timestamp}.${body}`);
+}
+
+/** `v1a,…`: Ed25519. `key` is a CryptoKey for signing; `body` the very text that is sent. */
+export async function signV1a(key, id, timestamp, body) {
+  return `v1a,${base64(await crypto.subtle.sign('Ed25519', key, signedWords(id, timestamp, body)))}`;
+}
+
+/** `v1,…`: HMAC-SHA256 with a secret `whsec_…`. */
+export async function signV1(secret, id, timestamp, body) {
+  const key = await crypto.subtle.importKey(
+    'raw',
+    bytesOf(secret.replace(/^whsec_/, '')),
+    { name: 'HMAC', hash: 'SHA-256' },
+    false,
+    ['sign'],
+  );
+  return `v1,${base64(await crypto.subtle.sign('HMAC', key, signedWords(id, timestamp, body)))}`;
+}
+
+/** The signing key in a PEM of PKCS #8, as `openssl genpkey -algorithm ed25519` writes it. */
+export async function privateKey(pem) {
+  const content = pem.replace(/-----[^-]+-----|\s/g, '');
+  return crypto.subtle.importKey('pkcs8', bytesOf(content), 'Ed25519', true, ['sign']);
+}
+
+/** The three headers of a request with this body. */
+export async function headers(key, body, timestamp = Math.floor(Date.now() / 1000)) {
+  const id = `msg_${crypto.randomUUID().replaceAll('-', '')}`;
+  return {
+    'webhook-id': id,
+    'webhook-timestamp': String(timestamp),
+    'webhook-signature': await signV1a(key, id, timestamp, body),
+  };
+}

@@ -1,0 +1,150 @@
+"""The gateway as the platform talks to it: a token, and GraphQL with a signature."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+
+from wheelpark import signing
+from wheelpark.settings import Settings
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+TOKEN_SPARE_S = 60
+
+PUSH = """
+mutation PushRewards($input: PushRewardsInput!) {
+  pushRewards(input: $input) {
+    batch {
+      id replayed
+      receipts { index externalId status firstStatus code entryId }
+      counts { applied duplicate rejected pending }
+      signature keyId
+    }
+    userErrors { code message field retryable }
+  }
+}
+"""
+
+EXCHANGE = """
+mutation ExchangeBindToken($input: ExchangeBindTokenInput!) {
+  exchangeBindToken(input: $input) { memberRef userErrors { code message } }
+}
+"""
+
+RECORD = """
+mutation RecordGameEvents($input: RecordGameEventsInput!) {
+  recordGameEvents(input: $input) { accepted duplicates userErrors { code message field } }
+}
+"""
+
+CAMPAIGNS = """
+query Campaign {
+  gameCampaigns(first: 100) {
+    nodes { id title partner { code } disclosure { version prizes { code title count odds } } }
+  }
+}
+"""
+
+RECEIPTS = """
+query Receipts($externalIds: [ID!]!) {
+  partner {
+    receipts(externalIds: $externalIds) {
+      externalId status code entryId occurredAt signature keyId
+    }
+  }
+}
+"""
+
+
+class TryLater(Exception):
+    """Raised when the gateway did not answer, or asked to come back: send the same again."""
+
+    def __init__(self, reason: str, *, after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
+
+
+class Gateway:
+    """The gateway, with a token that is fetched when it is needed."""
+
+    def __init__(self, settings: Settings, http: httpx.AsyncClient) -> None:
+        self._settings = settings
+        self._http = http
+        self._token = ""
+        self._until = 0.0
+
+    async def mutate(self, document: str, values: dict[str, Any]) -> dict[str, Any]:
+        """The payload of a signed mutation with this input. Raises TryLater."""
+        data = await self._ask(document, {"input": values}, sign=True)
+        payload: dict[str, Any] = next(iter(data.values()))
+        return payload
+
+    async def query(self, document: str, **variables: Any) -> dict[str, Any]:
+        """The data of a query. Raises TryLater."""
+        return await self._ask(document, variables, sign=False)
+
+    async def public_keys(self) -> list[Any]:
+        """The keys with which the gateway signs."""
+        answer = await self._send("GET", "/.well-known/jwks.json")
+        keys: list[Any] = answer.json()["keys"]
+        return keys
+
+    async def _ask(self, document: str, variables: dict[str, Any], *, sign: bool) -> dict[str, Any]:
+        body = json.dumps({"query": document, "variables": variables}).encode()
+        headers = {
+            "authorization": f"Bearer {await self._access_token()}",
+            "content-type": "application/json",
+        }
+        if sign:
+            headers |= signing.headers(
+                self._settings.key, body, timestamp=int(self._settings.clock())
+            )
+        answer = await self._send("POST", "/graphql", content=body, headers=headers)
+        told = answer.json()
+        if told.get("errors"):
+            raise RuntimeError(f"the gateway did not take the document: {told['errors']}")
+        data: dict[str, Any] = told["data"]
+        return data
+
+    async def _access_token(self) -> str:
+        if self._settings.clock() < self._until - TOKEN_SPARE_S:
+            return self._token
+        known = (await self._send("GET", "/.well-known/oauth-authorization-server")).json()
+        answer = await self._send(
+            "POST",
+            "/oauth/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_assertion_type": ASSERTION_TYPE,
+                "client_assertion": signing.assertion(
+                    self._settings.key,
+                    partner=self._settings.partner,
+                    audience=known["token_endpoint"],
+                    timestamp=int(self._settings.clock()),
+                ),
+            },
+        )
+        told = answer.json()
+        self._token, self._until = told["access_token"], self._settings.clock() + told["expires_in"]
+        return self._token
+
+    async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """An answer that can be read. Raises TryLater."""
+        url = f"{self._settings.gateway_url}{path}"
+        try:
+            answer = await self._http.request(method, url, **request)
+        except httpx.HTTPError as failure:
+            raise TryLater(repr(failure)) from failure
+        if answer.status_code == 401:
+            self._until = 0.0  # A token may be taken back before its time.
+            raise TryLater(f"401: {answer.text}")
+        if answer.status_code == 429 or answer.status_code >= 500:
+            after = answer.headers.get("retry-after", "")
+            raise TryLater(
+                f"{answer.status_code} from {path}", after_s=float(after) if after else None
+            )
+        if answer.is_error:
+            raise RuntimeError(f"{answer.status_code} from {path}: {answer.text}")
+        return answer

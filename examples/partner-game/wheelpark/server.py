@@ -1,0 +1,207 @@
+"""The platform's own server: the page, the draw, and what the merchant's gateway tells it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import httpx
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from wheelpark.delivery import Delivery
+from wheelpark.gateway import CAMPAIGNS, EXCHANGE, Gateway, TryLater
+from wheelpark.settings import Settings
+from wheelpark.store import Store, Win
+from wheelpark.wheel import NOTHING, Prize, draw, prize_of
+
+log = logging.getLogger("wheelpark")
+
+PAGE = Path(__file__).parent.parent / "page"
+PLAYER, VISITOR = "player", "visitor"
+SPINS_A_DAY = 20
+WEBHOOK_BYTES_MAX = 64 * 1024
+STATES = {
+    "reward.applied": "APPLIED",
+    "reward.rejected": "REJECTED",
+    "reward.reversed": "REVERSED",
+}
+
+
+class WheelPark:
+    """The handlers, with what they share."""
+
+    def __init__(self, settings: Settings, store: Store, gateway: Gateway) -> None:
+        self._settings = settings
+        self._store = store
+        self._gateway = gateway
+        self._webhook = Webhook(settings.webhook_secret)
+        self._prizes: list[Prize] = []
+        self._version = ""
+
+    async def page(self, request: Request) -> Response:
+        """The wheel. Whoever comes is a visitor by a random number."""
+        answer = FileResponse(PAGE / "index.html")
+        visitor = request.cookies.get(VISITOR)
+        if visitor is None:
+            visitor = secrets.token_urlsafe(16)
+            answer.set_cookie(VISITOR, visitor, httponly=True, samesite="lax")
+        self._store.add_event("VISIT", visitor=visitor)
+        return answer
+
+    async def enter(self, request: Request) -> Response:
+        """A player comes with a bind token of the merchant's app, or is known by the cookie."""
+        known = self._player(request)
+        token = (await _json(request)).get("bindToken")
+        if isinstance(token, str) and token:
+            payload = await self._gateway.mutate(EXCHANGE, {"bindToken": token})
+            if payload["memberRef"] is not None:
+                known = self._store.player(payload["memberRef"])
+            elif known is None:
+                return _said("这个链接已失效，请从会员页重新进入。", status=403)
+        if known is None:
+            return _said("请从会员页进入。", status=401)
+        await self._learn_prizes()
+        answer = JSONResponse(self._standing(known))
+        answer.set_cookie(PLAYER, known, httponly=True, samesite="lax")
+        return answer
+
+    async def spin(self, request: Request) -> Response:
+        """Draw a prize and keep it. It is sent from there, whatever happens to this answer."""
+        player = self._player(request)
+        if player is None:
+            return _said("请从会员页进入。", status=401)
+        await self._learn_prizes()
+        prize = draw(self._prizes)
+        win = Win(
+            external_id=f"win-{secrets.token_hex(16)}",
+            player_id=player,
+            prize_code=prize.code,
+            title=prize.title,
+            points=prize.points,
+            disclosure_version=self._version,
+            won_at=self._store.now_text(),
+            state="NEW" if prize.points else "NOTHING",
+        )
+        if not self._store.add_win(win, wins_max_on_a_day=SPINS_A_DAY):
+            return _said("今天的次数用完了，明天再来。", status=429)
+        visitor = request.cookies.get(VISITOR) or player
+        self._store.add_event("PLAY", visitor=visitor, member_ref=self._store.member_ref(player))
+        place = self._prizes.index(prize) if prize in self._prizes else len(self._prizes)
+        return JSONResponse({"place": place, **self._standing(player)})
+
+    async def wins(self, request: Request) -> Response:
+        """What the player won, and how far its points have come."""
+        player = self._player(request)
+        if player is None:
+            return _said("请从会员页进入。", status=401)
+        return JSONResponse(self._standing(player))
+
+    async def webhook(self, request: Request) -> Response:
+        """What the gateway tells. Anything that is not signed by it is refused."""
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > WEBHOOK_BYTES_MAX:
+                return Response(status_code=413)
+        try:
+            told: Any = self._webhook.verify(body, dict(request.headers))
+        except WebhookVerificationError:
+            return Response(status_code=401)
+        state = STATES.get(told["type"])
+        if self._store.heard(request.headers["webhook-id"], told["type"]) and state is not None:
+            self._store.set_state(told["data"]["externalId"], state)
+        return Response(status_code=204)
+
+    async def _learn_prizes(self) -> None:
+        """The prizes as the merchant disclosed them: a disclosure that is frozen stays."""
+        if self._prizes:
+            return
+        data = await self._gateway.query(CAMPAIGNS)
+        mine = next(
+            one for one in data["gameCampaigns"]["nodes"] if one["id"] == self._settings.campaign_id
+        )
+        self._version = mine["disclosure"]["version"]
+        self._prizes = [
+            prize_of(one["code"], one["title"], one["odds"]) for one in mine["disclosure"]["prizes"]
+        ]
+
+    def _player(self, request: Request) -> str | None:
+        known = request.cookies.get(PLAYER)
+        return known if known and self._store.member_ref(known) else None
+
+    def _standing(self, player: str) -> dict[str, Any]:
+        wins = [
+            {name: value for name, value in asdict(win).items() if name != "player_id"}
+            for win in self._store.wins_of(player)
+        ]
+        fields = [one.title for one in self._prizes] + [NOTHING.title]
+        return {"fields": fields, "wins": wins}
+
+
+def build(settings: Settings, *, more: list[BaseRoute] | None = None) -> Starlette:
+    """The application, which sends what was won for as long as it runs."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
+            gateway = Gateway(settings, http)
+            park = WheelPark(settings, store, gateway)
+            app.state.park = park
+            sending = asyncio.create_task(Delivery(settings, store, gateway).run())
+            try:
+                yield
+            finally:
+                sending.cancel()
+                with suppress(asyncio.CancelledError):
+                    await sending
+
+    def served(name: str) -> Any:
+        async def endpoint(request: Request) -> Response:
+            answer: Response = await getattr(request.app.state.park, name)(request)
+            answer.headers["cache-control"] = "no-store"
+            return answer
+
+        return endpoint
+
+    async def later(request: Request, failure: Exception) -> Response:
+        log.warning("%s: %s", request.url.path, failure)
+        return _said("网络开小差了，请稍后再试。", status=503)
+
+    store = Store(settings.folder / "wheelpark.db", settings.clock)
+    return Starlette(
+        routes=[
+            Route("/", served("page")),
+            Route("/api/enter", served("enter"), methods=["POST"]),
+            Route("/api/spin", served("spin"), methods=["POST"]),
+            Route("/api/wins", served("wins")),
+            Route("/webhooks", served("webhook"), methods=["POST"]),
+            *(more or []),
+            Mount("/page", StaticFiles(directory=PAGE)),
+        ],
+        exception_handlers={TryLater: later},
+        lifespan=lifespan,
+    )
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    try:
+        told = await request.json()
+    except json.JSONDecodeError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _said(message: str, *, status: int) -> Response:
+    return JSONResponse({"message": message}, status_code=status)

@@ -1,0 +1,1 @@
+"""Tests of the examples: they are what partners copy."""
