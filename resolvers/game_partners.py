@@ -34,7 +34,7 @@ async def partners_page(request: PageRequest) -> Page[PartnerRecord]:
 async def find_partner(code: str) -> PartnerRecord | None:
     """The partner with this code."""
     found = await games.find_partner(code)
-    return None if found is None else await _record(found)
+    return None if found is None else await record_of(found)
 
 
 async def keys(partner: games.Partner) -> Sequence[games.PartnerKey]:
@@ -47,7 +47,7 @@ async def register_partner(
 ) -> PartnerRecord:
     """Take a partner in, by the member of staff who asks."""
     made = await games.register_partner(command, by=context.actor(), now=context.now)
-    return await _record(made)
+    return await record_of(made)
 
 
 async def change_partner(
@@ -61,17 +61,17 @@ async def change_partner(
     """Change a partner, by the member of staff who asks."""
     command = games.ChangePartner(code=code, version=version, changes=changes, scopes=scopes)
     made = await games.change_partner(command, by=context.actor(), now=context.now)
-    return await _record(made)
+    return await record_of(made)
 
 
 async def disable_partner(context: RequestContext, code: str) -> PartnerRecord:
     """Take all access from a partner, by the member of staff who asks."""
-    return await _record(await games.disable_partner(code, by=context.actor(), now=context.now))
+    return await record_of(await games.disable_partner(code, by=context.actor(), now=context.now))
 
 
 async def enable_partner(context: RequestContext, code: str) -> PartnerRecord:
     """Let a partner have tokens again, by the member of staff who asks."""
-    return await _record(await games.enable_partner(code, by=context.actor(), now=context.now))
+    return await record_of(await games.enable_partner(code, by=context.actor(), now=context.now))
 
 
 async def add_partner_key(context: RequestContext, command: games.AddPartnerKey) -> games.KeyAdded:
@@ -86,5 +86,6 @@ async def retire_partner_key(
     return await games.retire_partner_key(code, key_id, at=at, by=context.actor(), now=context.now)
 
 
-async def _record(partner: games.Partner) -> PartnerRecord:
+async def record_of(partner: games.Partner) -> PartnerRecord:
+    """The partner with its account."""
     return PartnerRecord(partner, await access.find_account(partner.code))

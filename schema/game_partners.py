@@ -14,20 +14,19 @@ from domain.access import Scope, StaffRole
 from domain.errors import InvalidInput, PartnerKeyUnknown
 from domain.games import KeyKind
 from resolvers import game_partners as resolvers
+from resolvers import webhooks as webhook_resolvers
 from resolvers.game_partners import PartnerRecord
-from schema.connections import KeysetList
-from schema.cost import STATEMENT_COST, Cost
+from schema.connections import After, Connection, First, KeysetList
+from schema.cost import READS, STATEMENT_COST, Cost
 from schema.fields import Info, computed, enum_type, input_type, object_type, view
 from schema.mutations import Payload, mutation
 from schema.node import parse_uuid
-from schema.policies import staff
+from schema.policies import SEES_PARTNERS, staff
 from schema.scalars import URL, Points
+from schema.webhooks import DELIVERIES, WebhookDelivery
 
 TAKES_IN: Final = staff(StaffRole.ADMIN)
 """Who makes partners and gives them keys."""
-
-SEES_PARTNERS: Final = staff(StaffRole.ADMIN, StaffRole.MARKETING, StaffRole.FINANCE)
-"""Who runs campaigns with them, and reconciles with them, sees them too."""
 
 PARTNERS = KeysetList("partners", (str,))
 
@@ -131,6 +130,22 @@ class GamePartner:
         """Its newest keys, retired ones too, the newest first."""
         found: list[PartnerKey] = view(await resolvers.keys(_partner(self)))
         return found
+
+    @computed(SEES_PARTNERS, cost=READS)
+    async def webhooks_disabled_at(self) -> datetime | None:
+        """Since when nothing is sent to its address, which said that it is gone; null where it
+        counts.
+        """
+        return await webhook_resolvers.disabled_at(_partner(self))
+
+    @computed(SEES_PARTNERS, cost=READS)
+    async def webhook_deliveries(
+        self, first: First = 20, after: After = None
+    ) -> Connection[WebhookDelivery] | None:
+        """What it was told, the newest first."""
+        request = DELIVERIES.request(first=first, after=after)
+        page = await webhook_resolvers.deliveries(_partner(self), request)
+        return DELIVERIES.connection(page, request)
 
 
 def _partner(value: object) -> games.Partner:

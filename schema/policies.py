@@ -104,3 +104,6 @@ SEES_MEMBERS = staff(StaffRole.SUPPORT, StaffRole.MARKETING, StaffRole.FINANCE, 
 
 SEES_POINTS = staff(StaffRole.SUPPORT, StaffRole.FINANCE, StaffRole.AUDITOR)
 """Staff who may see what points a member has, and whence."""
+
+SEES_PARTNERS = staff(StaffRole.ADMIN, StaffRole.MARKETING, StaffRole.FINANCE)
+"""Who makes partner platforms, runs campaigns with them, and reconciles with them."""

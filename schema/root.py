@@ -11,7 +11,9 @@ from schema import (
     coupon_checkout,
     custody,
     defining,
+    game_bindings,
     game_campaigns,
+    game_events,
     game_partners,
     games,
     holds,
@@ -32,6 +34,7 @@ from schema import (
     rewards,
     sessions,
     transfers,
+    webhook_replays,
 )
 from schema import program as programs
 from schema import staff as staffs
@@ -131,7 +134,13 @@ class Mutation:
     enable_partner = game_partners.enable_partner
     add_partner_key = game_partners.add_partner_key
     retire_partner_key = game_partners.retire_partner_key
+    replay_webhooks = webhook_replays.replay_webhooks
+    enable_webhooks = webhook_replays.enable_webhooks
+    create_game_binding = game_bindings.create_game_binding
+    remove_game_binding = game_bindings.remove_game_binding
+    exchange_bind_token = game_bindings.exchange_bind_token
     push_rewards = pushed_rewards.push_rewards
+    record_game_events = game_events.record_game_events
     define_game_campaign = game_campaigns.define_game_campaign
     change_game_campaign = game_campaigns.change_game_campaign
     freeze_disclosure = game_campaigns.freeze_disclosure

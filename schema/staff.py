@@ -34,7 +34,7 @@ from schema.contacts import CONTACTS, ServiceContact
 from schema.cost import READS, STATEMENT_COST, Cost
 from schema.fields import Info, argument, computed, enum_type, input_type, object_type, view
 from schema.game_campaigns import DEFINES_CAMPAIGNS, StaffGameCampaign
-from schema.game_partners import PARTNERS, SEES_PARTNERS, GamePartner
+from schema.game_partners import PARTNERS, GamePartner
 from schema.games import CAMPAIGNS
 from schema.ledger import ENTRIES, AsOf, Kinds, KnownAt, LedgerEntry, PointsBalance, past_moment
 from schema.ledger_audits import AUDITS, READS_AUDITS, LedgerAudit
@@ -44,7 +44,7 @@ from schema.member_references import MemberReference
 from schema.node import decode_uuid, encode_global_id
 from schema.notes import NOTES, SERVES, MemberNote
 from schema.perks import USES, PerkUse
-from schema.policies import SEES_MEMBERS, SEES_POINTS
+from schema.policies import SEES_MEMBERS, SEES_PARTNERS, SEES_POINTS
 from schema.policies import staff as staff_with
 from schema.programme_settings import (
     EXPORTS,

@@ -18,6 +18,7 @@ from api.cli import (
     reconciling,
     serving,
     sweeping,
+    webhooks,
     working,
 )
 from api.imports.commands import add_import_commands
@@ -40,6 +41,7 @@ ledger.add_to(app)
 levels.add_to(app)
 programme.add_to(app)
 working.add_to(app)
+webhooks.add_to(app)
 reconciling.add_to(app)
 sweeping.add_to(app)
 add_import_commands(app)

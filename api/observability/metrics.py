@@ -116,6 +116,12 @@ LEDGER_AUDITED: Final = Counter(
     "Entries of the ledger that recurring audits read.",
     registry=REGISTRY,
 )
+WEBHOOKS: Final = Counter(
+    "jifen_webhooks",
+    "Webhooks sent to partners, by what became of the attempt: taken, not_taken.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 REDIS_BREAKER_OPEN: Final = Gauge(
     "jifen_redis_breaker_open", "1 while Redis is not asked because it failed.", registry=REGISTRY
 )

@@ -8,6 +8,7 @@ from redis import asyncio as aioredis
 
 from api.settings import Settings
 from api.workers.timelines import TELLING
+from domain.games import binding_consumer, buyers_consumer, webhook_consumer
 from domain.members import timeline_consumer
 from domain.outbox import Announced, Consumer, publish_hints
 from domain.recommendations import behavior_consumer
@@ -19,7 +20,13 @@ def consumers_with(settings: Settings, *, redis: aioredis.Redis) -> tuple[Consum
     async def tell_followers(events: Sequence[Announced]) -> None:
         await publish_hints(redis, events)
 
-    kept = (timeline_consumer(TELLING), behavior_consumer())
+    kept = (
+        timeline_consumer(TELLING),
+        behavior_consumer(),
+        webhook_consumer(),
+        binding_consumer(),
+        buyers_consumer(),
+    )
     if settings.redis_url.startswith("memory:"):
         # Whoever follows is in this process, and hears the commits themselves.
         return kept

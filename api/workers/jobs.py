@@ -10,7 +10,7 @@ from typing import Final
 from api.workers.ledger_audits import audit_changes, audit_everything
 from api.workers.level_evaluations import evaluate_levels
 from api.workers.settings import WorkSettings
-from domain import ledger, members, outbox, recommendations
+from domain import games, ledger, members, outbox, recommendations
 from domain.clock import Clock
 
 SWEPT_MAX: Final = 1_000_000
@@ -48,6 +48,20 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
 
     async def forget_sign_in_codes() -> int:
         return await members.forget_sign_in_codes(now=clock.now())
+
+    async def forget_webhooks() -> int:
+        before = clock.now() - timedelta(days=work.keep_webhooks_days)
+        forgotten = 0
+        while found := await games.forget_webhooks(before=before):
+            forgotten += found
+        return forgotten
+
+    async def forget_game_events() -> int:
+        now = clock.now()
+        forgotten = await games.forget_bind_tokens(now=now)
+        while found := await games.forget_game_events(before=now - games.EVENTS_KEPT):
+            forgotten += found
+        return forgotten
 
     async def sweep_points() -> int:
         swept = await ledger.sweep(
@@ -96,6 +110,16 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
             name="forget-sign-in-codes",
             every=timedelta(seconds=work.forget_every_s),
             run=forget_sign_in_codes,
+        ),
+        Job(
+            name="forget-game-events",
+            every=timedelta(seconds=work.forget_every_s),
+            run=forget_game_events,
+        ),
+        Job(
+            name="forget-webhooks",
+            every=timedelta(seconds=work.forget_every_s),
+            run=forget_webhooks,
         ),
         Job(
             name="evaluate-levels",

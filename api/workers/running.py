@@ -19,8 +19,10 @@ from api.workers.custody_jobs import custody_jobs
 from api.workers.drainer import Drainer
 from api.workers.jobs import recurring_jobs
 from api.workers.nudging import Nudger, nudging
+from api.workers.reconciliations import reconciliation_jobs
 from api.workers.schedules import Schedules
 from api.workers.tasks import end_within
+from api.workers.webhooks import WebhookSender
 from domain.clock import Clock
 from domain.outbox import Consumer
 
@@ -53,7 +55,7 @@ async def background(
 async def working(
     settings: Settings, *, clock: Clock, consumers: Sequence[Consumer]
 ) -> AsyncIterator[None]:
-    """Deliver the outbox and do the recurring jobs during the block.
+    """Deliver the outbox, send webhooks, and do the recurring jobs during the block.
 
     At its end nothing new is begun, and what runs has `stop_s` to end. What is cut off is taken up
     by another worker, or by the next start.
@@ -61,6 +63,7 @@ async def working(
     work = settings.work
     async with _opened(settings) as broker:
         drainer = Drainer(consumers, clock=clock, work=work)
+        sender = WebhookSender(settings, clock=clock)
 
         async def wake() -> None:
             drainer.wake()
@@ -69,11 +72,15 @@ async def working(
         jobs = (
             *recurring_jobs(work, clock=clock),
             *custody_jobs(settings.custody, clock=clock),
+            *reconciliation_jobs(
+                settings.reconciliation, files=settings.reconciliation_files, clock=clock
+            ),
         )
         schedules = Schedules(jobs, broker=broker, clock=clock)
         stopping = asyncio.Event()
         loops = [
             asyncio.create_task(drainer.run()),
+            asyncio.create_task(sender.run()),
             asyncio.create_task(schedules.run(stopping)),
             asyncio.create_task(_listen(broker, stopping, stop_s=work.stop_s)),
         ]
@@ -83,6 +90,7 @@ async def working(
         finally:
             stopping.set()
             drainer.stop()
+            sender.stop()
             cut_off = await end_within(work.stop_s, [*loops, *schedules.running])
             if cut_off:
                 log.warning("work_cut_off", tasks=cut_off)

@@ -46,6 +46,15 @@ class WorkSettings(BaseModel):
     evaluate_levels_every_s: PositiveInt = 600
     """How often levels whose time is over are reviewed, and the night's walk is gone on with."""
 
+    webhooks_at_once: PositiveInt = 4
+    """Webhooks that one partner is sent at once by one process."""
+
+    webhook_partners_max: PositiveInt = 64
+    """Partners whom one process sends to at once."""
+
+    keep_webhooks_days: PositiveInt = 30
+    """For how long it is kept what was sent to partners, and what they have not taken."""
+
     stop_s: PositiveFloat = 10.0
     """What runs may take so long to end when the process is told to stop."""
 

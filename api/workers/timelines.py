@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain import ledger, members, purchases, returns, rewards, tiers
+from domain import games, ledger, members, purchases, returns, rewards, tiers
 from domain.members import Telling
 
 TELLING: Final[Telling] = {
@@ -14,5 +14,6 @@ TELLING: Final[Telling] = {
     **purchases.TIMELINE,
     **rewards.TIMELINE,
     **returns.TIMELINE,
+    **games.TIMELINE,
 }
 """What each kind of event comes to, over all contexts."""

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from domain import ledger, members, rewards
+from domain import games, ledger, members, rewards
 from domain.custody.deletion import LONG_AGO, deletions_due, is_due, pass_on_deletion
 from domain.custody.exporting import file_names
 from domain.custody.merging import Merge
@@ -194,6 +194,7 @@ async def _erase(
         await members.forget_codes_of(erased)
         await ledger.erase_notes_given(erased)
         await rewards.erase_address_keys(erased)
+        await games.announce_deletion(erased, now=now)
         for table in _in_order():
             await _erase_from(table, erased)
         await _ERASURES.insert(

@@ -12,11 +12,14 @@ from api.workers.consumers import consumers_with
 from api.workers.timelines import TELLING
 
 
+KEPT = ["timeline", "behavior", "webhooks", "game-bindings", "game-buyers"]
+
+
 @pytest.mark.parametrize(
     ("url", "names"),
     [
-        ("memory://", ["timeline", "behavior"]),
-        ("redis://127.0.0.1:1/0", ["live", "timeline", "behavior"]),
+        ("memory://", KEPT),
+        ("redis://127.0.0.1:1/0", ["live", *KEPT]),
     ],
 )
 async def test_what_is_kept_of_events_is_so_with_and_without_a_redis(

@@ -132,7 +132,7 @@ async def open_arcade(
     keys: KeyRing,
     *names: str,
     code: str = "arcade",
-    caps: dict[str, int] | None = None,
+    caps: dict[str, Any] | None = None,
     **terms: Any,
 ) -> Arcade:
     """The partner, its campaign, and members who allow it."""
