@@ -12,7 +12,10 @@ from typing import BinaryIO, Final
 RUN_LINES: Final = 10_000
 """So many lines are held in memory, at most, until they are written out."""
 
-_READ_AT_ONCE: Final = 16 * 1024
+_MERGED_BYTES: Final = 512 * 1024
+"""What all runs together hold in memory, about, while they are merged."""
+
+_READ_AT_LEAST: Final = 1_024
 
 
 class SortedLines:
@@ -23,6 +26,7 @@ class SortedLines:
         self._run_lines = run_lines or RUN_LINES
         self._runs: list[tuple[int, int]] = []
         self._waiting: list[bytes] = []
+        self._read_at_once = _READ_AT_LEAST
         spool.seek(0)
         spool.truncate()
 
@@ -35,6 +39,7 @@ class SortedLines:
     def merged(self) -> Iterator[bytes]:
         """All lines in order, once everything was added."""
         self._write_out()
+        self._read_at_once = max(_READ_AT_LEAST, _MERGED_BYTES // max(len(self._runs), 1))
         return heapq.merge(*(self._run(begin, end) for begin, end in self._runs))
 
     def _write_out(self) -> None:
@@ -51,7 +56,7 @@ class SortedLines:
         rest = b""
         while begin < end:
             self._spool.seek(begin)
-            block = self._spool.read(min(_READ_AT_ONCE, end - begin))
+            block = self._spool.read(min(self._read_at_once, end - begin))
             begin += len(block)
             *lines, rest = (rest + block).split(b"\n")
             yield from lines

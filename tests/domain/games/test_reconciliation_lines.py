@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import io
 import random
+import re
 import tracemalloc
 from collections.abc import Callable, Iterator
 from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.files import SortedLines
 from domain.games import DifferenceKind, LineRefused, RewardItemKind, RewardStatus
@@ -21,6 +26,7 @@ from domain.games.reconciliation_differences import (
 )
 from domain.games.reconciliation_lines import Line, read_lines
 from tests.domain.games.books import Row, lines_of
+from tests.repository.tree import ROOT
 
 Tally = Callable[[str, int, int], None]
 
@@ -89,6 +95,26 @@ def test_a_line_that_breaks_a_rule_is_named(content: bytes, number: int, rule: s
     assert (refused.value.line, refused.value.rule) == (number, rule)
 
 
+def test_the_vector_of_the_guide_is_right() -> None:
+    guide = (ROOT / "docs" / "reconciliation.md").read_text()
+    [vector] = re.findall(r'```text\n(\{"externalId.*?)```', guide, flags=re.DOTALL)
+    body = vector.partition("\n")[0] + "\n"
+    assert [line.external_id for line in read(body.encode())] == ["win-1"]
+    said = dict(re.findall(r"^([a-z-]+): (.+)$", vector, flags=re.MULTILINE))
+    digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
+    assert said["content-digest"] == f"sha-256=:{digest}:"
+    both = re.findall(r"^webhook-signature: (.+)$", vector, flags=re.MULTILINE)
+    key = bytes(range(32))
+    assert f"whsec_{base64.b64encode(key).decode()}`" in guide
+    signed = f"{said['webhook-id']}.{said['webhook-timestamp']}.2026-03-01.sha-256=:{digest}:"
+    private = Ed25519PrivateKey.from_private_bytes(key)
+    assert both == [
+        "v1," + base64.b64encode(hmac.digest(key, signed.encode(), "sha256")).decode(),
+        "v1a," + base64.b64encode(private.sign(signed.encode())).decode(),
+    ]
+
+
+@pytest.mark.soak
 def test_any_number_of_lines_is_sorted_in_little_memory(full_form: bool, tally: Tally) -> None:
     """Random lines, some alike, some empty, in runs of a few: what sorted() makes of them."""
     rng = random.Random(9)
@@ -122,6 +148,7 @@ def test_runs_do_not_stay_in_memory() -> None:
     assert peak(16_000) < 2_000_000, "sixteen thousand lines are 1.3 MB, in lists twice that"
 
 
+@pytest.mark.soak
 def test_two_files_are_compared_as_two_dictionaries_would_be(full_form: bool, tally: Tally) -> None:
     """Random files against a model that holds both in memory, and knows nothing of order."""
     rng = random.Random(7)
