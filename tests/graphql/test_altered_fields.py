@@ -144,7 +144,7 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
             {"batchId": "batch", "orders": orders},
             {f"orders[{n}].member.id": bob.member_id for n in range(2)},
         ),
-        "pushRewards": await first_rewards(gateway, alice),
+        **await games_first(gateway, alice, bob),
         "recordRefunds": First(
             shop,
             {
@@ -254,8 +254,8 @@ async def redemptions_first(gateway: Gateway, alice: Session) -> dict[str, First
     }
 
 
-async def first_rewards(gateway: Gateway, member: Session) -> First:
-    """A batch of a partner: a grant, and a reversal that waits."""
+async def games_first(gateway: Gateway, member: Session, other: Session) -> dict[str, First]:
+    """What a partner tells and is told of those who allow it, and whom they allow."""
     platform = await take_in(gateway)
     campaign = await open_campaign(platform.code)
     ref = await games.bind_member(platform.partner.account_id, member.member, now=NOW)
@@ -270,7 +270,19 @@ async def first_rewards(gateway: Gateway, member: Session) -> First:
         "disclosureVersion": "1",
     }
     items = [{**item, "externalId": kind.lower(), "kind": kind} for kind in ("GRANT", "REVERSAL")]
-    return First(await platform.token(), {"items": items}, platform=platform)
+    event = {
+        **{name: item[name] for name in ("member", "campaignId")},
+        **{"kind": "VISIT", "visitor": "somebody", "at": "2026-03-01T11:00:00Z"},
+    }
+    events = [{**event, "externalId": f"event-{n}"} for n in range(2)]
+    allowing = {"partnerCode": platform.code}
+    await games.bind_member(platform.partner.account_id, other.member, now=NOW)
+    return {
+        "pushRewards": First(await platform.token(), {"items": items}, platform=platform),
+        "recordGameEvents": First(await platform.token(), {"events": events}, platform=platform),
+        "createGameBinding": First(member.access_token, {**allowing, "consent": True}),
+        "removeGameBinding": First(other.access_token, allowing),
+    }
 
 
 async def staff_besides(gateway: Gateway) -> str:

@@ -47,6 +47,7 @@ UNCOVERED = {
     "Member.identities",
     # Partners name campaigns and prizes, and change them, without an event of the member's.
     "Member.gameRewards",
+    "Member.gameBindings",
     # As it is written nothing is announced.
     *("DataExport.status", "DataExport.progress", "DataExport.url"),
 }

@@ -213,7 +213,9 @@ async def _win(gateway: Gateway, session: Session, mark: str) -> None:
     campaign = await open_campaign(partner.code, draws_prizes=True)
     tea = Prize(code="tea", title_zh="茶", title_en="Tea", count=9, odds_ppm=50_000)
     await games.freeze_disclosure(campaign.id, [tea], by=OPERATOR, now=NOW)
-    await games.bind_member(partner.account_id, session.member, now=NOW)
+    # Long ago, so that it is not the newest of what A's timeline begins with.
+    long_ago = NOW - timedelta(days=90)
+    await games.bind_member(partner.account_id, session.member, now=long_ago)
     won = RewardItem(
         external_id=f"{mark}-spin",
         member=members.ById(session.member),
