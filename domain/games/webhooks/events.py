@@ -52,7 +52,8 @@ def webhook_consumer() -> Consumer:
     """Writes down what is to be sent, each event once."""
 
     async def write_down(events: Sequence[Announced]) -> None:
-        await consume_once(NAME, events, _write)
+        addressed = await _addressed({_partner_of(one) for one in events})
+        await consume_once(NAME, [one for one in events if _partner_of(one) in addressed], _write)
 
     return Consumer(NAME, frozenset(TYPES), write_down)
 
@@ -85,12 +86,9 @@ async def announce_deletion(member_ids: Collection[UUID], *, now: datetime) -> N
 
 
 async def _write(events: Sequence[Announced]) -> None:
-    addressed = await _addressed({UUID(one.facts["partner_id"]) for one in events})
     told: dict[tuple[UUID, str], list[Announced]] = defaultdict(list)
     for event in events:
-        partner_id = UUID(event.facts["partner_id"])
-        if partner_id in addressed:
-            told[partner_id, event.kind].append(event)
+        told[_partner_of(event), event.kind].append(event)
     await _DELIVERIES.insert(
         row
         for (partner_id, kind), group in told.items()
@@ -118,6 +116,10 @@ def _messages(partner_id: UUID, kind: str, events: Sequence[Announced]) -> Itera
             "created_at": at,
             "next_at": at,
         }
+
+
+def _partner_of(event: Announced) -> UUID:
+    return UUID(event.facts["partner_id"])
 
 
 async def _addressed(partner_ids: Collection[UUID]) -> frozenset[UUID]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -199,3 +200,23 @@ async def test_attempts_end_in_time(full_form: bool) -> None:
         took_s = (datetime.now(UTC) - began).total_seconds()
         assert rules.timeout_s <= took_s < rules.timeout_s + 2
         assert len(hook.told) == 1
+
+
+class AsksTwice(WebhookClient):
+    """A planted bug: it connects to what the name leads to by now, not to what was checked."""
+
+    async def _post_to(self, address: str, url: str, *rest: Any, **more: Any) -> Answer:
+        [again] = await self._resolve("", 0)
+        return await super()._post_to(again, url, *rest, **more)
+
+
+@pytest.mark.usefixtures("one_is_public")
+async def test_a_client_that_asks_twice_would_be_seen(
+    tls_hook: Hook, trusting: ssl.SSLContext, certificate: Path
+) -> None:
+    inner_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    inner_tls.load_cert_chain(certificate)
+    client = AsksTwice(BRIEF, resolve=Names(["127.0.0.1"], ["127.0.0.2"]).resolve, tls=trusting)
+    with running_hook(host="127.0.0.2", port=tls_hook.port, tls=inner_tls) as inner:
+        await post(client, f"https://{NAME}:{tls_hook.port}/hook")
+        assert (len(tls_hook.told), len(inner.told)) == (0, 1)
