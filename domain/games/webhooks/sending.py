@@ -170,7 +170,8 @@ class WebhookClient:
                 return Answer(error=SendError.TIMEOUT)
             except httpx.ConnectError as failure:
                 return Answer(error=SendError.TLS if _is_tls(failure) else SendError.CONNECT)
-            except (httpx.HTTPError, httpx.InvalidURL):
+            # What is no name for a certificate is a ValueError of the TLS library.
+            except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
                 return Answer(error=SendError.PROTOCOL)
 
     async def _read_on(self, response: httpx.Response) -> None:

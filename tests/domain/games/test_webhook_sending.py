@@ -179,7 +179,24 @@ async def test_the_next_address_is_tried_where_one_cannot_be_reached() -> None:
         assert len(hook.told) == 1
 
 
-async def test_a_redirect_is_not_followed_and_hardly_anything_of_an_answer_is_read() -> None:
+async def test_an_answer_without_an_end_is_let_go() -> None:
+    with running_hook() as hook:
+        hook.endless, hook.usual = True, 200
+        client = WebhookClient(SendingRules(is_open=True, timeout_s=10.0, answer_s=10.0))
+        began = datetime.now(UTC)
+        assert await post(client, hook.url) == Answer(status=200)
+        assert datetime.now(UTC) - began < timedelta(seconds=5)
+
+
+async def test_what_is_no_name_of_a_host_is_told_and_no_more() -> None:
+    names = Names(["127.0.0.1"])
+    client = WebhookClient(OPEN, resolve=names.resolve)
+    with running_hook() as hook:
+        url = f"https://.example:{hook.port}/hook"
+        assert await post(client, url) == Answer(error=SendError.PROTOCOL)
+
+
+async def test_a_redirect_is_not_followed() -> None:
     with running_hook() as hook, running_hook() as elsewhere:
         hook.will_answer(307, {"location": elsewhere.url})
         client = WebhookClient(OPEN)

@@ -44,6 +44,8 @@ class Hook:
     answers: list[tuple[int, Mapping[str, str]]] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     server_names: list[str | None] = field(default_factory=list)
+    endless: bool = False
+    """Whether the answer's body has no end."""
     released: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Event = field(default_factory=threading.Event)
 
@@ -73,8 +75,11 @@ def _handler(hook: Hook) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("content-length", "0")
+            if not hook.endless:
+                self.send_header("content-length", "0")
             self.end_headers()
+            while hook.endless and not hook.released.is_set():
+                self.wfile.write(b"x" * 4_096)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""
