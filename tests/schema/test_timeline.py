@@ -41,12 +41,13 @@ def test_every_kind_of_item_has_a_title() -> None:
         *("PURCHASE", "PURCHASE_REFUNDED", "LEVEL_CHANGED", "NOTE_ADDED"),
         *("REWARD_REDEEMED", "REDEMPTION_SHIPPED", "REDEMPTION_DELIVERED"),
         *("REDEMPTION_CANCELLED", "COUPON_USED", "PERK_USED", "PERK_USE_CANCELLED"),
+        *("GAME_BOUND", "GAME_UNBOUND"),
     }
     assert TELLING.keys() == {
         *("MemberJoined", "ConsentChanged", "PointsChanged", "LevelChanged", "PurchaseRecorded"),
         *("PurchaseRefunded", "PerkUsed", "PerkUseCancelled"),
         *("RewardRedeemed", "RedemptionShipped", "RedemptionDelivered", "RedemptionCancelled"),
-        "CouponUsed",
+        *("CouponUsed", "MemberBound", "MemberUnbound"),
     }
 
 
@@ -100,6 +101,18 @@ TOLD: dict[str, tuple[str, dict[str, object], str, str]] = {
         {"title_zh": "杯子", "title_en": "Mug"},
         "杯子已寄出",
         "Mug was sent",
+    ),
+    "a partner that is allowed": (
+        "GAME_BOUND",
+        {"partner": "arcade", "title_zh": "转盘乐园", "title_en": "Wheel Park"},
+        "授权互动平台：转盘乐园",
+        "Allowed Wheel Park to give points",
+    ),
+    "a partner that no longer is": (
+        "GAME_UNBOUND",
+        {"partner": "arcade", "title_zh": "转盘乐园", "title_en": "Wheel Park"},
+        "解除互动平台授权：转盘乐园",
+        "No longer allows Wheel Park",
     ),
     "a kind of a later version": ("MOON_LANDING", {}, "MOON_LANDING", "MOON_LANDING"),
 }

@@ -52,6 +52,7 @@ JOBS = [
     "forget-game-events",
     "forget-sign-in-codes",
     "forget-webhooks",
+    "reconcile-games",
     "refresh-recommendations",
     "sweep-points",
     "write-exports",
