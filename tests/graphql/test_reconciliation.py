@@ -266,6 +266,21 @@ async def test_it_must_be_signed_by_a_key_that_counts_and_just_now(fair: Fair) -
     assert (await upload(platform, b"")).status_code == 200
 
 
+async def test_a_partner_sends_one_file_at_a_time(fair: Fair) -> None:
+    await write(fair)
+    meanwhile: list[httpx.Response] = []
+
+    async def slowly() -> AsyncIterator[bytes]:
+        meanwhile.append(await upload(fair.platform, b""))
+        yield b""
+
+    first = await upload(fair.platform, slowly())
+    assert [code_of(one) for one in meanwhile] == [(429, "RATE_LIMITED")]
+    assert meanwhile[0].headers["retry-after"] == "5"
+    assert (first.status_code, first.json()["differences"]["MISSING_THERE"]) == (200, 2)
+    assert (await upload(fair.platform, b"")).status_code == 200, "the next may come"
+
+
 async def test_only_a_partner_that_pushes_sends_files(fair: Fair) -> None:
     await write(fair)
     for token in (
