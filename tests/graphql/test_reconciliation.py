@@ -115,7 +115,7 @@ async def rows_of(fair: Fair) -> list[Row]:
     return [orjson.loads(line) for line in answer.content.splitlines()]
 
 
-async def test_the_operation_the_file_and_what_differs(fair: Fair) -> None:
+async def test_the_operation_and_the_file(fair: Fair) -> None:
     assert await ask(fair) is None
     made = await write(fair)
     asked = await ask(fair)
@@ -144,6 +144,11 @@ async def test_the_operation_the_file_and_what_differs(fair: Fair) -> None:
     part = await fetch(fair.gateway, url, range="bytes=0-9")
     assert (part.status_code, part.content) == (206, answer.content[:10])
 
+
+async def test_what_differs_is_told(fair: Fair) -> None:
+    made = await write(fair)
+    rows = await rows_of(fair)
+    right_file = lines_of(rows)
     rows[0]["points"] = 12
     sent = lines_of([rows[0], {**rows[1], "externalId": "bb"}])
     compared = await upload(fair.platform, sent)
@@ -172,6 +177,18 @@ async def test_the_operation_the_file_and_what_differs(fair: Fair) -> None:
         {"externalId": one, "kind": kind, "ours": ours, "theirs": theirs}
         for one, kind, ours, theirs in nodes
     ]
+    # The same again, and then the right one, by the other kind of key.
+    assert (await upload(fair.platform, sent)).json() == compared.json()
+    right = await upload(fair.platform, right_file, secret=fair.platform.secret)
+    assert right.json()["differences"]["total"] == 0
+    assert (await ask(fair))["differences"]["nodes"] == []
+
+
+async def test_differences_come_in_pages(fair: Fair) -> None:
+    await write(fair)
+    rows = await rows_of(fair)
+    rows[0]["points"] = 12
+    await upload(fair.platform, lines_of([rows[0], {**rows[1], "externalId": "bb"}]))
     pages = """query ($after: String) { partner { reconciliation(date: "2026-03-01") {
         differenceCount comparedAt differences(first: 2, after: $after) {
         nodes { externalId } pageInfo { hasNextPage endCursor } } } } }"""
@@ -187,11 +204,6 @@ async def test_the_operation_the_file_and_what_differs(fair: Fair) -> None:
     }
     second = (await fair.ask(pages, after=after))["reconciliation"]["differences"]
     assert second["nodes"] == [{"externalId": "bb"}]
-    # The same again, and then the right one, by the other kind of key.
-    assert (await upload(fair.platform, sent)).json() == compared.json()
-    right = await upload(fair.platform, answer.content, secret=fair.platform.secret)
-    assert right.json()["differences"]["total"] == 0
-    assert (await ask(fair))["differences"]["nodes"] == []
 
 
 async def test_the_link_is_good_for_a_quarter_of_an_hour_and_for_one_file(fair: Fair) -> None:
