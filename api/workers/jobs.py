@@ -39,30 +39,6 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
     async def refresh_recommendations() -> int:
         return await recommendations.refresh_popularity(now=clock.now())
 
-    async def forget_events() -> int:
-        before = clock.now() - timedelta(days=work.keep_events_days)
-        forgotten = 0
-        while found := await outbox.forget(before=before):
-            forgotten += found
-        return forgotten
-
-    async def forget_sign_in_codes() -> int:
-        return await members.forget_sign_in_codes(now=clock.now())
-
-    async def forget_webhooks() -> int:
-        before = clock.now() - timedelta(days=work.keep_webhooks_days)
-        forgotten = 0
-        while found := await games.forget_webhooks(before=before):
-            forgotten += found
-        return forgotten
-
-    async def forget_game_events() -> int:
-        now = clock.now()
-        forgotten = await games.forget_bind_tokens(now=now)
-        while found := await games.forget_game_events(before=now - games.EVENTS_KEPT):
-            forgotten += found
-        return forgotten
-
     async def sweep_points() -> int:
         swept = await ledger.sweep(
             now=clock.now(), accounts_max=SWEPT_MAX, within_s=work.sweep_points_within_s
@@ -87,11 +63,6 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
             run=refresh_recommendations,
         ),
         Job(
-            name="forget-events",
-            every=timedelta(seconds=work.forget_every_s),
-            run=forget_events,
-        ),
-        Job(
             name="sweep-points",
             every=timedelta(seconds=work.sweep_points_every_s),
             run=sweep_points,
@@ -107,23 +78,45 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
             run=audit_by_night,
         ),
         Job(
-            name="forget-sign-in-codes",
-            every=timedelta(seconds=work.forget_every_s),
-            run=forget_sign_in_codes,
-        ),
-        Job(
-            name="forget-game-events",
-            every=timedelta(seconds=work.forget_every_s),
-            run=forget_game_events,
-        ),
-        Job(
-            name="forget-webhooks",
-            every=timedelta(seconds=work.forget_every_s),
-            run=forget_webhooks,
-        ),
-        Job(
             name="evaluate-levels",
             every=timedelta(seconds=work.evaluate_levels_every_s),
             run=evaluate_all_levels,
         ),
+        *_forgetting_jobs(work, clock=clock),
+    )
+
+
+def _forgetting_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
+    """Those that delete what is no longer needed."""
+
+    async def forget_events() -> int:
+        before = clock.now() - timedelta(days=work.keep_events_days)
+        forgotten = 0
+        while found := await outbox.forget(before=before):
+            forgotten += found
+        return forgotten
+
+    async def forget_sign_in_codes() -> int:
+        return await members.forget_sign_in_codes(now=clock.now())
+
+    async def forget_webhooks() -> int:
+        before = clock.now() - timedelta(days=work.keep_webhooks_days)
+        forgotten = 0
+        while found := await games.forget_webhooks(before=before):
+            forgotten += found
+        return forgotten
+
+    async def forget_game_events() -> int:
+        now = clock.now()
+        forgotten = await games.forget_bind_tokens(now=now)
+        while found := await games.forget_game_events(before=now - games.EVENTS_KEPT):
+            forgotten += found
+        return forgotten
+
+    every = timedelta(seconds=work.forget_every_s)
+    return (
+        Job(name="forget-events", every=every, run=forget_events),
+        Job(name="forget-sign-in-codes", every=every, run=forget_sign_in_codes),
+        Job(name="forget-game-events", every=every, run=forget_game_events),
+        Job(name="forget-webhooks", every=every, run=forget_webhooks),
     )
