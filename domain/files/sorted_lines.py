@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 RUN_LINES: Final = 10_000
 """So many lines are held in memory, at most, until they are written out."""
 
-_MERGED_BYTES: Final = 512 * 1024
+_MERGED_BYTES: Final = 128 * 1024
 """What all runs together hold in memory, about, while they are merged."""
 
 _READ_AT_LEAST: Final = 1_024

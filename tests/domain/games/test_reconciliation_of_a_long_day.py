@@ -22,6 +22,7 @@ from domain.games import (
     reconciliation_uploads,
     reconciling,
 )
+from domain.storage import dialect
 from tests.closing import ClosingReport
 from tests.domain.access import fixtures as access
 from tests.domain.games.arcade import Arcade, open_arcade
@@ -107,7 +108,7 @@ async def test_a_long_day(
     report: ClosingReport,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    items, memory_max = (100_000, 12_000_000) if full_form else (5_000, 1_200_000)
+    items, memory_max = (100_000, 12_000_000) if full_form else (5_000, 750_000)
     if not full_form:
         monkeypatch.setattr(reconciling, "ROWS_AT_ONCE", 100)
         monkeypatch.setattr(sorted_lines, "RUN_LINES", 100)
@@ -133,7 +134,7 @@ async def test_a_long_day(
     size = _size(files, made)
     assert size > (17_000_000 if full_form else 850_000)
     report.notes.append(
-        f"a day of {items:,} items, {size:,} bytes ({database}): {of_writing:,} bytes of memory "
+        f"a day of {items:,} items, {size:,} bytes ({dialect()}): {of_writing:,} bytes of memory "
         f"to write it, {of_comparing:,} to compare it"
     )
 
