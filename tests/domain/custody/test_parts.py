@@ -123,6 +123,8 @@ def test_nothing_is_kept_that_tells_who_it_was() -> None:
 # Numbers, moments, codes and ids alone: no word of a person or about one.
 KEPT = {
     "erasure",
+    # A visitor is a name that nobody can undo, of a member whose id leads to nobody.
+    "game_visitor",
     "level_change",
     "member_level",
     "points_account",
@@ -174,7 +176,7 @@ async def test_a_column_of_words_is_forgotten_and_told_or_named_here(database: s
     assert not_told_of(declared, grown) - NOT_TOLD == {"redemption.wish"}
 
 
-# Codes, hashes, and what shops call their orders and lines.
+# Codes, hashes, and what shops and partners call their orders, lines and events.
 LEFT = {
     *(f"coupon.{name}" for name in ("code", "coupon_off", "terms_en", "terms_zh")),
     *("coupon.title_en", "coupon.title_zh"),
@@ -191,6 +193,9 @@ LEFT = {
     *("purchase.shop", "purchase.source", "purchase_line.line_id", "purchase_line.product_code"),
     *(f"purchase_refund.{name}" for name in ("currency", "external_id", "source")),
     "purchase_refund_line.line_id",
+    *(f"reward_item.{name}" for name in ("batch_id", "code", "content_digest", "external_id")),
+    *(f"reward_item.{name}" for name in ("first_status", "kind", "prize_code", "status")),
+    *("reward_item.reversed_by", "reward_item.reverses"),
 }
 
 # Hashes, secrets, the workings of the programme, and what is told under another name.
@@ -203,4 +208,8 @@ NOT_TOLD = {
     *("coupon.coupon_off", "coupon.owner", "points_hold_reference.reference"),
     *("member_phone.key_id", "member_phone.sealed", "refresh_token.token_hash"),
     *("data_export.token", "level_term.asked_match", "perk_use.period"),
+    *("game_bind_token.member_ref", "game_bind_token.token_hash"),
+    *(f"reward_item.{name}" for name in ("batch_id", "code", "content_digest", "external_id")),
+    *(f"reward_item.{name}" for name in ("first_status", "member_digest", "reversed_by")),
+    "reward_item.reverses",
 }
