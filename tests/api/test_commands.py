@@ -365,6 +365,7 @@ ACTS = {
     *("import-members", "export-members"),
     *("import-products", "import-purchases", "outbox replay", "unfreeze-account", "erase-again"),
     *("publish-consents", "add-partner", "change-partner", "add-partner-key", "retire-partner-key"),
+    *("import-programme", "reconcile-games", "webhooks enable", "webhooks replay"),
 }
 """Commands by which somebody decides something: each is told to the log."""
 
@@ -378,6 +379,8 @@ NO_ACTS = {
         "verify-audit",
         "outbox status",
         "outbox parked",
+        "webhooks list",
+        "export-programme",
     ),
     *("print-schema", "print-errors", "print-access"),
 }
