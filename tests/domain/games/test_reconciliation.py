@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from domain import games
@@ -23,7 +24,9 @@ from domain.games import (
     reconciliation_uploads,
     reconciling,
     tidy_reconciliations,
+    webhook_consumer,
 )
+from domain.outbox import drain
 from domain.storage import fetch_all
 from tests.domain.access import fixtures as access
 from tests.domain.games.arcade import NOW, Arcade, open_arcade, open_partner
@@ -278,6 +281,17 @@ async def test_files_are_written_from_two_oclock_for_each_day_and_partner_once(
     days = [row["day"] for row in await fetch_all("SELECT day FROM game_reconciliation")]
     assert sorted(days) == [DAY, *(date(2026, 3, day) for day in range(5, 12))]
     assert await reconcile_due(files=files, now=lambda: AFTERWARDS) == 1, "the newcomer's"
+
+
+async def test_the_partner_is_told_of_its_file(ring: KeyRing, files: FileStore) -> None:
+    told = await open_arcade(ring, caps={"webhook_url": "https://arcade.example/hook"})
+    await open_partner("other", webhook_url="https://other.example/hook")
+    await write(told, files)
+    await drain([webhook_consumer()], clock=lambda: AFTERWARDS)
+    [sent] = await fetch_all("SELECT partner_id, payload FROM webhook_delivery")
+    assert sent["partner_id"] == told.partner.account_id
+    message = orjson.loads(sent["payload"])
+    assert (message["type"], message["data"]) == ("reconciliation.ready", {"dates": [str(DAY)]})
 
 
 async def test_one_that_fails_holds_up_no_other(
