@@ -128,7 +128,8 @@ async def gather_crowd(dice: random.Random) -> Crowd:
         await open_campaign(partner.code, "over", closes_at=CLOSED_AT),
         await open_campaign(partner.code, "wheel"),
     ]
-    people, joined = {}, {}
+    people: dict[str, UUID] = {}
+    joined: dict[str, datetime] = {}
     for number in range(8):
         name = f"m{number}"
         joined[name] = NOW - timedelta(hours=dice.randrange(24 * 30))
