@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.session import console
 from domain import games
 from domain.games import webhook_consumer
 from domain.games.webhooks.endpoints import give_up
@@ -36,10 +35,8 @@ async def told() -> None:
 
 
 def test_an_operator_sees_webhooks_sends_them_again_and_takes_an_address_up(
-    command: CommandLine, monkeypatch: pytest.MonkeyPatch
+    command: CommandLine,
 ) -> None:
-    # As wide as a terminal that is not narrow, whatever this run is shown in.
-    monkeypatch.setattr(console, "width", 200)
     command.ask(told)
     shown = command.run("webhooks", "list", "fanqu")
     assert "nothing is sent since 2026-03-01T12:00:00Z: it answered 410\n" in shown

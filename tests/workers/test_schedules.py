@@ -125,10 +125,11 @@ async def test_a_job_whose_message_was_lost_is_begun_by_another() -> None:
 
 async def test_the_jobs_of_the_programme() -> None:
     clock = StandingClock(NOW)
-    refresh, forget, sweep, *_audits = recurring_jobs(WorkSettings(keep_events_days=3), clock=clock)
-    assert (refresh.name, refresh.every) == ("refresh-recommendations", HOUR)
-    assert (forget.name, forget.every) == ("forget-events", HOUR)
-    assert (sweep.name, sweep.every) == ("sweep-points", HOUR / 60)
+    work = WorkSettings(keep_events_days=3)
+    jobs = {job.name: job for job in recurring_jobs(work, clock=clock)}
+    refresh, forget = jobs["refresh-recommendations"], jobs["forget-events"]
+    assert (refresh.every, forget.every) == (HOUR, HOUR)
+    assert jobs["sweep-points"].every == HOUR / 60
     assert await refresh.run() == 0
 
     def events(count: int) -> list[Event]:
