@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 
+from api.custody.settings import CustodySettings
 from api.observability.metrics import WEBHOOKS
 from api.settings import Settings
 from api.workers.jobs import recurring_jobs
+from api.workers.running import working
 from api.workers.settings import WorkSettings
 from api.workers.webhooks import WebhookSender
 from domain.access import KeyRing
-from domain.games import WebhookState
+from domain.clock import Clock
+from domain.games import WebhookState, webhook_consumer
+from domain.outbox import Event, announce
 from domain.storage import fetch_all
 from tests.domain.access import fixtures as access
 from tests.domain.games.hooked import Hooked, open_hooked
@@ -53,6 +57,25 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def states(hooked: Hooked) -> list[WebhookState]:
     return [one.state for one in await hooked.deliveries()]
+
+
+async def test_what_happens_is_told_by_whoever_works(ring: KeyRing, key_path: Path) -> None:
+    custody = CustodySettings(files_path=Path("/nonexistent"), erasures_path=Path("/nonexistent/e"))
+    settings = Settings(
+        key_set_path=key_path,
+        redis_url="memory://",
+        work=WorkSettings(poll_s=0.05),
+        custody=custody,
+    )
+    with running_hook() as hook:
+        hooked = await open_hooked(ring, hook.url, now=NOW)
+        facts = {"partner_id": str(hooked.id), "member_ref": "gm_a"}
+        async with working(settings, clock=Clock(), consumers=[webhook_consumer()]):
+            event = Event(kind="MemberUnbound", member_id=None, facts=facts)
+            await announce([event], now=Clock().now())
+            await until(lambda: len(hook.told) == 1)
+        assert hook.told[0].data == {"memberRefs": ["gm_a"]}
+        assert hook.told[0].headers["jifen-key-id"] == ring.signing_key().kid
 
 
 async def test_a_slow_partner_holds_up_nobody_but_itself(ring: KeyRing, key_path: Path) -> None:
