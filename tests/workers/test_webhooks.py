@@ -32,6 +32,9 @@ pytestmark = pytest.mark.usefixtures("database")
 key_path = access.key_path
 ring = access.ring
 
+ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what needs no statement of its own."""
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -100,6 +103,7 @@ async def test_a_slow_partner_holds_up_nobody_but_itself(ring: KeyRing, key_path
     assert WEBHOOKS.labels("taken")._value.get() >= taken + 8
 
 
+@ONE_DATABASE
 async def test_who_waits_longest_begins_where_there_is_no_room_for_all(
     ring: KeyRing, key_path: Path
 ) -> None:
@@ -116,6 +120,7 @@ async def test_who_waits_longest_begins_where_there_is_no_room_for_all(
             await until(lambda: len(second.told) == 1)
 
 
+@ONE_DATABASE
 async def test_nothing_is_opened_while_nothing_is_to_be_sent(tmp_path: Path) -> None:
     path = tmp_path / "none" / "keys.json"
     async with sending(path):
@@ -123,6 +128,7 @@ async def test_nothing_is_opened_while_nothing_is_to_be_sent(tmp_path: Path) -> 
     assert not path.exists()
 
 
+@ONE_DATABASE
 async def test_old_deliveries_are_forgotten_by_a_job(ring: KeyRing) -> None:
     with running_hook() as hook:
         hooked = await open_hooked(ring, hook.url, now=NOW)

@@ -30,6 +30,9 @@ pytestmark = pytest.mark.usefixtures("database")
 key_path = access.key_path
 ring = access.ring
 
+ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what needs no statement of its own."""
+
 # The package that verifies goes by the clock of the machine.
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -78,6 +81,7 @@ async def test_a_webhook_is_signed_by_both_secrets_and_by_our_key(
     assert await hooked.turn() is None
 
 
+@ONE_DATABASE
 async def test_a_retired_secret_signs_no_more(hooked: Hooked, hook: Hook) -> None:
     keys = await games.keys_of(hooked.id)
     await games.retire_partner_key(hooked.partner.code, keys[0].id, by=CLERK, now=NOW)
@@ -132,6 +136,7 @@ async def _fails_and_comes_again(hooked: Hooked, hook: Hook, name: str) -> None:
     assert (await hooked.deliveries())[-1].state is WebhookState.DELIVERED
 
 
+@ONE_DATABASE
 async def test_who_is_down_gets_everything_when_back(ring: KeyRing) -> None:
     with running_hook() as gone:
         port = gone.port
@@ -207,6 +212,7 @@ async def test_an_address_that_is_gone_is_given_up_until_staff_says_otherwise(
     assert "webhooks.enable" in [one.action for one in await log()]
 
 
+@ONE_DATABASE
 async def test_another_address_counts_at_once(hooked: Hooked, hook: Hook) -> None:
     hook.will_answer(410)
     await hooked.tell("a")
@@ -220,6 +226,7 @@ async def test_another_address_counts_at_once(hooked: Hooked, hook: Hook) -> Non
     assert (await hooked.only()).state is WebhookState.DELIVERED
 
 
+@ONE_DATABASE
 async def test_who_asks_for_a_pause_gets_it_for_everything_that_waits(
     hooked: Hooked, hook: Hook
 ) -> None:
