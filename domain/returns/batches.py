@@ -23,7 +23,7 @@ from domain.returns.recording import (
 from domain.returns.refunds import REFUNDS_MAX, Refund, refund_digests, refusal_of
 from domain.rewards import RewardRules
 from domain.storage import transaction
-from domain.texts import clean_text
+from domain.texts import clean_identity
 
 _BATCH_ID_LENGTH_MAX: Final = 128
 
@@ -68,12 +68,7 @@ async def record_refunds(
     with the same content and REJECTED with other content. Refused with InvalidInput where the batch
     itself breaks a rule.
     """
-    clean_text(
-        command.batch_id,
-        field=("batch_id",),
-        characters_min=1,
-        characters_max=_BATCH_ID_LENGTH_MAX,
-    )
+    clean_identity(command.batch_id, field=("batch_id",), characters_max=_BATCH_ID_LENGTH_MAX)
     if not 1 <= len(command.refunds) <= REFUNDS_MAX:
         raise InvalidInput(field=("refunds",), rule=f"1 to {REFUNDS_MAX} refunds")
     return await transaction(lambda: _record_once(command, rules_in_force=rules_in_force, now=now))

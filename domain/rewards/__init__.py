@@ -40,6 +40,7 @@ from domain.rewards.definitions import (
     change_reward,
     define_reward,
     define_rewards,
+    reward_flaws,
 )
 from domain.rewards.fulfilment import (
     ShipRedemption,
@@ -133,6 +134,7 @@ __all__ = [
     "release_coupon",
     "remove_address",
     "reserve_coupon",
+    "reward_flaws",
     "rewards",
     "set_redemption_address",
     "ship_redemption",

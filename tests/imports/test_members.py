@@ -134,6 +134,7 @@ async def everything(url: str) -> dict[str, set[str]]:
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"external_id": ""}, "MEMBER_MISSING"),
     ({"external_id": "x" * 129}, "TEXT_INVALID"),
+    ({"external_id": "M-1\u200b"}, "TEXT_INVALID"),
     ({"phone": "12"}, "PHONE_INVALID"),
     ({"nickname": "n" * 1_000_0}, "TEXT_INVALID"),
     ({"nickname": "\u202egnp.exe"}, "TEXT_INVALID"),

@@ -31,7 +31,7 @@ from domain.idempotency import Digests
 from domain.outbox import Event, announce
 from domain.program import program
 from domain.storage import execute, fetch_all, fetch_one, transaction
-from domain.texts import clean_text
+from domain.texts import clean_identity, clean_text
 from domain.tiers.perks.quotas import Period, Span, free_ordinal, span
 from domain.tiers.perks.standing import (
     PERK_COLUMNS,
@@ -100,11 +100,8 @@ async def use_perk(command: UsePerk, *, now: datetime) -> PerkUsed:
         characters_max=KEY_CHARACTERS_MAX,
     )
     if command.reference is not None:
-        clean_text(
-            command.reference,
-            field=("reference",),
-            characters_min=1,
-            characters_max=REFERENCE_CHARACTERS_MAX,
+        clean_identity(
+            command.reference, field=("reference",), characters_max=REFERENCE_CHARACTERS_MAX
         )
     digests = idempotency.digests({"perk_id": str(command.perk_id), "reference": command.reference})
 
