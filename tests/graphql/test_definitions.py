@@ -40,8 +40,8 @@ SET_PROGRAMME = mutation("setProgramme", f"programme {{ {PROGRAMME} }}")
 IMPORT = """mutation($input: ImportProgrammeInput!) { importProgramme(input: $input) {
     changes { path before after }
     userErrors { code message ... on ProgrammeFileInvalid { problems { path line rule } } } } }"""
-GRANT = mutation("grantLevel", "grant { id level reason since until }")
-END_GRANT = mutation("endLevelGrant", "grant { id level }")
+GRANT = mutation("grantLevel", "grant { id level reason since until endedAt }")
+END_GRANT = mutation("endLevelGrant", "grant { id level endedAt }")
 
 
 async def staff(gateway: Gateway, fields: str, *roles: StaffRole) -> dict[str, Any]:
@@ -273,6 +273,7 @@ async def test_a_level_is_granted_and_the_grant_ended(gateway: Gateway) -> None:
         "reason": "A guest of ours",
         "since": "2026-03-01T12:00:00Z",
         "until": "2026-06-01T00:00:00Z",
+        "endedAt": None,
     }
     by = f'by: {{id: "{bob.member_id}"}}'
     looked = f"member({by}) {{ tier {{ level {{ code }} }} levelGrants {{ id reason }} }}"
@@ -282,8 +283,10 @@ async def test_a_level_is_granted_and_the_grant_ended(gateway: Gateway) -> None:
         "levelGrants": [{"id": grant["id"], "reason": "A guest of ours"}],
     }
     for changes, error in (
-        ({"level": "bronze"}, ("LEVEL_UNKNOWN", ["level"])),
+        ({"level": "jade"}, ("LEVEL_UNKNOWN", ["level"])),
+        ({"level": "bronze"}, ("INVALID_INPUT", ["level"])),
         ({"until": "2026-03-01T12:00:00Z"}, ("INVALID_INPUT", ["until"])),
+        ({"until": "9999-12-31T23:59:59Z"}, ("INVALID_INPUT", ["until"])),
         ({"reason": ""}, ("INVALID_INPUT", ["reason"])),
         ({"member": {"phone": "+8613800138999"}}, ("MEMBER_NOT_FOUND", ["member"])),
     ):
@@ -291,7 +294,8 @@ async def test_a_level_is_granted_and_the_grant_ended(gateway: Gateway) -> None:
         [error_found] = refused["userErrors"]
         assert (error_found["code"], error_found["field"]) == error
     ended = await acts(gateway, END_GRANT, grantId=grant["id"])
-    assert ended == {"grant": {"id": grant["id"], "level": "gold"}, "userErrors": []}
+    gone = {"id": grant["id"], "level": "gold", "endedAt": "2026-03-01T12:00:00Z"}
+    assert ended == {"grant": gone, "userErrors": []}
     again = await acts(gateway, END_GRANT, grantId=grant["id"])
     assert [one["code"] for one in again["userErrors"]] == ["LEVEL_GRANT_UNKNOWN"]
     found = await staff(gateway, looked)
