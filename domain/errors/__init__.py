@@ -112,6 +112,7 @@ from domain.errors.definitions import (
     PerkExists,
     ProgrammeFileInvalid,
 )
+from domain.errors.flaws import Flaws
 from domain.errors.levels import LevelGrantUnknown
 from domain.errors.members import (
     ConsentOutdated,
@@ -238,6 +239,7 @@ __all__ = [
     "ErrorCode",
     "ExportLimitReached",
     "FileProblem",
+    "Flaws",
     "FutureDated",
     "HoldExists",
     "HoldNotOpen",

@@ -38,8 +38,17 @@ SET_RULES = mutation("setLevelRules", f"levelRules {{ {RULES} }}")
 PUBLISH = mutation("publishEarningRule", f"rule {{ {RULE} }}")
 SET_PROGRAMME = mutation("setProgramme", f"programme {{ {PROGRAMME} }}")
 IMPORT = """mutation($input: ImportProgrammeInput!) { importProgramme(input: $input) {
-    changes { path before after }
+    changes { path before after } warnings { path line text }
     userErrors { code message ... on ProgrammeFileInvalid { problems { path line rule } } } } }"""
+MUG = """jifen: 1
+rewards:
+  - code: mug
+    kind: GIFT
+    title_zh: 杯子
+    title_en: Mug
+    points_price: 500
+    stock: {stock}
+"""
 GRANT = mutation("grantLevel", "grant { id level reason since until endedAt }")
 END_GRANT = mutation("endLevelGrant", "grant { id level endedAt }")
 
@@ -236,17 +245,22 @@ async def test_the_programme_is_set_and_carried_as_a_file(gateway: Gateway) -> N
 
     text = (await staff(gateway, "programmeFile", StaffRole.ADMIN))["programmeFile"]
     assert "\n  name_en: Better Things\n" in text
-    assert await acts(gateway, IMPORT, yaml=text) == {"changes": [], "userErrors": []}
+    nothing: dict[str, Any] = {"changes": [], "warnings": [], "userErrors": []}
+    assert await acts(gateway, IMPORT, yaml=text) == nothing
     other = text.replace("Better Things", "Best Things")
     assert await acts(gateway, IMPORT, yaml=other) == {
         "changes": [
             {"path": "programme.name_en", "before": "Better Things", "after": "Best Things"}
         ],
+        "warnings": [],
         "userErrors": [],
     }
+    stays = {"path": "rewards[0].stock", "line": 8, "text": "stock of mug stays 5; the file says 9"}
+    for stock, warnings in ((5, []), (9, [stays])):
+        made = await acts(gateway, IMPORT, yaml=MUG.format(stock=stock))
+        assert (made["warnings"], made["userErrors"]) == (warnings, [])
     bad = await acts(gateway, IMPORT, yaml="jifen: 1\nlevels: &a [*a]\n")
-    assert bad == {
-        "changes": [],
+    assert bad == nothing | {
         "userErrors": [
             {
                 "code": "PROGRAMME_FILE_INVALID",

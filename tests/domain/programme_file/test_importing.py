@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from domain import audit, program
+from domain.catalogue import CatalogueItem, Theme, upsert_products
 from domain.errors import DefinitionChanged, FileProblem, ProgrammeFileInvalid
 from domain.paging import PageRequest
 from domain.programme_file import export_programme, importing
 from domain.storage import execute
-from tests.domain.programme_file.files import FULL, take_in, with_changes
+from tests.domain.ledger.commands import NOW
+from tests.domain.programme_file.files import FULL, imported, take_in, with_changes
 from tests.domain.purchases.shop import open_shop, order
 from tests.graphql.kept import changed, everything_kept
 
@@ -55,7 +57,7 @@ async def test_a_file_comes_out_as_it_went_in_and_a_second_time_changes_nothing(
 
 async def test_an_empty_programme_is_exported_as_it_holds_by_default() -> None:
     text = await export_programme()
-    assert text.splitlines()[2:] == [
+    assert text.splitlines()[3:] == [
         "jifen: 1",
         "programme:",
         "  name_zh: 积分会员",
@@ -222,31 +224,71 @@ async def test_a_retired_perk_is_taken_away_and_comes_back() -> None:
 
 
 INVALID = [
-    # The domain's rules, each with the line of the value.
-    (("threshold: 5000", "threshold: 999"), 48, "levels[2].threshold"),
-    (("amount_fen: 1000000", "amount_fen: 0"), 49, "levels[2].amount_fen"),
+    # What only the whole can tell; the rules of each thing by itself are tried in test_reading.
     (
-        ("    name_en: Bronze\n", "    name_en: Bronze\n    threshold: 1\n"),
-        17,
-        "levels[0].threshold",
+        ("threshold: 5000", "threshold: 999"),
+        "line 49: levels[2].threshold: more than silver, a level below it, asks for",
     ),
-    (('value: "1.25"', 'value: "0.5"'), 40, "levels[1].perks[2].value"),
-    (("quota: 4", "quota: 0"), 27, "levels[1].perks[0].quota"),
-    (("points_price: 500", "points_price: 0"), 73, "rewards[0].points_price"),
-    (("level_required: silver", "level_required: tin"), 75, "rewards[0].level_required"),
-    (("days: 60", "days: 0"), 89, "rewards[1].coupon.days"),
-    (("      value: 1000\n", "      value: 0\n"), 86, "rewards[1].coupon.value"),
-    (("tea: 1500", "tea: 1500000"), 59, "earning_rules[1].themes"),
-    (("notice_days: 14", "notice_days: 999"), 12, "level_rules.notice_days"),
-    (("name_zh: 茶语会员", 'name_zh: ""'), 5, "programme.name_zh"),
-    (("currency: JPY", "currency: yen"), 8, "programme.currency"),
+    (
+        ("level_required: silver", "level_required: tin"),
+        "line 76: rewards[0].level_required: one of bronze, silver, gold",
+    ),
+    (("quota: 4", "quota: 0"), "line 28: levels[1].perks[0].quota: 1 to 1000"),
 ]
 
 
 async def test_what_the_domain_refuses_is_told_by_path_and_line_and_nothing_is_changed() -> None:
-    for pair, line_number, path in INVALID:
+    for pair, told in INVALID:
         [problem] = await refused(with_changes(pair))
-        assert (problem.path, problem.line) == (path, line_number), problem
+        assert str(problem) == told
+
+
+STAYS = "rewards[0].stock: stock of mug stays 10"
+
+
+async def test_a_stock_that_no_reward_can_have_is_refused_of_one_that_exists_too() -> None:
+    await take_in(FULL)
+    for stock in (-1, 2**31):
+        [problem] = await refused(with_changes(("stock: 10", f"stock: {stock}")))
+        assert str(problem) == "line 75: rewards[0].stock: 0 to 2147483647"
+
+
+async def test_a_stock_that_stays_and_a_theme_of_no_product_are_told() -> None:
+    unsold = [
+        f"line {line}: earning_rules[1].themes.{theme}: no product has this theme"
+        for line, theme in ((61, "coffee"), (62, "tea"))
+    ]
+    assert [str(one) for one in (await imported(FULL)).warnings] == unsold
+    tea = CatalogueItem(
+        code="T-1", title="绿茶", theme=Theme(code="tea", name_zh="茶", name_en="Tea")
+    )
+    await upsert_products([tea], now=NOW)
+    for said, told, line in (("\n    stock: 99", "99", 75), ("", "unlimited", 68)):
+        text = with_changes(("\n    stock: 10", said))
+        wanted = [unsold[0], f"line {line}: {STAYS}; the file says {told}"]
+        for check_only in (True, False):
+            found = await imported(text, check_only=check_only)
+            assert found.changes == []
+            assert [str(one) for one in found.warnings] == wanted
+    assert [str(one) for one in (await imported(FULL)).warnings] == unsold[:1]
+    assert await export_programme() == FULL
+
+
+async def test_a_code_of_a_perk_is_of_one_kind_on_all_levels() -> None:
+    """Also where the other level is not in the file's way, and the other perk was retired."""
+    await take_in(FULL)
+    perk = "      - {code: cake, kind: DISCOUNT, value: '0.9', title_zh: 蛋糕, title_en: Cake}\n"
+    text = with_changes(("    match: ANY\n", f"    match: ANY\n    perks:\n{perk}"))
+    [problem] = await refused(text)
+    assert str(problem) == (
+        "line 54: levels[2].perks[0].kind: BIRTHDAY_GIFT, as perk cake of level silver: perks of"
+        " one code share their quota"
+    )
+    # The file may leave the other perk out: it is there all the same.
+    start = text.index("      - code: cake\n")
+    [problem] = await refused(text[:start] + text[text.index("      - code: more\n") :])
+    assert (problem.path, problem.line) == ("levels[2].perks[0].kind", 45)
+    assert problem.rule.startswith("BIRTHDAY_GIFT, as perk cake of level silver: ")
 
 
 async def test_what_is_for_ever_is_refused() -> None:
@@ -254,7 +296,7 @@ async def test_what_is_for_ever_is_refused() -> None:
     for pair, path, rule in (
         (("kind: GIFT", "kind: PERK"), "rewards[0].kind", "GIFT, for ever"),
         (
-            ("kind: FREE_SHIPPING", "kind: DISCOUNT"),
+            ("kind: FREE_SHIPPING", "kind: FASTER_SHIPPING"),
             "levels[1].perks[0].kind",
             "FREE_SHIPPING, for ever",
         ),
@@ -268,7 +310,7 @@ async def test_the_currency_is_for_ever_once_something_was_bought() -> None:
     shop = await open_shop("ann")
     await shop.record(order("A-1", "ann"))
     [problem] = await refused(FULL)
-    assert (problem.path, problem.line) == ("programme.currency", 8)
+    assert (problem.path, problem.line) == ("programme.currency", 9)
     assert problem.rule == "CNY, for ever once a purchase was recorded"
 
 
