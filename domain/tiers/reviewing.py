@@ -23,6 +23,13 @@ from domain.tiers.qualifying import LevelChanged, changes_of
 BEGINNING: Final = (datetime(1, 1, 2, tzinfo=UTC), UUID(int=0))
 """Where a walk over those who are due begins."""
 
+# A page reads its own rows of the index alone, however many are due at one instant.
+_DUE: Final = """
+    SELECT next_review_at, member_id FROM member_level
+    WHERE next_review_at <= $1 AND (next_review_at, member_id) > ($2, $3)
+    ORDER BY next_review_at, member_id LIMIT $4
+"""
+
 
 async def due_members(
     *, now: datetime, limit: int, after: tuple[datetime, UUID] = BEGINNING
@@ -31,12 +38,7 @@ async def due_members(
 
     `after` is the last one of the page before. Nothing is locked.
     """
-    rows = await fetch_all(
-        "SELECT next_review_at, member_id FROM member_level"
-        " WHERE next_review_at <= $1 AND (next_review_at, member_id) > ($2, $3)"
-        " ORDER BY next_review_at, member_id LIMIT $4",
-        *(now, *after, limit),
-    )
+    rows = await fetch_all(_DUE, now, *after, limit)
     return [(row["next_review_at"], row["member_id"]) for row in rows]
 
 
