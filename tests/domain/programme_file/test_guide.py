@@ -6,22 +6,36 @@ import pytest
 
 from domain.errors import ProgrammeFileInvalid
 from domain.programme_file import export_programme
-from tests.domain.programme_file.files import take_in
+from tests.domain.programme_file.files import imported, take_in
 from tests.repository.guides import Guide
 from tests.repository.tree import ROOT
+
+GUIDE = Guide(name="docs/operations.md", text=(ROOT / "docs" / "operations.md").read_text())
+
+
+def shown_file() -> str:
+    [shown] = [text for text in GUIDE.blocks("yaml") if text.startswith("jifen: 1\n")]
+    return shown
 
 
 @pytest.mark.usefixtures("database")
 async def test_the_file_of_the_guide_comes_out_as_it_stands_there() -> None:
-    guide = Guide(name="docs/operations.md", text=(ROOT / "docs" / "operations.md").read_text())
-    [shown] = [text for text in guide.blocks("yaml") if text.startswith("jifen: 1\n")]
+    shown = shown_file()
     await take_in(shown)
     head, _, rest = (await export_programme()).partition("jifen: 1\n")
     assert all(line.startswith("#") for line in head.splitlines())
     assert f"jifen: 1\n{rest}" == shown
     # The problem that the guide shows is told so, with the line that it stands at.
-    [wrong] = [text for text in guide.blocks() if text.startswith("programme.yaml: line ")]
+    [wrong] = [text for text in GUIDE.blocks() if text.startswith("programme.yaml: line ")]
     assert await problem_of(shown.replace('value: "1.1"', 'value: "11.1"')) == wrong.strip()
+
+
+@pytest.mark.usefixtures("database")
+async def test_the_warnings_of_the_guide_are_those_of_its_file() -> None:
+    [told] = [text for text in GUIDE.blocks() if text.startswith("warning: ")]
+    await take_in(shown_file().replace("stock: 500", "stock: 20"))
+    found = await imported(shown_file(), check_only=True)
+    assert [f"warning: {one}" for one in found.warnings] == told.splitlines()
 
 
 async def problem_of(text: str) -> str:
