@@ -238,7 +238,13 @@ _OUT_OF_THE_WAY: Final = 1_000_000
 
 
 async def _locked() -> list[DefinedLevel]:
-    return await _read(f"{_READ} FOR NO KEY UPDATE")
+    """The levels, of which nobody else changes any meanwhile.
+
+    They are read once they are locked: whoever waited for that does not see in the same statement
+    what was added meanwhile.
+    """
+    await fetch_all("SELECT code FROM level ORDER BY rank FOR NO KEY UPDATE")
+    return await _read(_READ)
 
 
 async def _read(statement: str) -> list[DefinedLevel]:
