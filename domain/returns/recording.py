@@ -149,6 +149,7 @@ def qualifying(decided: Decided) -> Qualifying:
         amount_fen=decided.refund.amount_fen,
         occurred_at=order.placed_at,
         source_kind=SOURCE_KIND,
+        came_with=order.came_with,
     )
 
 

@@ -25,7 +25,13 @@ from domain.tiers.holdings import (
 )
 from domain.tiers.ladder import Ladder
 from domain.tiers.level_rules import read_ladder
-from domain.tiers.qualifying import LevelChanged, Qualifying, changes_of, days_of
+from domain.tiers.qualifying import (
+    LevelChanged,
+    Qualifying,
+    changes_of,
+    days_given_up,
+    days_of,
+)
 from domain.tiers.tables import QUALIFYING_DAYS
 
 
@@ -43,7 +49,7 @@ async def disqualify(
         return []
     ladder = await read_ladder()
     careers = await _settled(days, ladder=ladder, zone=zone, now=now) if ladder else {}
-    await _write_off(days)
+    await _write_off(days | await days_given_up(items, zone=zone))
     _take_off(careers.values(), days, now=now)
     sources = {item.member_id: item.source_kind for item in items}
     await write_careers(careers.values(), sources=sources, now=now)
