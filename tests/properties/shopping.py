@@ -26,6 +26,7 @@ from domain.paging import PageRequest
 from domain.returns import Refund, RefundLine, preview_refund
 from domain.rewards import CouponStatus, RedemptionStatus, ReserveCoupon, UseCoupon
 from domain.storage import fetch_all, transaction
+from domain.tiers import LessPerks
 from tests.domain.purchases.shop import LEVELS, NOW, PERKS, PRODUCTS, RULE, line, order
 from tests.domain.returns.desk import IN_FORCE, MUG, TEN_OFF, level, record, redeem, wallet
 
@@ -295,7 +296,7 @@ class Life:
         assert (foreseen.points_taken, foreseen.debt_after) == (points_taken, debt_after)
         assert foreseen.level_after == level_after
         lost = level_before == "gold" != level_after
-        assert foreseen.perks_lost == (("double",) if lost else ())
+        assert foreseen.perks == LessPerks(lost=("double",) if lost else (), reduced=())
         ended = {
             one.id
             for one in (await rewards.redemptions(member_id, PageRequest(first=100))).items

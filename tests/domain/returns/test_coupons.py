@@ -14,6 +14,7 @@ from domain.ledger import EntryKind
 from domain.returns import RefundPreview
 from domain.rewards import CouponStatus, RedemptionStatus, ReserveCoupon, UseCoupon
 from domain.storage import fetch_all
+from domain.tiers import LessPerks
 from tests.domain.purchases.shop import NOW, line, open_shop, order
 from tests.domain.returns.desk import (
     IN_FORCE,
@@ -175,7 +176,7 @@ async def test_a_preview_says_what_the_refund_does_and_writes_nothing() -> None:
         debt_after=0,
         level_after="member",
         ended=(),
-        perks_lost=("double",),
+        perks=LessPerks(lost=("double",), reduced=()),
     )
     foreseen = await preview(alice, "A", 30_100)
     assert foreseen is not None
