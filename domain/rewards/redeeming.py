@@ -73,6 +73,8 @@ async def redeem_reward(command: RedeemReward, *, now: datetime) -> Redemption:
     )
 
     async def work() -> Redemption:
+        # A level whose time is over opens nothing. A merge that is waited for has reviewed it, too.
+        await tiers.review_if_due(command.member_id, now=now)
         mine, books = await _lock_account(command.member_id)
         for one in dict.fromkeys((command.member_id, mine)):
             answer = await recall(_scope(one), command.idempotency_key, digests)

@@ -90,7 +90,7 @@ from domain.tiers.perks import (
     value_of,
 )
 from domain.tiers.qualifying import LevelChanged, Qualifying, qualify
-from domain.tiers.reviewing import due_members, review
+from domain.tiers.reviewing import due_members, review, review_if_due
 from domain.tiers.standing import Standing, level_codes, standing
 from domain.tiers.terms import Term, TermKind
 from domain.tiers.timeline import TIMELINE
@@ -188,6 +188,7 @@ __all__ = [
     "read_levels",
     "retire_perk",
     "review",
+    "review_if_due",
     "service_levels",
     "set_level_rules",
     "set_levels",

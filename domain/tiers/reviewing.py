@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from domain.ledger import NEVER, lock_accounts
 from domain.members import lock_members
-from domain.storage import execute, fetch_all, transaction
+from domain.program import program
+from domain.storage import execute, fetch_all, fetch_one, transaction
 from domain.tiers.careers import Because
 from domain.tiers.holdings import load_careers, load_days, write_careers
 from domain.tiers.level_rules import read_ladder
@@ -70,6 +71,19 @@ async def review(
         return changes_of(careers.values())
 
     return await transaction(work)
+
+
+async def review_if_due(member_id: UUID, *, now: datetime) -> None:
+    """Review the member where their level's time is over; otherwise one statement, without a lock.
+
+    In the caller's transaction, before it locks accounts: a review locks the member first.
+    """
+    due = await fetch_one(
+        "SELECT 1 AS one FROM member_level WHERE member_id = $1 AND next_review_at <= $2",
+        *(member_id, now),
+    )
+    if due is not None:
+        await review([member_id], zone=(await program()).zone, now=now)
 
 
 async def _close(member_ids: Sequence[UUID]) -> None:
