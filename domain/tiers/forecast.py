@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from domain.ledger import NEVER
 from domain.tiers.careers import Career
 from domain.tiers.holdings import load_careers, load_days
 from domain.tiers.ladder import Ladder
@@ -66,7 +67,8 @@ def foresee(career: Career, *, ladder: Ladder, zone: ZoneInfo) -> Forecast:
     earned = [term for term in top if term.earned]
     held_until = max(term.keep_until for term in earned or top)
     falls_by = max(_falls_by(term, ladder=ladder, zone=zone) for term in top)
-    while (moment := career.next_review_at) <= falls_by:
+    # What is kept until NEVER is not reviewed, so it does not fall.
+    while (moment := career.next_review_at) <= falls_by and moment < NEVER:
         career.settle(now=moment)
         now_held = highest(career.terms.values(), ranks)
         if not now_held or ranks[now_held[0].level_code] < rank:

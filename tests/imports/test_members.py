@@ -148,6 +148,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"level": "diamond"}, "LEVEL_INVALID"),
     ({"level_keep_until": "2031-01-01"}, "LEVEL_INVALID"),
     ({"level": "gold", "level_keep_until": "2001-01-01"}, "DATE_INVALID"),
+    ({"level": "gold", "level_keep_until": "9999-12-30"}, "DATE_INVALID"),
     ({"points": "-1"}, "POINTS_INVALID"),
     ({"points": "1.5"}, "POINTS_INVALID"),
     ({"points": "9007199254740992"}, "POINTS_INVALID"),
