@@ -25,7 +25,7 @@ from domain.tiers.defining_perks import (
 )
 from domain.tiers.defining_rules import change_level_rules
 from domain.tiers.definitions import define_levels
-from domain.tiers.disqualifying import disqualify, preview_disqualify
+from domain.tiers.disqualifying import LevelsForeseen, disqualify, preview_disqualify
 from domain.tiers.evaluating import (
     Evaluated,
     LevelWalk,
@@ -127,6 +127,7 @@ __all__ = [
     "LevelGrant",
     "LevelRules",
     "LevelWalk",
+    "LevelsForeseen",
     "Match",
     "OpeningLevel",
     "Period",

@@ -8,6 +8,7 @@ itself cannot differ.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -35,6 +36,14 @@ from domain.tiers.qualifying import (
 from domain.tiers.tables import QUALIFYING_DAYS
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelsForeseen:
+    """The codes of a member's level as time leaves it now, and as what is taken off leaves it."""
+
+    before: str
+    after: str
+
+
 async def disqualify(
     items: Sequence[Qualifying], *, zone: ZoneInfo, now: datetime
 ) -> list[LevelChanged]:
@@ -58,21 +67,23 @@ async def disqualify(
 
 async def preview_disqualify(
     member_id: UUID, items: Sequence[Qualifying], *, zone: ZoneInfo, now: datetime
-) -> str:
-    """The code of the level that the member would have after `disqualify` of these items.
+) -> LevelsForeseen:
+    """What `disqualify` of these items would do to the member's level, and to it alone.
 
-    Nothing is locked or written. Empty while no levels are defined.
+    What time has taken by now is gone before. Nothing is locked or written. Both codes are empty
+    while no levels are defined.
     """
     ladder = await read_ladder()
     if ladder is None:
-        return ""
+        return LevelsForeseen(before="", after="")
     days = days_of([item for item in items if item.member_id == member_id], zone=zone)
     careers = await load_careers([member_id], ladder=ladder, zone=zone)
     await load_days(careers.values(), now=now)
     career = careers[member_id].career
     career.settle(now=now)
+    before = career.code
     _take_off(careers.values(), days, now=now)
-    return career.code
+    return LevelsForeseen(before=before, after=career.code)
 
 
 async def _settled(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from domain import ledger, rewards
+from domain import ledger, rewards, tiers
 from domain.errors import AmountInvalid, RefundExceeds
 from domain.ledger import EntryKind
 from domain.returns import RefundPreview
@@ -186,6 +186,20 @@ async def test_a_preview_says_what_the_refund_does_and_writes_nothing() -> None:
     batch = await record(refund("r-1", "A", 30_100))
     assert told(batch.receipts) == [("APPLIED", None, 301, 0)]
     assert (await statuses(alice), await level(alice)) == (["REVOKED"], "member")
+
+
+async def test_perks_that_time_took_are_not_lost_by_a_refund() -> None:
+    """Whether the job that reviews the level has come by or not."""
+    shop = await open_shop("alice")
+    alice = shop.members["alice"]
+    await shop.record(order("A", "alice", line("cup", 100_000)))
+    ends_at = (await tiers.held_levels([alice]))[alice].keep_until
+    last, over = ends_at - timedelta(microseconds=1), ends_at
+    for now, lost in ((last, ("double",)), (over, ())):
+        foreseen = await preview(alice, "A", 30_000, now=now)
+        assert foreseen is not None
+        assert (foreseen.level_after, foreseen.perks.lost) == ("member", lost)
+    assert await level(alice) == "gold"
 
 
 async def test_a_preview_of_what_cannot_be() -> None:
