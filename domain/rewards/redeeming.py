@@ -25,10 +25,11 @@ from domain.errors import (
     RewardUnknown,
 )
 from domain.ledger import Books, Redeem, Source, lock_accounts, post_one
+from domain.members import recall_own, remember_own
 from domain.outbox import Event, announce
 from domain.program import program
 from domain.rewards.addresses import Place, address
-from domain.rewards.client_keys import checked_key, recall, remember
+from domain.rewards.client_keys import checked_key
 from domain.rewards.coupons import issue
 from domain.rewards.offers import Reward, rewards_by_ids, stock_left
 from domain.rewards.redemptions import Redemption, redemption
@@ -41,6 +42,8 @@ RECORDS_MAX: Final = 64
 """So many merges are followed."""
 
 SOURCE_KIND: Final = "reward"
+
+_WHAT: Final = "reward.redeem"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +79,9 @@ async def redeem_reward(command: RedeemReward, *, now: datetime) -> Redemption:
         # A level whose time is over opens nothing. A merge that is waited for has reviewed it, too.
         await tiers.review_if_due(command.member_id, now=now)
         mine, books = await _lock_account(command.member_id)
-        for one in dict.fromkeys((command.member_id, mine)):
-            answer = await recall(_scope(one), command.idempotency_key, digests)
-            if answer is not None:
-                return await _told_again(mine, answer)
+        known = await recall_own(_WHAT, mine, key=command.idempotency_key, digests=digests)
+        if known is not None:
+            return await _told_again(mine, known.answer)
         meant = replace(command, member_id=mine)
         reward = await _offered(meant, now=now)
         place = await _place(meant, reward)
@@ -93,17 +95,17 @@ async def redeem_reward(command: RedeemReward, *, now: datetime) -> Redemption:
             books=books,
         )
         made = await _written(meant, reward, place, entry_seq=posted.seq, now=now)
-        answer = {"id": str(made.id), "status": made.status.value}
-        key = command.idempotency_key
-        await remember(_scope(mine), key, digests=digests, answer=answer, now=now)
+        await remember_own(
+            *(_WHAT, mine),
+            key=command.idempotency_key,
+            digests=digests,
+            answer={"id": str(made.id), "status": made.status.value},
+            now=now,
+        )
         left = await _take(reward, meant.quantity)
         return replace(made, reward=replace(reward, stock=left))
 
     return await transaction(work)
-
-
-def _scope(member_id: UUID) -> str:
-    return f"reward.redeem:{member_id}"
 
 
 async def _lock_account(member_id: UUID) -> tuple[UUID, Books]:
