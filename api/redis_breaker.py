@@ -3,8 +3,8 @@
 Redis holds what may be lost, so nobody waits for it: a command, its connection and its hand-shake
 together may take 50 ms, and 20 ms where the one before it got no answer, so that a request that
 sends several does not wait as long for each. After five failures in a row the breaker opens: for
-two seconds every command fails at once, then one is let through to try. Whatever goes wrong is a `RedisError`, for
-which every user of Redis has an answer of its own.
+two seconds every command fails at once, then one is let through to try. Whatever goes wrong is a
+`RedisError`, for which every user of Redis has an answer of its own.
 """
 
 from __future__ import annotations
