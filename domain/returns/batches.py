@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from domain import idempotency
+from domain import idempotency, rewards
 from domain.errors import ErrorCode, IdempotencyConflict, InvalidInput, Refusal
 from domain.idempotency import Recalled
 from domain.program import program
@@ -97,7 +97,7 @@ async def _record_once(
     known = await idempotency.recall(
         refund_scope(command.source), {one.refund.external_id: one.digests for one in first}
     )
-    outcomes |= await record_new(
+    recorded, ended = await record_new(
         [one for one in first if one.refund.external_id not in known],
         locked=locked,
         source=command.source,
@@ -105,6 +105,7 @@ async def _record_once(
         programme=await program(),
         now=now,
     )
+    outcomes |= recorded
     duplicates: set[int] = set()
     for one in first:
         earlier = known.get(one.refund.external_id)
@@ -126,6 +127,7 @@ async def _record_once(
     ]
     stored = [_receipt_to_json(receipt) for receipt in receipts]
     await idempotency.remember(scope, {command.batch_id: (digests, stored)}, now=now)
+    await rewards.put_back(ended)
     return RefundBatch(id=command.batch_id, replayed=False, receipts=receipts)
 
 

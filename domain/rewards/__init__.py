@@ -61,6 +61,7 @@ from domain.rewards.offers import (
 from domain.rewards.redeeming import (
     QUANTITY_MAX,
     RedeemReward,
+    put_back,
     redeem_reward,
 )
 from domain.rewards.redemptions import (
@@ -127,6 +128,7 @@ __all__ = [
     "define_rewards",
     "deliver_redemption",
     "erase_address_keys",
+    "put_back",
     "redeem_reward",
     "redemption",
     "redemption_queue",

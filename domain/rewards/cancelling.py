@@ -86,7 +86,7 @@ async def cancel_redemption(
             answer={"id": str(found.id)},
             now=now,
         )
-        await put_back(found.reward, found.quantity)
+        await put_back([found])
         return await _read(command)
 
     return await transaction(work)

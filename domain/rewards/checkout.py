@@ -75,7 +75,8 @@ async def reserve_coupon(
 ) -> CouponInUse:
     """Set a coupon aside for an order; what it takes off is decided now.
 
-    The order that has it is answered as before, and reserves it anew for another amount. Refused:
+    The order that has it is answered as before, and reserves it anew for another amount: for as
+    long again, but for no longer than before once the coupon's own time is over. Refused:
     InvalidInput, CouponUnknown, CouponUsed, CouponRevoked, CouponExpired, CouponReserved,
     CouponBelowMinimum, CouponNotStackable, IdempotencyConflict.
     """

@@ -7,6 +7,7 @@ last and for the shortest time; it is also where the stock is guarded.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -40,6 +41,8 @@ from domain.storage import TransactionContended, execute, fetch_one, transaction
 QUANTITY_MAX: Final = 20
 RECORDS_MAX: Final = 64
 """So many merges are followed."""
+
+STOCK_MAX: Final = 2**31 - 1
 
 SOURCE_KIND: Final = "reward"
 
@@ -102,8 +105,8 @@ async def redeem_reward(command: RedeemReward, *, now: datetime) -> Redemption:
             answer={"id": str(made.id), "status": made.status.value},
             now=now,
         )
-        left = await _take(reward, meant.quantity)
-        return replace(made, reward=replace(reward, stock=left))
+        left = await _take(made, meant.quantity)
+        return replace(made, from_stock=left is not None, reward=replace(reward, stock=left))
 
     return await transaction(work)
 
@@ -196,6 +199,7 @@ async def _written(
         "points_spent": reward.points_price * command.quantity,
         "paid_by": command.member_id,
         "entry_seq": entry_seq,
+        "from_stock": reward.stock is not None,
         "redeemed_at": now,
     }
     row |= {name: written.get(name) for name in Place.__slots__}
@@ -225,12 +229,13 @@ async def _written(
     return made
 
 
-async def _take(reward: Reward, quantity: int) -> int | None:
+async def _take(made: Redemption, quantity: int) -> int | None:
     """Take from the stock, which is never below zero: the last lock of the transaction.
 
     Returns what is left, None where it is not limited. Refused: OutOfStock.
     """
-    if reward.stock is None:
+    reward = made.reward
+    if not made.from_stock:
         return None
     row = await fetch_one(
         "UPDATE reward SET stock = stock - $2 WHERE id = $1 AND stock >= $2 RETURNING stock",
@@ -240,10 +245,26 @@ async def _take(reward: Reward, quantity: int) -> int | None:
         left = (await stock_left([reward.id]))[reward.id]
         if left is not None:
             raise OutOfStock(left=left, field=("quantity",))
+        # Staff have lifted the limit since it was looked at.
+        await execute(
+            "UPDATE redemption SET from_stock = FALSE WHERE member_id = $1 AND id = $2",
+            *(made.member_id, made.id),
+        )
     return None if row is None else int(row["stock"])
 
 
-async def put_back(reward: Reward, quantity: int) -> None:
-    """Put what was not needed back into the stock: the last lock of the transaction."""
-    if reward.stock is not None:
-        await execute("UPDATE reward SET stock = stock + $2 WHERE id = $1", reward.id, quantity)
+async def put_back(redemptions: Iterable[Redemption]) -> None:
+    """Put what came from a stock back into it: the last locks of the transaction, in their order.
+
+    A stock that is full stays so: staff have said since how many there are.
+    """
+    back: dict[UUID, int] = {}
+    for one in redemptions:
+        if one.from_stock:
+            back[one.reward.id] = back.get(one.reward.id, 0) + one.quantity
+    for reward_id, quantity in sorted(back.items()):
+        await execute(
+            "UPDATE reward SET stock = CASE WHEN stock <= $3 THEN stock + $2 ELSE $4 END"
+            " WHERE id = $1 AND stock IS NOT NULL",
+            *(reward_id, quantity, STOCK_MAX - quantity, STOCK_MAX),
+        )

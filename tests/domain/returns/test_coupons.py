@@ -13,7 +13,7 @@ from domain.errors import AmountInvalid, RefundExceeds
 from domain.ledger import EntryKind
 from domain.returns import RefundPreview
 from domain.rewards import CouponStatus, RedemptionStatus, ReserveCoupon, UseCoupon
-from domain.storage import fetch_all
+from domain.storage import fetch_all, observed_statements
 from domain.tiers import LessPerks
 from tests.domain.purchases.shop import NOW, line, open_shop, order
 from tests.domain.returns.desk import (
@@ -63,6 +63,23 @@ async def test_no_more_coupons_end_than_the_debt_needs_and_the_newest_first() ->
     assert await statuses(alice) == ["ACTIVE", "REVOKED", "REVOKED"]
     assert await rewards.stock_left([TEN_OFF.id]) == {TEN_OFF.id: 9}
     assert await ledger.verify_account(alice) == []
+
+
+async def test_a_stock_is_locked_for_the_last_moment_alone() -> None:
+    """A reward's row is wanted by many at once; a batch has refunds, levels and keys to write."""
+    shop = await open_shop("alice", "bob")
+    await offer()
+    for name in ("alice", "bob"):
+        await shop.record(order(name, name, line("cup", 6_000)), batch_id=name)
+        for key in ("k-1", "k-2"):
+            await redeem(shop.members[name], key)
+    with observed_statements() as statements:
+        await record(refund("r-1", "alice", 6_000), refund("r-2", "bob", 6_000))
+    # One statement for the four coupons of one reward, after everything but the events, which the
+    # commit numbers.
+    [at] = [at for at, one in enumerate(statements) if one.startswith("UPDATE reward ")]
+    assert [one for one in statements[at + 1 :] if "outbox" not in one] == []
+    assert await rewards.stock_left([TEN_OFF.id]) == {TEN_OFF.id: 10}
 
 
 async def test_refunds_of_one_batch_share_the_coupons() -> None:
