@@ -1,9 +1,10 @@
 """The Redis client of the gateway: bounded in time, and left alone while it fails.
 
 Redis holds what may be lost, so nobody waits for it: a command, its connection and its hand-shake
-together may take 50 ms. After five failures in a row the breaker opens: for two seconds every
-command fails at once, then one is let through to try. Whatever goes wrong is a `RedisError`, for
-which every user of Redis has an answer of its own.
+together may take 50 ms, and 20 ms where the one before it got no answer, so that a request that
+sends several does not wait as long for each. After five failures in a row the breaker opens: for
+two seconds every command fails at once, then one is let through to try. Whatever goes wrong is a
+`RedisError`, for which every user of Redis has an answer of its own.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ log = structlog.get_logger("jifen.redis")
 T = TypeVar("T")
 
 COMMAND_S_MAX: Final = 0.05
+COMMAND_AGAIN_S_MAX: Final = 0.02
+"""For what follows a failure, until a command is answered."""
+
 FAILURES_MAX: Final = 5
 OPEN_S: Final = 2.0
 CONNECTIONS_MAX: Final = 32
@@ -72,7 +76,7 @@ class Breaker:
             raise RedisConnectionError("Redis failed a moment ago and is left alone")
         trying = self._trying = self.state is BreakerState.HALF_OPEN
         try:
-            result = await _within(self._command_s_max, work)
+            result = await _within(self._patience_s(trying=trying), work)
         except (RedisConnectionError, RedisTimeoutError, OSError) as failure:
             self._failed(failure)
             if isinstance(failure, RedisError):
@@ -86,6 +90,11 @@ class Breaker:
                 self._trying = False
         self._succeeded()
         return result
+
+    def _patience_s(self, *, trying: bool) -> float:
+        if self._failures and not trying:
+            return min(self._command_s_max, COMMAND_AGAIN_S_MAX)
+        return self._command_s_max
 
     def _admits(self) -> bool:
         if self.state is BreakerState.CLOSED:

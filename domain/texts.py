@@ -7,6 +7,10 @@ direction of what follows them, beyond the text itself, and a text that shows no
 else is kept exactly as it came: emoji with their joiners, right-to-left marks, either form of an
 accent. A character is a Unicode code point, the unit in which both databases count.
 
+A text that tells one thing from another - the id of an order, a reference - must not have
+characters that nobody sees, which would make two of what people take for one: see `is_identity`.
+What is only looked for may have them, so that what was stored before this rule is still found.
+
 A name by which people know each other must also be told from another by the eye: see `clean_name`.
 """
 
@@ -62,6 +66,10 @@ _JOINERS: Final = "\u200c\u200d"
 _IDEOGRAPH_SELECTORS: Final = frozenset(map(chr, range(0xE0100, 0xE01F0)))
 _VIRAMA: Final = 9
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+_UNSEEN_IN_IDENTITIES: Final = frozenset({"Cf", "Zl", "Zp"})
+# What may be ignored before it is known (Default_Ignorable_Code_Point, unassigned), and selectors
+# of ideographs.
+_IGNORED: Final = re.compile("[\u2065\ufff0-\ufff8\U000e0000-\U000e0fff]")
 # Planes of rare ideographs, of which this Python does not know the newest.
 _IDEOGRAPHS: Final = re.compile("[\U00020000-\U0002fffd\U00030000-\U0003fffd]")
 # Marks by name, which nobody sees.
@@ -80,6 +88,29 @@ _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
 def is_storable(text: str, *, characters_max: int) -> bool:
     """Whether a text of one line may be stored, or compared with what is stored: 1 to so many."""
     return 1 <= len(text) <= characters_max and _REFUSED.search(text) is None
+
+
+def is_identity(text: str, *, characters_max: int) -> bool:
+    """Whether a text may name one thing from now on: storable, and nothing in it is unseen.
+
+    Unseen are the format characters of Unicode (category Cf: zero-width spaces, joiners, marks of
+    direction, soft hyphens), what only varies its neighbour, blanks by the name of a letter, and
+    separators of lines and paragraphs.
+    """
+    return is_storable(text, characters_max=characters_max) and not _has_unseen(text)
+
+
+def clean_identity(text: str, *, field: Field, characters_max: int) -> str:
+    """The text, unchanged, which names one thing; InvalidInput that names `field` otherwise."""
+    clean_text(text, field=field, characters_max=characters_max, characters_min=1)
+    if _has_unseen(text):
+        raise _invalid(field, "no invisible characters")
+    return text
+
+
+def without_unseen(text: str) -> str:
+    """The text as people see it: without what `is_identity` refuses."""
+    return text if text.isascii() else "".join(one for one in text if not _is_unseen(one))
 
 
 def clean_text(
@@ -140,6 +171,16 @@ def clean_code(code: str, *, field: Field, characters_max: int) -> str:
     if not _CODE.fullmatch(code):
         raise _invalid(field, "ASCII letters, digits and _ . : - only, a letter or digit first")
     return code
+
+
+def _has_unseen(text: str) -> bool:
+    return not text.isascii() and any(map(_is_unseen, text))
+
+
+def _is_unseen(one: str) -> bool:
+    if one in _FILLERS or _UNSEEN_MARKS.match(one) or _IGNORED.match(one):
+        return True
+    return unicodedata.category(one) in _UNSEEN_IN_IDENTITIES
 
 
 def _shows_something(text: str) -> bool:

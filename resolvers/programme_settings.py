@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from domain import programme_file, purchases
 from domain.paging import Page, PageRequest
 from domain.program import Programme
-from domain.programme_file import Change
+from domain.programme_file import Imported
 from resolvers.context import RequestContext
 
 
@@ -43,7 +43,7 @@ async def exported() -> str:
     return await programme_file.export_programme()
 
 
-async def import_programme(context: RequestContext, text: str) -> Sequence[Change]:
+async def import_programme(context: RequestContext, text: str) -> Imported:
     """Make the programme what a file says, by the member of staff who asks."""
     return await programme_file.import_programme(
         text.encode(errors="surrogatepass"), by=context.actor(), now=context.now

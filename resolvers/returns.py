@@ -31,7 +31,7 @@ class RefundPreviewRecord:
     debt_after: int
     level_after: tiers.LevelDefinition | None
     coupons_revoked: Sequence[Coupon]
-    perks_lost: Sequence[str]
+    perks: tiers.LessPerks
 
 
 async def refund_preview(
@@ -60,5 +60,5 @@ async def _record(
         debt_after=found.debt_after,
         level_after=levels.get(found.level_after),
         coupons_revoked=[coupon for one in ended for coupon in coupons[one]],
-        perks_lost=found.perks_lost,
+        perks=found.perks,
     )

@@ -10,7 +10,7 @@ from resolvers.ledger import EntryRecord, record_of
 async def transfer_points(context: RequestContext, command: ledger.TransferPoints) -> EntryRecord:
     """Give points to another member; the giver's entry."""
     limits = context.services.transfer_limits
-    seq = await ledger.transfer_points(command, limits=limits, now=context.now)
-    entry = await ledger.entry(command.member_id, seq=seq)
+    giver, seq = await ledger.transfer_points(command, limits=limits, now=context.now)
+    entry = await ledger.entry(giver, seq=seq)
     assert entry is not None, "the journal keeps what was posted"
     return record_of(entry)

@@ -33,6 +33,9 @@ class LevelGrant:
     until: datetime
     """The first moment at which it no longer holds."""
 
+    ended_at: datetime | None
+    """When it was ended before its time; null while it lasts."""
+
     @computed(SEES_MEMBERS)
     def id(self) -> strawberry.ID:
         """The id; `endLevelGrant` names it."""
@@ -58,7 +61,7 @@ class GrantLevelInput:
     """Why, 1 to 500 characters."""
 
     until: datetime
-    """The first moment at which it no longer holds."""
+    """The first moment at which it no longer holds: in the future, at most ten years ahead."""
 
 
 @input_type()
@@ -82,7 +85,7 @@ class EndLevelGrantPayload(Payload):
     """What ending a grant led to."""
 
     grant: LevelGrant | None = None
-    """The grant as it was; null when it was refused."""
+    """The grant, ended; null when it was refused."""
 
 
 @mutation(GRANTS)

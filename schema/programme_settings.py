@@ -36,6 +36,9 @@ IMPORTS: Final = Cost(own=200)
 CHANGES_LIKELY: Final = 100
 """A first import changes more; so many are what it costs."""
 
+WARNINGS_LIKELY: Final = 20
+"""A large file may have more; so many are what it costs."""
+
 
 class ExpiryKind(Enum):
     """How long points are good; `number` of an expiry is read accordingly."""
@@ -241,6 +244,20 @@ class SettingChange:
 
 
 @object_type(policy=SETS_UP)
+class FileWarning:
+    """What a programme's file says without the effect that it may be meant to have."""
+
+    path: str
+    """Where, for example `rewards[2].stock`."""
+
+    line: int
+    """The line, from 1."""
+
+    text: str
+    """What is so, in English."""
+
+
+@object_type(policy=SETS_UP)
 class ImportProgrammePayload(Payload):
     """What an import led to."""
 
@@ -248,6 +265,11 @@ class ImportProgrammePayload(Payload):
         SETS_UP, default_factory=list, cost=Cost(items=CHANGES_LIKELY)
     )
     """What it changed; empty where nothing differed, and when it was refused."""
+
+    warnings: list[FileWarning] = field(
+        SETS_UP, default_factory=list, cost=Cost(items=WARNINGS_LIKELY)
+    )
+    """Stocks of rewards that exist, which stay as they are; rates of themes that no product has."""
 
 
 @mutation(SETS_UP)
@@ -289,8 +311,9 @@ async def publish_earning_rule(
 async def import_programme(info: Info, input: ImportProgrammeInput) -> ImportProgrammePayload:
     """Make the programme what a file says: all of it, or nothing."""
     found = await resolvers.import_programme(info.context, input.yaml)
-    changes: list[SettingChange] = view(found)
-    return ImportProgrammePayload(changes=changes)
+    changes: list[SettingChange] = view(found.changes)
+    warnings: list[FileWarning] = view(found.warnings)
+    return ImportProgrammePayload(changes=changes, warnings=warnings)
 
 
 def _expiry(given: PointsExpiryInput) -> ExpiryPolicy:

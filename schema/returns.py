@@ -7,9 +7,10 @@ from typing import Final
 
 import strawberry
 
-from domain import returns
+from domain import returns, tiers
 from domain.errors import ErrorCode, Refusal
 from domain.purchases import ReceiptStatus
+from domain.tiers import Period, PerkKind
 from resolvers import returns as resolvers
 from resolvers.returns import RefundPreviewRecord
 from schema.cost import MUTATION_COST, STATEMENT_COST, Cost
@@ -153,6 +154,43 @@ class LostPerk:
 
 
 @object_type(policy=OWNER)
+class PerkTerms:
+    """What a perk gives at one level."""
+
+    value: str
+    """How much or what, to be read by `kind`."""
+
+    quota: int | None
+    """How often it may be used per `period`; null for no limit."""
+
+    @computed(OWNER)
+    def kind(self) -> PerkKind:
+        """What it gives."""
+        terms: tiers.PerkTerms = view(self)
+        return PerkKind(terms.kind)
+
+    @computed(OWNER)
+    def period(self) -> Period | None:
+        """After what the quota is full again; null for no limit."""
+        terms: tiers.PerkTerms = view(self)
+        return None if terms.period is None else Period(terms.period)
+
+
+@object_type(policy=OWNER)
+class ReducedPerk:
+    """A perk that the member would still have, and that would give less, or less often."""
+
+    code: str
+    """The merchant's own code of the perk; `tier { perks }` tells of it."""
+
+    before: PerkTerms
+    """What it gives now."""
+
+    after: PerkTerms
+    """What it would give then."""
+
+
+@object_type(policy=OWNER)
 class RefundPreview:
     """What giving money back would do, as of now: what the refund itself would do."""
 
@@ -172,7 +210,13 @@ class RefundPreview:
     def perks_lost(self) -> list[LostPerk]:
         """The perks that the level before gives, and the level after does not."""
         record: RefundPreviewRecord = view(self)
-        return [LostPerk(code=code) for code in record.perks_lost]
+        return [LostPerk(code=code) for code in record.perks.lost]
+
+    @computed(OWNER, cost=Cost(items=10))
+    def perks_reduced(self) -> list[ReducedPerk]:
+        """The perks that both levels give, and of which the level after gives less, or another."""
+        record: RefundPreviewRecord = view(self)
+        return [view(one) for one in record.perks.reduced]
 
 
 async def preview_of(info: Info, *, order_id: str, amount: int) -> RefundPreview | None:

@@ -164,7 +164,8 @@ class LevelProgress:
     """What is missing to it; null at the top."""
 
     points_to_keep: Points
-    """What is still to be earned before `windowEndsAt` to keep the present level."""
+    """What is still to be earned before `windowEndsAt` to keep the present level: to earn it, where
+    it was granted alone."""
 
     window_ends_at: datetime | None
     """When the present level is reviewed; null at the base level, which cannot be lost."""
@@ -178,19 +179,21 @@ class TierForecast:
     """What time will bring to the member's level if nothing more is earned."""
 
     keeps_level: bool
-    """Whether what has been earned keeps the present level at its review."""
+    """Whether what has been earned keeps the present level at its review; false of a level that was
+    granted, until it is earned."""
 
     level_at_risk_at: datetime | None
     """When the present level would fall, grace included; null where it is kept."""
 
     points_to_keep: Points
-    """What is still to be earned to keep it."""
+    """What is still to be earned to keep it; of a level that was granted alone, to earn it."""
 
     points_to_next: Points | None
     """What is missing to the next level; null at the top."""
 
     criteria_to_keep: list[LevelCriterion] = field(READERS, cost=Cost(items=3))
-    """The conditions of keeping it: what counts for its review so far, and what it asks."""
+    """The conditions of keeping it: what counts for its review so far, and what it asks; of a level
+    that was granted alone, what counts in the window."""
 
     record: strawberry.Private[MemberRecord]
 

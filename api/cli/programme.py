@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from api.settings import Settings
 from domain import programme_file
 from domain.clock import Clock
 from domain.errors import ProgrammeFileInvalid
-from domain.programme_file import Change
+from domain.programme_file import Imported
 
 _STANDARD = "-"
 
@@ -32,7 +33,9 @@ def export_programme(
     """Write the programme's settings to one YAML file: no members, products or accounts."""
 
     async def work(settings: Settings, clock: Clock) -> None:
-        _write(file, await programme_file.export_programme())
+        text = await programme_file.export_programme()
+        with _naming(file):
+            _write(file, text)
 
     with_database(work)
 
@@ -47,11 +50,13 @@ def import_programme(
 
     What the file leaves out stays as it is.
     """
+    with _naming(file):
+        source = _read(file)
 
-    async def work(settings: Settings, clock: Clock) -> Sequence[Change] | ProgrammeFileInvalid:
+    async def work(settings: Settings, clock: Clock) -> Imported | ProgrammeFileInvalid:
         try:
             return await programme_file.import_programme(
-                _read(file), by=operator(), now=clock.now(), check_only=check
+                source, by=operator(), now=clock.now(), check_only=check
             )
         except ProgrammeFileInvalid as wrong:
             return wrong
@@ -59,9 +64,10 @@ def import_programme(
     found = with_database(work)
     if isinstance(found, ProgrammeFileInvalid):
         stop("\n".join(f"{file}: {problem}" for problem in found.problems))
-    for change in found:
-        console.print(str(change), markup=False, highlight=False, soft_wrap=True)
-    console.print(_counted(len(found), check=check), highlight=False)
+    warnings = [f"warning: {one}" for one in found.warnings]
+    for line in [*map(str, found.changes), *warnings]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(_counted(len(found.changes), check=check), highlight=False)
 
 
 def _counted(changes: int, *, check: bool) -> str:
@@ -69,6 +75,15 @@ def _counted(changes: int, *, check: bool) -> str:
         return "no changes"
     many = f"{changes:,} change{'s' if changes > 1 else ''}"
     return f"{many}, none of them made: this was a check" if check else many
+
+
+@contextmanager
+def _naming(file: str) -> Iterator[None]:
+    """End the command as one line where the file cannot be read or written."""
+    try:
+        yield
+    except OSError as failure:
+        stop(f"refused: {file}: {failure.strerror or failure}")
 
 
 def _write(file: str, text: str) -> None:

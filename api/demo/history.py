@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,10 +20,9 @@ import httpx
 
 from api.cli.operators import operator
 from api.demo.programme import PRODUCTS, REWARDS, SHOP_CODE, THEMES
-from domain import catalogue, ledger, members, purchases
+from domain import catalogue, members, purchases, rewards
 from domain.access import AccessTokens
-from domain.errors import Refusal
-from domain.ledger import Key, Redeem, Source
+from domain.errors import InsufficientPoints, LevelTooLow, OutOfStock
 from domain.members import (
     ById,
     ServiceContact,
@@ -31,6 +31,7 @@ from domain.members import (
     UpdateProfile,
 )
 from domain.purchases import Order, OrderLine, RecordPurchases
+from domain.rewards import RedeemReward
 from domain.wechat import WeChatClient
 
 MEMBERS: Final = 200
@@ -173,17 +174,16 @@ def _line(dice: random.Random, line: int) -> OrderLine:
 
 
 async def _redeem(demo: Demo, member_ids: Sequence[UUID]) -> None:
-    """Some members spend; those who cannot afford it are refused, as in life."""
+    """Some members spend now; those who cannot afford it, or may not yet, are refused, as in life.
+
+    A key for each: however often this is run, a redemption is one.
+    """
     for number, member_id in enumerate(member_ids, 1):
         if number % 4 != 1:
             continue
         reward = REWARDS[number % len(REWARDS)]
-        command = Redeem(
-            member_id=member_id,
-            points=reward.points_price,
-            source=Source(kind="reward", reference=reward.code),
-            reason=f"兑换：{reward.title_zh}",
-            key=Key(scope="demo.redemption", key=f"{number:04}"),
+        command = RedeemReward(
+            member_id=member_id, reward_id=reward.id, idempotency_key=f"demo-{number:04}"
         )
-        [outcome] = await ledger.post([command], now=demo.now)
-        assert not isinstance(outcome, Refusal) or outcome.code == "INSUFFICIENT_POINTS"
+        with suppress(InsufficientPoints, LevelTooLow, OutOfStock):
+            await rewards.redeem_reward(command, now=demo.now)

@@ -45,7 +45,7 @@ from api.imports.running import (
 from domain.audit import Target
 from domain.program import program
 from domain.purchases import current_rule
-from domain.texts import is_storable
+from domain.texts import is_identity
 
 _SOURCE_LENGTH_MAX = 64
 
@@ -120,8 +120,8 @@ def import_purchases(
     choice = Choice(
         fields=PURCHASE_FIELDS, presets=PURCHASE_PRESETS, preset=preset, mapping=mapping, map_=map_
     )
-    if not is_storable(source, characters_max=_SOURCE_LENGTH_MAX):
-        stop(f"--source takes 1 to {_SOURCE_LENGTH_MAX} characters of plain text")
+    if not is_identity(source, characters_max=_SOURCE_LENGTH_MAX):
+        stop(f"--source takes 1 to {_SOURCE_LENGTH_MAX} characters of plain text, none invisible")
 
     async def work(opened: SourceFile, now: Now, console: Console) -> PurchaseCounts:
         known_guests = choice.chosen_preset.guests if choice.chosen_preset else frozenset()

@@ -17,7 +17,7 @@ from api.imports.values import end_microseconds_of, microseconds_of, whole_of
 from domain.errors import InvalidInput
 from domain.ledger import POINTS_MAX
 from domain.members import parse_phone
-from domain.texts import is_storable
+from domain.texts import is_identity
 
 EXTERNAL_ID_LENGTH_MAX: Final = 128
 SEPARATOR: Final = ";"
@@ -135,8 +135,8 @@ class MemberRows:
         text = self._value("external_id", values)
         if text is None:
             raise _Refused(RejectCode.MEMBER_MISSING, "external_id is empty")
-        if not is_storable(text, characters_max=EXTERNAL_ID_LENGTH_MAX):
-            rule = f"plain text of 1 to {EXTERNAL_ID_LENGTH_MAX} characters"
+        if not is_identity(text, characters_max=EXTERNAL_ID_LENGTH_MAX):
+            rule = f"plain text of 1 to {EXTERNAL_ID_LENGTH_MAX} characters that are seen"
             raise _Refused(RejectCode.TEXT_INVALID, f"external_id is not {rule}")
         return text
 

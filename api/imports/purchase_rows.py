@@ -23,7 +23,7 @@ from domain.purchases import (
     QUANTITY_MAX,
     SHOP_LENGTH_MAX,
 )
-from domain.texts import is_storable
+from domain.texts import is_identity, is_storable
 
 T = TypeVar("T")
 
@@ -86,8 +86,8 @@ class PurchaseRows:
         self._form = form
         self._latest_us = (now + FUTURE_TOLERANCE - EPOCH) // EPOCH.resolution
         self._by_unit_price = "unit-price" in mapping
-        self._order = self._field("order", _text("order", EXTERNAL_ID_LENGTH_MAX))
-        self._line = self._field("line", _text("line", LINE_ID_LENGTH_MAX))
+        self._order = self._field("order", _identity("order", EXTERNAL_ID_LENGTH_MAX))
+        self._line = self._field("line", _identity("line", LINE_ID_LENGTH_MAX))
         self._member = self._field("member", self._read_member)
         self._product = self._field("product", _text("product", PRODUCT_CODE_LENGTH_MAX))
         self._quantity = self._field("quantity", _read_quantity)
@@ -180,6 +180,17 @@ def _text(field: str, length_max: int) -> Callable[[str], str]:
                 RejectCode.TEXT_INVALID,
                 f"{field} is not plain text of 1 to {length_max} characters",
             )
+        return text
+
+    return read
+
+
+def _identity(field: str, length_max: int) -> Callable[[str], str]:
+    plain = _text(field, length_max)
+
+    def read(text: str) -> str:
+        if not is_identity(plain(text), characters_max=length_max):
+            raise _Refused(RejectCode.TEXT_INVALID, f"{field} has invisible characters")
         return text
 
     return read

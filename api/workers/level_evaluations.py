@@ -2,7 +2,8 @@
 
 Time passes by itself, so what it does to levels is settled from an index, soon after each moment. A
 walk over all members, each night and whenever levels or rules were changed, brings what changed in
-them to everybody. Both are cut off and gone on with as their slots end.
+them to everybody. Both are cut off and gone on with as their slots end. Where very many are due at
+once, as on 1 January, the walk still goes on in a share of each slot.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from domain.tiers import LevelWalk
 NIGHT_BEGINS: Final = timedelta(minutes=10)
 """So long after local midnight a night's walk begins: what ended at midnight is settled by then."""
 
+DUE_SHARE: Final = 0.75
+"""As much of a slot is for what is due; the walk has what that leaves."""
+
 
 async def evaluate_levels(clock: Clock, *, within_s: float) -> int:
     """Settle what is due, and go on with tonight's walk; returns how many members changed."""
     now, ends_at = clock.now(), monotonic() + within_s
     zone = (await program()).zone
-    due = await tiers.settle_due_levels(now=now, zone=zone, within_s=within_s)
-    if not due.done:
-        return due.changed
+    due = await tiers.settle_due_levels(now=now, zone=zone, within_s=within_s * DUE_SHARE)
     walk = LevelWalk(name="nightly", slot_at=night_of(now, zone=zone))
     left_s = max(ends_at - monotonic(), 0.0)
     found = await tiers.evaluate_levels(walk, now=now, zone=zone, within_s=left_s)

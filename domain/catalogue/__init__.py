@@ -18,6 +18,7 @@ from domain.catalogue.products import (
     products_by_id,
     themes,
     themes_of_products,
+    themes_with_products,
     upsert_products,
 )
 
@@ -37,5 +38,6 @@ __all__ = [
     "theme_interests",
     "themes",
     "themes_of_products",
+    "themes_with_products",
     "upsert_products",
 ]

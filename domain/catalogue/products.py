@@ -178,6 +178,17 @@ async def themes_by_code(codes: Iterable[str]) -> dict[str, Theme]:
     return {row["code"]: _theme_of(row) for row in rows}
 
 
+async def themes_with_products(codes: Iterable[str]) -> set[str]:
+    """Those of these codes that are the theme of a product."""
+    possible = {code for code in codes if is_storable(code, characters_max=CODE_LENGTH_MAX)}
+    rows = await fetch_all(
+        "SELECT code FROM theme AS t WHERE code = ANY($1::text[])"
+        " AND EXISTS (SELECT 1 FROM product AS p WHERE p.theme_code = t.code)",
+        sorted(possible),
+    )
+    return {row["code"] for row in rows}
+
+
 async def missing_themes(codes: Iterable[str]) -> list[str]:
     """Which of these codes name no theme, sorted."""
     wanted = set(codes)

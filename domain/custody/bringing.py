@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -27,6 +27,9 @@ from domain.tiers import OpeningLevel
 NEWCOMERS_MAX: Final = 500
 OPENING_LOTS_MAX: Final = 10_000
 """Lots that one member may bring."""
+
+LEVEL_KEPT_MAX: Final = timedelta(days=36_525)
+"""A hundred years: whoever keeps a level for longer is outlived by it."""
 
 _SCOPE: Final = "import.members"
 _EARNED_AT_MIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -254,8 +257,10 @@ def _check(newcomer: Newcomer, *, now: datetime) -> None:
         raise InvalidInput(field=("level",), rule="named where it has a beginning or an end")
     if since is not None and not _EARNED_AT_MIN <= since <= now:
         raise InvalidInput(field=("level_since",), rule="from 1970 until now")
-    if until is not None and until <= now:
-        raise InvalidInput(field=("level_keep_until",), rule="in the future")
+    if until is not None and not now < until <= now + LEVEL_KEPT_MAX:
+        raise InvalidInput(
+            field=("level_keep_until",), rule="in the future, at most 100 years ahead"
+        )
 
 
 def _check_lot(lot: OpeningLot, *, now: datetime) -> None:

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from domain import idempotency
-from domain.errors import IdempotencyConflict
+from domain import idempotency, members
 from domain.storage import transaction
 from domain.texts import clean_text
 
@@ -28,11 +27,6 @@ class Asked:
     key: str
     fields: Mapping[str, object]
 
-    @property
-    def scope(self) -> str:
-        """Where the key is known: each member has their own keys for each thing."""
-        return f"custody.{self.what}:{self.member_id}"
-
 
 async def answer_once(
     asked: Asked, work: Callable[[], Awaitable[Any]], *, now: datetime
@@ -49,17 +43,16 @@ async def answer_once(
         characters_max=KEY_CHARACTERS_MAX,
     )
     digests = idempotency.digests(asked.fields)
+    what = f"custody.{asked.what}"
 
     async def once() -> tuple[Any, bool]:
-        earlier = (await idempotency.recall(asked.scope, {asked.key: digests})).get(asked.key)
-        if earlier is not None:
-            if earlier.differing:
-                raise IdempotencyConflict(
-                    field=("idempotency_key",), key=asked.key, differing=earlier.differing
-                )
-            return earlier.result, True
+        known = await members.recall_own(what, asked.member_id, key=asked.key, digests=digests)
+        if known is not None:
+            return known.answer, True
         answer = await work()
-        await idempotency.remember(asked.scope, {asked.key: (digests, answer)}, now=now)
+        await members.remember_own(
+            *(what, asked.member_id), key=asked.key, digests=digests, answer=answer, now=now
+        )
         return answer, False
 
     return await transaction(once)

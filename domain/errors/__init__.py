@@ -130,6 +130,7 @@ from domain.errors.definitions import (
     PerkExists,
     ProgrammeFileInvalid,
 )
+from domain.errors.flaws import Flaws
 from domain.errors.games import (
     BindTokenInvalid,
     BudgetExhausted,
@@ -286,6 +287,7 @@ __all__ = [
     "ErrorCode",
     "ExportLimitReached",
     "FileProblem",
+    "Flaws",
     "FutureDated",
     "GameCampaignExists",
     "GameCampaignUnknown",

@@ -33,6 +33,15 @@ _KEYS = Table(
 )
 
 
+# Looked up scope by scope, so that the index is used however few keys a plan was made for.
+_AMONG: Final = """
+    SELECT s.scope,
+        (SELECT digests FROM idempotency WHERE scope = s.scope AND key = $1) AS digests,
+        (SELECT result FROM idempotency WHERE scope = s.scope AND key = $1) AS result
+    FROM ({scopes}) AS s
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
     """What is known of a key: the stored answer, and the fields in which the input differs.
@@ -80,6 +89,21 @@ async def recall(scope: str, inputs: Mapping[str, Digests]) -> dict[str, Recalle
     return {row["key"]: _recalled(row).compared_with(inputs[row["key"]]) for row in rows}
 
 
+async def recall_among(
+    scopes: str, *values: object, key: str, digests: Digests
+) -> dict[str, Recalled]:
+    """What is known of one key in each of the scopes that a query gives; one statement.
+
+    The query has one column, `scope`; its `values` are $2 and on.
+    """
+    rows = await fetch_all(_AMONG.format(scopes=scopes), key, *values)
+    return {
+        row["scope"]: _recalled(row).compared_with(digests)
+        for row in rows
+        if row["digests"] is not None
+    }
+
+
 async def remember(
     scope: str, entries: Mapping[str, tuple[Digests, Any]], *, now: datetime
 ) -> None:
@@ -112,4 +136,13 @@ def _recalled(row: Row) -> Recalled:
     )
 
 
-__all__ = ["Digests", "Recalled", "digests", "forget", "recall", "remember", "remembering"]
+__all__ = [
+    "Digests",
+    "Recalled",
+    "digests",
+    "forget",
+    "recall",
+    "recall_among",
+    "remember",
+    "remembering",
+]

@@ -29,7 +29,7 @@ from domain.ledger.posting import post_one
 from domain.ledger.store import lock_accounts
 from domain.members import MemberRef, as_named
 from domain.storage import Row, Table, Write, fetch_all, fetch_one, transaction
-from domain.texts import clean_text
+from domain.texts import clean_identity
 
 HOLD_MINUTES: Final = 30
 """How long a hold lasts when its shop says nothing."""
@@ -229,12 +229,7 @@ _REFERENCE_OF = "SELECT reference FROM points_hold WHERE member_id = $1 AND hold
 
 
 def _check(command: HoldPoints) -> None:
-    clean_text(
-        command.reference,
-        field=("reference",),
-        characters_min=1,
-        characters_max=REFERENCE_CHARACTERS_MAX,
-    )
+    clean_identity(command.reference, field=("reference",), characters_max=REFERENCE_CHARACTERS_MAX)
     checked_key(command.idempotency_key)
     if not 1 <= command.expires_in_minutes <= HOLD_MINUTES_MAX:
         raise InvalidInput(field=("expires_in_minutes",), rule=f"1 to {HOLD_MINUTES_MAX} minutes")

@@ -13,19 +13,22 @@ from uuid import UUID
 
 from domain import idempotency
 from domain.errors import InvalidInput, MemberNotFound, TransferLimitExceeded
-from domain.ledger.client_keys import checked_key, child_id, recall, remembering
-from domain.ledger.commands import Key, Transfer
+from domain.ledger.book import Books
+from domain.ledger.client_keys import checked_key, child_id
+from domain.ledger.commands import Place, Transfer
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import Source
 from domain.ledger.naming import lock_named
 from domain.ledger.posting import post_one
-from domain.members import ById, MemberRef, as_named
+from domain.members import ById, MemberRef, as_named, heirs, recall_own, remembering_own
 from domain.program import program
 from domain.storage import Table, fetch_one, transaction
 from domain.texts import clean_text
 
 NOTE_CHARACTERS_MAX: Final = 200
 SOURCE_KIND: Final = "transfer"
+
+_WHAT: Final = "points.transfer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,43 +50,54 @@ class TransferPoints:
     note: str | None = None
 
 
-async def transfer_points(command: TransferPoints, *, limits: TransferLimits, now: datetime) -> int:
-    """Move the points; returns the number of the giver's entry. Both sides in one posting.
+async def transfer_points(
+    command: TransferPoints, *, limits: TransferLimits, now: datetime
+) -> Place:
+    """Move the points; returns whose entry the giver's is, and its number. One posting.
 
     Refused: InvalidInput, PointsOutOfRange, MemberNotFound, TransferLimitExceeded,
     InsufficientPoints, AccountFrozen, IdempotencyConflict.
     """
     _check(command)
     note = command.note or None
-    key = Key(scope=f"points.transfer:{command.member_id}", key=command.idempotency_key)
+    key = command.idempotency_key
     digests = idempotency.digests(
         {"to_member": as_named(command.to_member), "points": command.points, "note": note}
     )
 
-    async def work() -> int:
+    async def work() -> Place:
         [to_member_id], books = await lock_named([command.to_member], others=[command.member_id])
-        answer = await recall(key, digests)
-        if answer is not None:
-            seq: int = answer["seq"]
-            return seq
+        known = await recall_own(_WHAT, command.member_id, key=key, digests=digests)
+        if known is not None:
+            return known.record_id, known.answer["seq"]
         if to_member_id is None:
             raise MemberNotFound(field=("to_member",))
+        giver = await _giver(command.member_id, books)
         zone = (await program()).zone
-        await _count(command, day=now.astimezone(zone).date(), limits=limits)
-        transfer_id = child_id("transfer", str(command.member_id), command.idempotency_key)
+        await _count(giver, command.points, day=now.astimezone(zone).date(), limits=limits)
         posted = await post_one(
             Transfer(
-                member_id=command.member_id,
+                member_id=giver,
                 to_member_id=to_member_id,
                 points=command.points,
                 note=note,
-                source=Source(kind=SOURCE_KIND, reference=str(transfer_id)),
+                source=Source(
+                    kind=SOURCE_KIND, reference=str(child_id("transfer", str(giver), key))
+                ),
             ),
             now=now,
             books=books,
-            beside=lambda posted: [remembering(key, digests, {"seq": posted.seq}, now=now)],
+            beside=lambda posted: [
+                remembering_own(
+                    *(_WHAT, posted.member_id),
+                    key=key,
+                    digests=digests,
+                    answer={"seq": posted.seq},
+                    now=now,
+                )
+            ],
         )
-        return posted.seq
+        return posted.member_id, posted.seq
 
     return await transaction(work)
 
@@ -105,16 +119,24 @@ def _check(command: TransferPoints) -> None:
     checked_points(command.points)
 
 
-async def _count(command: TransferPoints, *, day: date, limits: TransferLimits) -> None:
+async def _giver(member_id: UUID, books: Books) -> UUID:
+    """Who has the points of the account, which is locked; whoever waited for a merge learns it."""
+    book = books.get(member_id)
+    if book is None or book.merged_into is None:
+        return member_id
+    return (await heirs([member_id])).get(member_id, member_id)
+
+
+async def _count(giver: UUID, requested_points: int, *, day: date, limits: TransferLimits) -> None:
     """Add the transfer to those of the day, or refuse it. The giver's account is locked."""
     row = await fetch_one(
         "SELECT points, times FROM points_transferred WHERE member_id = $1 AND day = $2",
-        *(command.member_id, day),
+        *(giver, day),
     )
     points, times = (row["points"], row["times"]) if row else (0, 0)
     for unit, used, requested, limit in (
         ("TIMES", times, 1, limits.times_per_day),
-        ("POINTS", points, command.points, limits.points_per_day),
+        ("POINTS", points, requested_points, limits.points_per_day),
     ):
         if used + requested > limit:
             raise TransferLimitExceeded(
@@ -125,7 +147,7 @@ async def _count(command: TransferPoints, *, day: date, limits: TransferLimits) 
                 requested=requested,
             )
     await _TRANSFERRED.insert(
-        [{"member_id": command.member_id, "day": day, "points": command.points, "times": 1}],
+        [{"member_id": giver, "day": day, "points": requested_points, "times": 1}],
         or_update="(member_id, day) DO UPDATE SET "
         "points = points_transferred.points + excluded.points, "
         "times = points_transferred.times + excluded.times",

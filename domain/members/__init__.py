@@ -46,6 +46,7 @@ from domain.members.merging import (
     show_phone,
 )
 from domain.members.notes import AddMemberNote, MemberNote, add_member_note, member_notes
+from domain.members.own_keys import Answered, own_scope, recall_own, remember_own, remembering_own
 from domain.members.phone_binding import BoundElsewhere, bind_phone, phone_from_wechat
 from domain.members.phone_keys import (
     PhoneKeyFile,
@@ -109,6 +110,7 @@ from domain.members.sign_in_codes import (
     request_sign_in_code,
 )
 from domain.members.standing import (
+    given_up_with,
     heirs,
     lock_found,
     lock_member,
@@ -144,6 +146,7 @@ __all__ = [
     "UNCHANGED",
     "WEIGHT_PERMILLE_MAX",
     "AddMemberNote",
+    "Answered",
     "Arrived",
     "BoundElsewhere",
     "BroughtMember",
@@ -202,6 +205,7 @@ __all__ = [
     "forget_codes_of",
     "forget_given_up_phones",
     "forget_sign_in_codes",
+    "given_up_with",
     "has_consented",
     "heirs",
     "identities",
@@ -224,6 +228,7 @@ __all__ = [
     "members_by_phones",
     "merge_profiles",
     "open_session",
+    "own_scope",
     "parse_phone",
     "part_profiles",
     "phone_from_wechat",
@@ -233,9 +238,12 @@ __all__ = [
     "phones_sealed_before",
     "publish_consent_texts",
     "put_phone_keys_in_use",
+    "recall_own",
     "records_of",
     "refresh_session",
     "register_external_members",
+    "remember_own",
+    "remembering_own",
     "replace_declared_interests",
     "request_sign_in_code",
     "resolve_members",

@@ -18,7 +18,7 @@ from domain.members.references import ByExternalReference, MemberRef
 from domain.members.values import IdentityKind
 from domain.outbox import Event, announce
 from domain.storage import execute, fetch_all, transaction
-from domain.texts import is_storable
+from domain.texts import is_identity, is_storable
 
 
 async def register_external_members(
@@ -28,7 +28,8 @@ async def register_external_members(
 
     A fixed number of statements whatever the batch. Any number of callers may register the same
     references at once: each reference comes to one member. What cannot be stored (empty, longer
-    than 128 characters, control characters) joins nobody and is not in the answer.
+    than 128 characters, control characters) joins nobody and is not in the answer; what has unseen
+    characters (`is_identity`) is answered where it is known from before, and joins nobody.
     """
     # In one order for everybody: two batches never wait for each other in a circle.
     wanted = sorted(
@@ -42,7 +43,12 @@ async def register_external_members(
 
     async def work() -> Mapping[str, UUID]:
         known = await _members_of(wanted)
-        missing = [reference for reference in wanted if reference not in known]
+        missing = [
+            reference
+            for reference in wanted
+            if reference not in known
+            and is_identity(reference, characters_max=SUBJECT_CHARACTERS_MAX)
+        ]
         return {**known, **await _join(missing, now=now)} if missing else known
 
     return await transaction(work)

@@ -102,6 +102,16 @@ async def records_of(member_ids: Collection[UUID]) -> Sequence[UUID]:
     return list(found)
 
 
+async def given_up_with(merge_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+    """The record that was given up with each of these merges; one statement, none for none."""
+    if not merge_ids:
+        return {}
+    rows = await fetch_all(
+        "SELECT id, loser_id FROM member_merge WHERE id = ANY($1::uuid[])", sorted(merge_ids)
+    )
+    return {row["id"]: row["loser_id"] for row in rows}
+
+
 async def lock_records(member_ids: Collection[UUID]) -> Mapping[UUID, UUID | None]:
     """Lock these very records to merge, part or erase them; and who each was merged into.
 

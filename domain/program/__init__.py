@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from domain import audit
 from domain.audit import Actor, Target
-from domain.errors import DefinitionChanged, InvalidInput
+from domain.errors import DefinitionChanged, Flaws, InvalidInput
 from domain.outbox import Event, announce
 from domain.program.models import Program
 from domain.storage import Table, fetch_one, transaction
@@ -80,7 +81,7 @@ async def change_programme(programme: Programme, *, by: Actor, now: datetime) ->
     Moments that were decided before, such as those at which points expire, stay as they are.
     Refused: InvalidInput, DefinitionChanged.
     """
-    _check(programme)
+    _flaws(programme).refuse_first()
 
     async def work() -> Programme:
         before = await _read(f"{_READ} FOR NO KEY UPDATE")
@@ -108,6 +109,11 @@ async def change_programme(programme: Programme, *, by: Actor, now: datetime) ->
         return after
 
     return await transaction(work)
+
+
+def programme_flaws(programme: Programme) -> Sequence[InvalidInput]:
+    """Every rule that the programme breaks by itself, at most one for each field."""
+    return _flaws(programme).found
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -143,16 +149,20 @@ def _facts(programme: Programme) -> dict[str, Any]:
     return facts
 
 
-def _check(programme: Programme) -> None:
+def _flaws(programme: Programme) -> Flaws:
+    flaws = Flaws()
     for name in ("name_zh", "name_en"):
-        clean_text(
-            getattr(programme, name),
-            field=(name,),
-            characters_min=1,
-            characters_max=NAME_CHARACTERS_MAX,
-        )
+        with flaws.noted():
+            clean_text(
+                getattr(programme, name),
+                field=(name,),
+                characters_min=1,
+                characters_max=NAME_CHARACTERS_MAX,
+            )
     if not _CURRENCY.fullmatch(programme.currency):
-        raise InvalidInput(field=("currency",), rule="three capital letters, as ISO 4217 has them")
+        rule = "three capital letters, as ISO 4217 has them"
+        flaws.found.append(InvalidInput(field=("currency",), rule=rule))
+    return flaws
 
 
 TIME_ZONE = f"COALESCE((SELECT time_zone FROM program WHERE id = 1), '{DEFAULT.zone.key}')"
@@ -164,6 +174,7 @@ __all__ = [
     "Programme",
     "change_programme",
     "program",
+    "programme_flaws",
     "set_up",
     "zone_of",
 ]

@@ -29,6 +29,18 @@ class FiledLevel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileWarning:
+    """What a file says without the effect that it may be meant to have; its line is from 1."""
+
+    path: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.path}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
     """Everything that a file may say; None and empty for what it does not.
 

@@ -13,18 +13,28 @@ of the whole file.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from domain.errors import FileProblem, ProgrammeFileInvalid
+from domain.errors import FileProblem, InvalidInput, ProgrammeFileInvalid
 from domain.programme_file.nodes import Fields, Items, Node, Text
 
 PROBLEMS_MAX: Final = 20
 """How many problems are told at once."""
 
+FILED: Final = {
+    "amount": "amount_fen",
+    "amount_min": "amount_min_fen",
+    "amount_off": "value",
+    "discount_max": "discount_max_fen",
+    "permille_off": "value",
+}
+"""What a file calls the fields that inputs of the API call otherwise."""
+
 _SHOWN_MAX: Final = 40
+_NOTHING: Final[Mapping[str, Sequence[str]]] = {}
 _WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _NULLS: Final = frozenset({"", "null", "~"})
 
@@ -48,15 +58,30 @@ class Look:
     places: dict[str, Place] = field(default_factory=dict)
     problems: list[FileProblem] = field(default_factory=list)
 
+    _wrong: set[str] = field(default_factory=set)
+
     def note(self, place: Place, rule: str) -> None:
-        """Something is wrong at this place; `rule` says what should be."""
-        self.problems.append(FileProblem(path=place.path, line=place.line, rule=rule))
+        """Something is wrong at this place; `rule` says what should be. Told once."""
+        if not self.is_wrong(place.path):
+            self._wrong.add(place.path)
+            self.problems.append(FileProblem(path=place.path, line=place.line, rule=rule))
+
+    def is_wrong(self, path: str) -> bool:
+        """Whether something is wrong there."""
+        return path in self._wrong
 
     def refuse_any(self) -> None:
         """Refuse ProgrammeFileInvalid where anything was noted: the first by line, so many."""
         if self.problems:
             first = sorted(self.problems, key=lambda one: one.line)[:PROBLEMS_MAX]
             raise ProgrammeFileInvalid(problems=tuple(first))
+
+
+def line_of(path: str, places: Mapping[str, Place]) -> int:
+    """The line of what stands at the path, or of the nearest thing around it."""
+    while path and path not in places:
+        path = path.rpartition(".")[0]
+    return places[path].line
 
 
 class FieldsReader:
@@ -73,7 +98,7 @@ class FieldsReader:
             place = self.place_of(name)
             look.places[place.path] = place
         if not self._is_read:
-            look.note(at, "fields")
+            look.note(at, f"fields, each as `name: value`, not {what_is(node)}")
 
     def place_of(self, name: str) -> Place:
         """Where the field stands, or where it should."""
@@ -94,7 +119,7 @@ class FieldsReader:
         if node is None:
             return None
         if not isinstance(node, Text):
-            self._look.note(self.place_of(name), "a text")
+            self._look.note(self.place_of(name), f"a text, not {what_is(node)}")
             return None
         return node.text
 
@@ -161,7 +186,7 @@ class FieldsReader:
             return
         place = self.place_of(name)
         if not isinstance(node, Items):
-            self._look.note(place, "a list")
+            self._look.note(place, f"a list, each item after a dash, not {what_is(node)}")
             return
         if len(node.items) > at_most:
             self._look.note(place, f"at most {at_most:,} items")
@@ -172,8 +197,24 @@ class FieldsReader:
 
     def note(self, name: str, rule: str) -> None:
         """The field, or one within it (`levels[2].code`), is wrong, as its reader knows."""
-        place = self.place_of(name)
-        self._look.note(self._look.places.get(place.path, place), rule)
+        path = self.place_of(name).path
+        self._look.note(Place(path, line_of(path, self._look.places)), rule)
+
+    def note_flaws(
+        self, flaws: Iterable[InvalidInput], *, go_by: Mapping[str, Sequence[str]] = _NOTHING
+    ) -> None:
+        """Note what breaks the domain's rules; nothing of a mapping that could not be read.
+
+        Some fields go by others, and are not looked at where one of those is wrong already.
+        """
+        for flaw in flaws if self._is_read else ():
+            name = ".".join(FILED.get(part, part) for part in flaw.field or ())
+            if not any(self.is_wrong(other) for other in go_by.get(name, ())):
+                self.note(name, flaw.rule)
+
+    def is_wrong(self, name: str) -> bool:
+        """Whether something is wrong with the field."""
+        return self._look.is_wrong(self.place_of(name).path)
 
     def end(self) -> None:
         """Everything was read: what is left is no field that there is."""
@@ -189,6 +230,17 @@ class FieldsReader:
         if needed and self._is_read:
             self._look.note(self.place_of(name), "needed")
         return None
+
+
+def what_is(node: Node) -> str:
+    """What stands there, in words."""
+    match node:
+        case Items():
+            return "a list"
+        case Fields():
+            return "a mapping of fields"
+        case Text():
+            return "a single value"
 
 
 def _is_null(node: Node) -> bool:

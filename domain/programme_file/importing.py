@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
 
-from domain import audit, program, purchases, rewards, tiers
+from domain import audit, catalogue, program, purchases, rewards, tiers
 from domain.audit import Actor, Target
 from domain.errors import FileProblem, InvalidInput, LevelsOutOfOrder, ProgrammeFileInvalid
 from domain.program import Programme
-from domain.programme_file.contents import Contents, FiledLevel, FiledPerk
+from domain.programme_file.contents import Contents, FiledLevel, FiledPerk, FileWarning
 from domain.programme_file.differing import Change, differences
 from domain.programme_file.exporting import read_programme
+from domain.programme_file.fields import FILED, line_of
 from domain.programme_file.reading import read_contents
 from domain.programme_file.setting import check_currency
 from domain.programme_file.writing import document_of
@@ -31,21 +31,30 @@ from domain.tiers import (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import changed, and what of its file has no effect, in the order of the file."""
+
+    changes: Sequence[Change]
+    warnings: Sequence[FileWarning]
+
+
 @dataclass
 class _OnlyLooked(Exception):
     """Raised inside a transaction that is to change nothing, with what it would have changed."""
 
-    changes: Sequence[Change]
+    imported: Imported
 
 
 async def import_programme(
     source: bytes, *, by: Actor, now: datetime, check_only: bool = False
-) -> Sequence[Change]:
+) -> Imported:
     """Make the programme what the file says; returns what that changed, or would change.
 
     One transaction: all of it or nothing. What the file does not name stays as it is, and so does
-    the stock of rewards that exist. A second time the same file changes nothing. Every change is in
-    the audit log as one by hand is, and the file once. `check_only` tries all of it, keeps nothing.
+    the stock of rewards that exist, with a warning where the file says another one. A second time
+    the same file changes nothing. Every change is in the audit log as one by hand is, and the file
+    once. `check_only` tries all of it, keeps nothing.
     Refused: ProgrammeFileInvalid with path and line; DefinitionChanged, where staff changes the
     same at this moment.
     """
@@ -53,12 +62,13 @@ async def import_programme(
     contents = await asyncio.to_thread(read_contents, source)
     digest = sha256(source).hexdigest()
 
-    async def work() -> Sequence[Change]:
+    async def work() -> Imported:
         before = document_of(await read_programme())
-        await _Taking(contents, by=by, now=now).all()
+        warnings = await _Taking(contents, by=by, now=now).all()
         changes = differences(before, document_of(await read_programme()))
+        imported = Imported(changes=changes, warnings=warnings)
         if check_only:
-            raise _OnlyLooked(changes)
+            raise _OnlyLooked(imported)
         audit.record(
             by,
             "programme.import",
@@ -66,22 +76,12 @@ async def import_programme(
             after={"sha256": digest, "changes": len(changes)},
             now=now,
         )
-        return changes
+        return imported
 
     try:
         return await transaction(work)
     except _OnlyLooked as looked:
-        return looked.changes
-
-
-_FILED: Final = {
-    "amount": "amount_fen",
-    "amount_min": "amount_min_fen",
-    "amount_off": "value",
-    "discount_max": "discount_max_fen",
-    "permille_off": "value",
-}
-"""What a file calls the fields that inputs of the API call otherwise."""
+        return looked.imported
 
 
 class _Taking:
@@ -91,8 +91,9 @@ class _Taking:
         self._contents = contents
         self._by = by
         self._now = now
+        self._warnings: list[FileWarning] = []
 
-    async def all(self) -> None:
+    async def all(self) -> Sequence[FileWarning]:
         """Take in all that the file names, what others refer to first."""
         contents = self._contents
         if contents.programme is not None:
@@ -103,6 +104,8 @@ class _Taking:
             await self._levels(contents.levels)
         await self._earning_rules()
         await self._rewards()
+        await self._themes()
+        return sorted(self._warnings, key=lambda one: one.line)
 
     async def _programme(self, wanted: Programme) -> None:
         known = await program.program()
@@ -122,9 +125,6 @@ class _Taking:
     async def _levels(self, levels: Sequence[FiledLevel]) -> None:
         definitions = [one.definition for one in levels]
         numbers = {one.code: number for number, one in enumerate(definitions)}
-        for number, one in enumerate(definitions):
-            with self._at(f"levels[{number}]"):
-                tiers.check_level(one)
         try:
             with self._at("levels"):
                 await tiers.set_levels(definitions, by=self._by, now=self._now)
@@ -177,11 +177,27 @@ class _Taking:
                 with self._at(f"earning_rules[{number}]"):
                     await purchases.publish_earning_rule(rule, by=self._by, now=self._now)
 
+    async def _themes(self) -> None:
+        """Warn of rates that nothing earns: no product has their theme."""
+        rules = self._contents.earning_rules
+        named = {theme for rule in rules for theme in rule.themes}
+        missing = named - await catalogue.themes_with_products(named)
+        for number, rule in enumerate(rules):
+            for theme in rule.themes:
+                if theme in missing:
+                    path = f"earning_rules[{number}].themes.{theme}"
+                    self._warn(path, "no product has this theme")
+
     async def _rewards(self) -> None:
         known = {one.code: one for one in await rewards.all_rewards()}
         for number, wanted in enumerate(self._contents.rewards):
+            before = known.get(wanted.code)
             with self._at(f"rewards[{number}]"):
-                await self._reward(wanted, known.get(wanted.code))
+                await self._reward(wanted, before)
+            if before is not None and before.stock != wanted.stock:
+                left, said = map(_stock, (before.stock, wanted.stock))
+                rule = f"stock of {wanted.code} stays {left}; the file says {said}"
+                self._warn(f"rewards[{number}].stock", rule)
 
     async def _reward(self, wanted: RewardDefinition, known: Reward | None) -> None:
         if known is None:
@@ -198,6 +214,10 @@ class _Taking:
             command = ChangeReward(reward_id=known.id, version=known.version, changes=changes)
             await rewards.change_reward(command, by=self._by, now=self._now)
 
+    def _warn(self, path: str, text: str) -> None:
+        line = line_of(path, self._contents.places)
+        self._warnings.append(FileWarning(path=path, line=line, text=text))
+
     @contextmanager
     def _at(self, path: str) -> Iterator[None]:
         """Tell what the domain refuses inside by its place in the file."""
@@ -210,9 +230,10 @@ class _Taking:
         self, path: str, field: tuple[str, ...] | None, *, rule: str
     ) -> ProgrammeFileInvalid:
         """The refusal of a field of what stands at the path, with the line nearest to it."""
-        names = [_FILED.get(name, name) for name in field or () if name != path]
-        nearest = path = ".".join([path, *names])
-        while nearest and nearest not in self._contents.places:
-            nearest = nearest.rpartition(".")[0]
-        line = self._contents.places[nearest].line
+        path = ".".join([path, *(FILED.get(name, name) for name in field or () if name != path)])
+        line = line_of(path, self._contents.places)
         return ProgrammeFileInvalid(problems=(FileProblem(path=path, line=line, rule=rule),))
+
+
+def _stock(stock: int | None) -> str:
+    return "unlimited" if stock is None else str(stock)

@@ -1,7 +1,8 @@
 """A programme's file as values: every field by its rule, every problem with its path and line.
 
-What only the domain knows (whether levels make sense together, whether a perk's value is one of its
-kind) is decided when the contents are imported; `Contents.places` lead back to the lines.
+The rules of each thing by itself are those of the domain, all of which are looked at. Whether
+things make sense together, and with what is there, is decided when the contents are imported;
+`Contents.places` lead back to the lines.
 """
 
 from __future__ import annotations
@@ -12,15 +13,22 @@ from urllib.parse import urlsplit
 
 from uuid_utils.compat import uuid7
 
-from domain.errors import InvalidInput
+from domain.errors import FileProblem, InvalidInput, ProgrammeFileInvalid
 from domain.ledger import ExpiryPolicy, Never, policy_from_json
-from domain.program import DEFAULT, Programme, zone_of
+from domain.program import DEFAULT, Programme, programme_flaws, zone_of
 from domain.programme_file.contents import Contents, FiledLevel, FiledPerk
-from domain.programme_file.fields import FieldsReader, Look, Place
-from domain.programme_file.nodes import read_nodes
+from domain.programme_file.fields import FieldsReader, Look, Place, what_is
+from domain.programme_file.nodes import Fields, Node, Text, read_nodes
 from domain.programme_file.writing import FORM
-from domain.purchases import EarningRule
-from domain.rewards import CouponOff, CouponTerms, CouponValue, RewardDefinition, RewardKind
+from domain.purchases import EarningRule, rule_flaws
+from domain.rewards import (
+    CouponOff,
+    CouponTerms,
+    CouponValue,
+    RewardDefinition,
+    RewardKind,
+    reward_flaws,
+)
 from domain.tiers import (
     CalendarYear,
     LevelDefinition,
@@ -30,6 +38,10 @@ from domain.tiers import (
     PerkDefinition,
     PerkKind,
     Rolling,
+    check_kind,
+    level_flaws,
+    level_rules_flaws,
+    perk_flaws,
 )
 
 THINGS_MAX: Final = 2_000
@@ -42,9 +54,10 @@ def read_contents(source: bytes) -> Contents:
     """The contents of a file. Refused: ProgrammeFileInvalid, with path and line of each problem."""
     look = Look()
     node = read_nodes(source)
+    _refuse_other_forms(node)
     top = FieldsReader(node, at=Place("", node.line), look=look)
-    if top.whole_or_none("jifen", needed=True) not in {None, FORM}:
-        top.note("jifen", f"{FORM}, the form of this file")
+    if top.text_or_none("jifen") is None:
+        top.note("jifen", f"needed: every file says `jifen: {FORM}`, the form that it has")
     contents = Contents(
         programme=_programme(top.within("programme")),
         level_rules=_level_rules(top.within("level_rules")),
@@ -56,26 +69,39 @@ def read_contents(source: bytes) -> Contents:
     _refuse_twins(top, "levels", [one.definition.code for one in contents.levels])
     _refuse_twins(top, "earning_rules", [one.code for one in contents.earning_rules])
     _refuse_twins(top, "rewards", [one.code for one in contents.rewards])
+    _refuse_other_kinds(top, contents.levels)
     top.end()
     look.refuse_any()
     return contents
+
+
+def _refuse_other_forms(node: Node) -> None:
+    """Refuse a file of another form, of which nothing else can be told."""
+    if not isinstance(node, Fields):
+        rule = f"the settings of a programme, which begin with `jifen: {FORM}`, not {what_is(node)}"
+        raise ProgrammeFileInvalid(problems=(FileProblem(path="", line=node.line, rule=rule),))
+    form = node.entries.get("jifen")
+    if form is not None and not (isinstance(form, Text) and form.text == str(FORM)):
+        rule = f"{FORM}, the only form of file that this version reads"
+        line = node.key_lines["jifen"]
+        raise ProgrammeFileInvalid(problems=(FileProblem(path="jifen", line=line, rule=rule),))
 
 
 def _programme(fields: FieldsReader | None) -> Programme | None:
     if fields is None:
         return None
     zone = DEFAULT.zone
-    named = fields.text("time_zone")
     try:
-        zone = zone_of(named)
+        zone = zone_of(fields.text("time_zone"))
     except InvalidInput as wrong:
-        fields.note("time_zone", wrong.rule)
+        fields.note_flaws([wrong])
     programme = Programme(
         name_zh=fields.text("name_zh"),
         name_en=fields.text("name_en"),
         zone=zone,
         currency=fields.text("currency"),
     )
+    fields.note_flaws(programme_flaws(programme))
     fields.end()
     return programme
 
@@ -93,6 +119,7 @@ def _level_rules(fields: FieldsReader | None) -> LevelRules | None:
         grace_days=fields.whole("grace_days", default=usual.grace_days),
         notice_days=fields.whole("notice_days", default=usual.notice_days),
     )
+    fields.note_flaws(level_rules_flaws(rules))
     fields.end()
     return rules
 
@@ -109,6 +136,9 @@ def _level(fields: FieldsReader, rank: int) -> FiledLevel:
         purchases=fields.whole_or_none("purchases"),
         match=Match(fields.choice("match", list(Match), default=Match.ALL)),
     )
+    # A level above the base asks for something: no threshold where one of the others is wrong.
+    others = () if definition.threshold else ("amount_fen", "purchases")
+    fields.note_flaws(level_flaws(definition), go_by={"threshold": others})
     perks = [_perk(one, code, place) for place, one in enumerate(_each(fields, "perks"))]
     _refuse_twins(fields, "perks", [one.definition.code for one in perks])
     fields.end()
@@ -131,6 +161,7 @@ def _perk(fields: FieldsReader, level_code: str, place: int) -> FiledPerk:
         period=fields.choice("period", list(Period)) if fields.has("period") else None,
     )
     perk = FiledPerk(definition=definition, is_retired=fields.flag("retired"))
+    fields.note_flaws(perk_flaws(definition), go_by={"value": ("kind",), "quota": ("kind",)})
     fields.end()
     return perk
 
@@ -144,6 +175,7 @@ def _earning_rule(fields: FieldsReader) -> EarningRule:
         matures_after_days=fields.whole("matures_after_days", default=0),
         expiry=_expiry(fields),
     )
+    fields.note_flaws(rule_flaws(rule))
     fields.end()
     return rule
 
@@ -163,6 +195,8 @@ def _expiry(fields: FieldsReader) -> ExpiryPolicy:
         fields.note("expiry", "needed")
         return Never()
     policy: dict[str, Any] = {"kind": inner.choice("kind", list(_EXPIRIES))}
+    if inner.is_wrong("kind"):
+        return Never()
     number = _EXPIRIES[policy["kind"]]
     if number is not None:
         policy[number] = inner.whole(number)
@@ -194,6 +228,8 @@ def _reward(fields: FieldsReader) -> RewardDefinition:
         per_member=fields.whole_or_none("per_member"),
         coupon=_coupon(fields.within("coupon")),
     )
+    of_coupon = {"coupon": ("kind",), "coupon.value": ("coupon.takes_off",)}
+    fields.note_flaws(reward_flaws(reward), go_by=of_coupon)
     fields.end()
     return reward
 
@@ -249,3 +285,17 @@ def _refuse_twins(fields: FieldsReader, name: str, codes: Sequence[str]) -> None
         if code in seen and code:
             fields.note(f"{name}[{place}].code", "a code that no other has")
         seen.add(code)
+
+
+def _refuse_other_kinds(fields: FieldsReader, levels: Sequence[FiledLevel]) -> None:
+    """Note each perk whose code is another kind's on a level before."""
+    of_codes: dict[str, PerkDefinition] = {}
+    for number, level in enumerate(levels):
+        for place, one in enumerate(level.perks):
+            perk, at = one.definition, f"levels[{number}].perks[{place}]"
+            if fields.is_wrong(f"{at}.code") or fields.is_wrong(f"{at}.kind"):
+                continue
+            try:
+                check_kind(perk, of_codes.setdefault(perk.code, perk))
+            except InvalidInput as wrong:
+                fields.note(f"{at}.kind", wrong.rule)

@@ -13,6 +13,7 @@ from typing import Any, Final
 _HEAD: Final = (
     "# The settings of a programme: `export-programme` writes them, `import-programme` reads them.",
     "# What is new is added, what differs is changed; what is left out stays as it is.",
+    "# The stock is for rewards that are new: of one that exists, what is left stays as it is.",
 )
 
 # A letter first; no colon and no hash, which mean something beside a blank.

@@ -14,6 +14,7 @@ from domain.purchases.earning import (
     EarningRule,
     current_rule,
     publish_rule,
+    rule_flaws,
     rule_from_json,
     rule_to_json,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "purchases",
     "record_purchases",
     "refundable_orders",
+    "rule_flaws",
     "rule_from_json",
     "rule_to_json",
     "write_refunded",

@@ -122,6 +122,7 @@ async def amend(
                 purchases=g.bought_again,
                 paid_fen=g.paid_fen - g.stored["paid_fen"],
                 placed_at=g.stored["placed_at"],
+                came_with=g.stored["came_with"],
             )
             for g in grown
         ],

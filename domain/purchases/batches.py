@@ -26,7 +26,7 @@ from domain.purchases.recording import (
     triage,
 )
 from domain.storage import transaction
-from domain.texts import clean_text
+from domain.texts import clean_identity
 
 LINES_MAX = 200
 """Lines of one order that a shop may push."""
@@ -85,12 +85,7 @@ async def record_purchases(
     with the same content and REJECTED with other content. Refused with InvalidInput where the batch
     itself breaks a rule. A fixed number of statements whatever the number of orders.
     """
-    clean_text(
-        command.batch_id,
-        field=("batch_id",),
-        characters_min=1,
-        characters_max=_BATCH_ID_LENGTH_MAX,
-    )
+    clean_identity(command.batch_id, field=("batch_id",), characters_max=_BATCH_ID_LENGTH_MAX)
     if not 1 <= len(command.orders) <= ORDERS_MAX:
         raise InvalidInput(field=("orders",), rule=f"1 to {ORDERS_MAX} orders")
 

@@ -14,7 +14,7 @@ refunded, is reckoned by what held when it was recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from uuid_utils.compat import uuid7
 
-from domain.errors import InvalidInput
+from domain.errors import Flaws, InvalidInput
 from domain.ledger import (
     AfterMonths,
     ExpiryPolicy,
@@ -33,6 +33,7 @@ from domain.ledger import (
 )
 from domain.purchases.rules import PERMILLE
 from domain.storage import Row, execute, fetch_all, fetch_one, transaction
+from domain.texts import clean_code
 
 RATE_PERMILLE_MAX = 1_000_000
 """A thousand points per yuan."""
@@ -108,6 +109,20 @@ def rule_from_json(code: str, version: int, definition: object) -> EarningRule:
         ),
         expiry=expiry,
     )
+
+
+def rule_flaws(rule: EarningRule) -> Sequence[InvalidInput]:
+    """Every rule that the definition breaks but for its expiry, at most one for each field."""
+    flaws = Flaws()
+    with flaws.noted():
+        clean_code(rule.code, field=("code",), characters_max=_CODE_LENGTH_MAX)
+    with flaws.noted():
+        _whole("permille_per_yuan", rule.permille_per_yuan, at_most=RATE_PERMILLE_MAX)
+    with flaws.noted():
+        _by_code("themes", rule.themes, at_most=RATE_PERMILLE_MAX)
+    with flaws.noted():
+        _whole("matures_after_days", rule.matures_after_days, at_most=MATURES_AFTER_DAYS_MAX)
+    return flaws.found
 
 
 async def publish_rule(rule: EarningRule, *, now: datetime) -> EarningRule:

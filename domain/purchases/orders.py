@@ -21,7 +21,7 @@ from domain.errors import (
     TextInvalid,
 )
 from domain.members import MemberRef, as_named
-from domain.texts import is_storable
+from domain.texts import is_identity, is_storable
 
 AMOUNT_FEN_MAX = 2**53 - 1
 QUANTITY_MAX = 2**31 - 1
@@ -102,16 +102,17 @@ def order_digests(order: Order, *, currency: str) -> dict[str, str]:
 
 
 def _text_refusal(order: Order) -> Refusal | None:
+    if not is_identity(order.external_id, characters_max=EXTERNAL_ID_LENGTH_MAX):
+        return _identity_invalid(("external_id",), EXTERNAL_ID_LENGTH_MAX)
     for name, text, length_max in (
-        ("external_id", order.external_id, EXTERNAL_ID_LENGTH_MAX),
         ("channel", order.channel, CHANNEL_LENGTH_MAX),
         ("shop", order.shop, SHOP_LENGTH_MAX),
     ):
         if text is not None and not is_storable(text, characters_max=length_max):
             return _text_invalid((name,), length_max)
     for at, line in enumerate(order.lines):
-        if not is_storable(line.line_id, characters_max=LINE_ID_LENGTH_MAX):
-            return _text_invalid(("lines", str(at), "line_id"), LINE_ID_LENGTH_MAX)
+        if not is_identity(line.line_id, characters_max=LINE_ID_LENGTH_MAX):
+            return _identity_invalid(("lines", str(at), "line_id"), LINE_ID_LENGTH_MAX)
         if not is_storable(line.product_code, characters_max=PRODUCT_CODE_LENGTH_MAX):
             return _text_invalid(("lines", str(at), "product_code"), PRODUCT_CODE_LENGTH_MAX)
     return None
@@ -119,6 +120,11 @@ def _text_refusal(order: Order) -> Refusal | None:
 
 def _text_invalid(path: tuple[str, ...], length_max: int) -> Refusal:
     return TextInvalid(field=path, rule=f"1 to {length_max} characters of plain text")
+
+
+def _identity_invalid(path: tuple[str, ...], length_max: int) -> Refusal:
+    rule = f"1 to {length_max} characters of plain text, none of them invisible"
+    return TextInvalid(field=path, rule=rule)
 
 
 def _date_refusal(order: Order, *, now: datetime) -> Refusal | None:

@@ -44,13 +44,17 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelEffect:
-    """What an order, or what was added to one, counts towards the member's level."""
+    """What an order, or what was added to one, counts towards the member's level.
+
+    `came_with` is the merge with which the order came to the member.
+    """
 
     member_id: UUID
     points: int
     purchases: int
     paid_fen: int
     placed_at: datetime
+    came_with: UUID | None = None
 
 
 def earn_of(
@@ -125,6 +129,7 @@ async def qualify_for_levels(
                 amount_fen=effect.paid_fen,
                 occurred_at=effect.placed_at,
                 source_kind=SOURCE_KIND,
+                came_with=effect.came_with,
             )
             for effect in effects
         ],

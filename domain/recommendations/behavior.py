@@ -16,7 +16,7 @@ from domain.catalogue import missing_themes, products_by_id
 from domain.errors import InvalidInput
 from domain.members import Consent, SetConsent
 from domain.outbox import Announced, Consumer
-from domain.storage import Table, execute, transaction
+from domain.storage import Table, execute, fetch_all, transaction
 from domain.texts import clean_code, clean_text
 
 BEHAVIOR_TRACKING: Final = "behavior_tracking"
@@ -76,7 +76,8 @@ async def track_behavior(member_id: UUID, events: Sequence[BehaviorEvent], *, no
         await _check_themes(events)
         if not await members.has_consented(standing, BEHAVIOR_TRACKING):
             return 0
-        kept = {uuid5(_IDS, f"{standing}:{event.event_id}"): event for event in reversed(events)}
+        kept = {_id_of(standing, event): event for event in reversed(events)}
+        known = await _known_before(standing, events)
         await _EVENTS.insert(
             (
                 {
@@ -89,12 +90,30 @@ async def track_behavior(member_id: UUID, events: Sequence[BehaviorEvent], *, no
                     "recorded_at": now,
                 }
                 for id, event in sorted(kept.items())
+                if event.event_id not in known
             ),
             or_ignore=True,
         )
         return len(kept)
 
     return await transaction(work)
+
+
+def _id_of(record_id: UUID, event: BehaviorEvent) -> UUID:
+    return uuid5(_IDS, f"{record_id}:{event.event_id}")
+
+
+async def _known_before(member_id: UUID, events: Sequence[BehaviorEvent]) -> set[str]:
+    """The events, by the client's ids, that came with a record that was joined to the member's."""
+    others = set(await members.records_of([member_id])) - {member_id}
+    if not others:
+        return set()
+    ids = {_id_of(other, event): event.event_id for other in others for event in events}
+    rows = await fetch_all(
+        "SELECT id FROM behavior_event WHERE member_id = $1 AND id = ANY($2::uuid[])",
+        *(member_id, sorted(ids)),
+    )
+    return {ids[row["id"]] for row in rows}
 
 
 async def set_consent(command: SetConsent, *, now: datetime) -> Consent:

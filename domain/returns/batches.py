@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from domain import idempotency
+from domain import idempotency, rewards
 from domain.errors import ErrorCode, IdempotencyConflict, InvalidInput, Refusal
 from domain.idempotency import Recalled
 from domain.program import program
@@ -23,7 +23,7 @@ from domain.returns.recording import (
 from domain.returns.refunds import REFUNDS_MAX, Refund, refund_digests, refusal_of
 from domain.rewards import RewardRules
 from domain.storage import transaction
-from domain.texts import clean_text
+from domain.texts import clean_identity
 
 _BATCH_ID_LENGTH_MAX: Final = 128
 
@@ -68,12 +68,7 @@ async def record_refunds(
     with the same content and REJECTED with other content. Refused with InvalidInput where the batch
     itself breaks a rule.
     """
-    clean_text(
-        command.batch_id,
-        field=("batch_id",),
-        characters_min=1,
-        characters_max=_BATCH_ID_LENGTH_MAX,
-    )
+    clean_identity(command.batch_id, field=("batch_id",), characters_max=_BATCH_ID_LENGTH_MAX)
     if not 1 <= len(command.refunds) <= REFUNDS_MAX:
         raise InvalidInput(field=("refunds",), rule=f"1 to {REFUNDS_MAX} refunds")
     return await transaction(lambda: _record_once(command, rules_in_force=rules_in_force, now=now))
@@ -102,7 +97,7 @@ async def _record_once(
     known = await idempotency.recall(
         refund_scope(command.source), {one.refund.external_id: one.digests for one in first}
     )
-    outcomes |= await record_new(
+    recorded, ended = await record_new(
         [one for one in first if one.refund.external_id not in known],
         locked=locked,
         source=command.source,
@@ -110,6 +105,7 @@ async def _record_once(
         programme=await program(),
         now=now,
     )
+    outcomes |= recorded
     duplicates: set[int] = set()
     for one in first:
         earlier = known.get(one.refund.external_id)
@@ -131,6 +127,7 @@ async def _record_once(
     ]
     stored = [_receipt_to_json(receipt) for receipt in receipts]
     await idempotency.remember(scope, {command.batch_id: (digests, stored)}, now=now)
+    await rewards.put_back(ended)
     return RefundBatch(id=command.batch_id, replayed=False, receipts=receipts)
 
 

@@ -26,15 +26,15 @@ from domain.storage import snapshot
 class RefundPreview:
     """What a refund would do now: points taken, points then owed, and the level after.
 
-    `ended` are the redemptions whose coupons would be taken back. `perks_lost` are the codes of
-    the perks that the level before gives and the one after does not.
+    `ended` are the redemptions whose coupons would be taken back. `perks` are those that the level
+    before gives, and the one after does not or gives less of; what time took is not among them.
     """
 
     points_taken: int
     debt_after: int
     level_after: str
     ended: tuple[Redemption, ...]
-    perks_lost: tuple[str, ...]
+    perks: tiers.LessPerks
 
 
 async def preview_refund(
@@ -76,16 +76,13 @@ async def _previewed(
         grace_until=expires_at(AfterDays(rules_in_force.grace_days), earned_at=now, zone=zone),
         now=now,
     )
-    level_before = (await tiers.level_codes([member_id]))[member_id]
-    level_after = await tiers.preview_disqualify(
-        member_id, [qualifying(decided)], zone=zone, now=now
-    )
+    levels = await tiers.preview_disqualify(*(member_id, [qualifying(decided)]), zone=zone, now=now)
     return RefundPreview(
         points_taken=decided.points_taken,
         debt_after=decided.debt_after,
-        level_after=level_after,
+        level_after=levels.after,
         ended=tuple(unused.redemption for unused, _ in decided.ends),
-        perks_lost=await tiers.perks_lost(level_before, level_after),
+        perks=await tiers.less_perks(levels.before, levels.after),
     )
 
 

@@ -28,7 +28,7 @@ from domain.returns.orders import OrderState, order_states
 from domain.returns.planning import SOURCE_KIND, Decided, decide, give_back, most
 from domain.returns.refunds import Refund
 from domain.returns.tables import REFUND_LINES, REFUNDS
-from domain.rewards import RewardRules, Unused
+from domain.rewards import Redemption, RewardRules, Unused
 from domain.tiers import Qualifying
 
 
@@ -98,8 +98,12 @@ async def record_new(
     rules_in_force: RewardRules,
     programme: Programme,
     now: datetime,
-) -> dict[int, Recorded | Refusal]:
-    """Record refunds that no one knows yet, each id once; the outcome for each by its index."""
+) -> tuple[dict[int, Recorded | Refusal], Sequence[Redemption]]:
+    """Record refunds that no one knows yet, each id once; the outcome for each by its index.
+
+    And the redemptions that ended: their rewards' stock, which many want at once, comes last in
+    the caller's transaction.
+    """
     wanted = {one.refund.order_external_id for one in refunds}
     places = {place for external_id, place in locked.owners.items() if external_id in wanted}
     states = await order_states(places, lock=True)
@@ -122,10 +126,11 @@ async def record_new(
         dict(_answer(recorded[index], digests[index]) for index in _by_id(recorded)),
         now=now,
     )
-    return {
+    told = {
         index: _recorded(one) if isinstance(one, Decided) else one
         for index, one in outcomes.items()
     }
+    return told, [unused.redemption for unused, _ in ended]
 
 
 def recorded_of(recalled: idempotency.Recalled) -> Recorded:
@@ -149,6 +154,7 @@ def qualifying(decided: Decided) -> Qualifying:
         amount_fen=decided.refund.amount_fen,
         occurred_at=order.placed_at,
         source_kind=SOURCE_KIND,
+        came_with=order.came_with,
     )
 
 

@@ -31,7 +31,7 @@ from domain.purchases import (
     digestible,
     microseconds,
 )
-from domain.texts import is_storable
+from domain.texts import is_identity, is_storable
 
 REFUNDS_MAX: Final = 500
 """Refunds that one call may carry."""
@@ -92,12 +92,11 @@ def refund_digests(refund: Refund) -> dict[str, str]:
 
 
 def _text_refusal(refund: Refund) -> Refusal | None:
-    for name, text in (
-        ("external_id", refund.external_id),
-        ("order_external_id", refund.order_external_id),
-    ):
-        if not is_storable(text, characters_max=EXTERNAL_ID_LENGTH_MAX):
-            return _text_invalid((name,), EXTERNAL_ID_LENGTH_MAX)
+    if not is_identity(refund.external_id, characters_max=EXTERNAL_ID_LENGTH_MAX):
+        return _identity_invalid(("external_id",), EXTERNAL_ID_LENGTH_MAX)
+    # The order and its lines are looked for: an id from before `is_identity` is found as it is.
+    if not is_storable(refund.order_external_id, characters_max=EXTERNAL_ID_LENGTH_MAX):
+        return _text_invalid(("order_external_id",), EXTERNAL_ID_LENGTH_MAX)
     for at, line in enumerate(refund.lines):
         if not is_storable(line.line_id, characters_max=LINE_ID_LENGTH_MAX):
             return _text_invalid(("lines", str(at), "line_id"), LINE_ID_LENGTH_MAX)
@@ -106,6 +105,11 @@ def _text_refusal(refund: Refund) -> Refusal | None:
 
 def _text_invalid(path: tuple[str, ...], length_max: int) -> Refusal:
     return TextInvalid(field=path, rule=f"1 to {length_max} characters of plain text")
+
+
+def _identity_invalid(path: tuple[str, ...], length_max: int) -> Refusal:
+    rule = f"1 to {length_max} characters of plain text, none of them invisible"
+    return TextInvalid(field=path, rule=rule)
 
 
 def _date_refusal(refund: Refund, *, now: datetime) -> Refusal | None:

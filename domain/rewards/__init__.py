@@ -40,6 +40,7 @@ from domain.rewards.definitions import (
     change_reward,
     define_reward,
     define_rewards,
+    reward_flaws,
 )
 from domain.rewards.fulfilment import (
     ShipRedemption,
@@ -60,6 +61,7 @@ from domain.rewards.offers import (
 from domain.rewards.redeeming import (
     QUANTITY_MAX,
     RedeemReward,
+    put_back,
     redeem_reward,
 )
 from domain.rewards.redemptions import (
@@ -126,6 +128,7 @@ __all__ = [
     "define_rewards",
     "deliver_redemption",
     "erase_address_keys",
+    "put_back",
     "redeem_reward",
     "redemption",
     "redemption_queue",
@@ -133,6 +136,7 @@ __all__ = [
     "release_coupon",
     "remove_address",
     "reserve_coupon",
+    "reward_flaws",
     "rewards",
     "set_redemption_address",
     "ship_redemption",

@@ -12,13 +12,15 @@ from uuid_utils.compat import uuid7
 
 from domain import idempotency
 from domain.errors import AddressLimitReached, AddressUnknown
-from domain.members import lock_members
+from domain.members import lock_members, own_scope, recall_own, remember_own
 from domain.outbox import Event, announce
-from domain.rewards.client_keys import checked_key, recall, remember
+from domain.rewards.client_keys import checked_key
 from domain.storage import Row, execute, fetch_all, fetch_one, transaction
 from domain.texts import clean_text
 
 ADDRESSES_MAX: Final = 20
+
+_WHAT: Final = "address.add"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +65,9 @@ async def add_address(command: AddAddress, *, now: datetime) -> Address:
 
     async def work() -> Address:
         mine, place = await _standing(command.member_id), command.place
-        for one in dict.fromkeys((command.member_id, mine)):
-            answer = await recall(_scope(one), command.idempotency_key, digests)
-            if answer is not None:
-                return Address(member_id=mine, id=UUID(answer["id"]), place=place)
+        known = await recall_own(_WHAT, mine, key=command.idempotency_key, digests=digests)
+        if known is not None:
+            return Address(member_id=mine, id=UUID(known.answer["id"]), place=place)
         made = Address(member_id=mine, id=uuid7(), place=place)
         added = await execute(
             _ADD,
@@ -79,9 +80,9 @@ async def add_address(command: AddAddress, *, now: datetime) -> Address:
         facts = {"address": str(made.id)}
         event = Event(kind="AddressAdded", member_id=made.member_id, facts=facts)
         await announce([event], now=now)
-        await remember(
-            _scope(mine),
-            command.idempotency_key,
+        await remember_own(
+            *(_WHAT, mine),
+            key=command.idempotency_key,
             digests=digests,
             answer={"id": str(made.id)},
             now=now,
@@ -115,7 +116,7 @@ async def erase_address_keys(member_ids: Collection[UUID]) -> None:
     What is known of a key are digests of what was said, and a phone number is found by its digest:
     there are few enough to try them all.
     """
-    await idempotency.forget([_scope(one) for one in member_ids])
+    await idempotency.forget([own_scope(_WHAT, one) for one in member_ids])
 
 
 async def addresses(member_id: UUID) -> Sequence[Address]:
@@ -142,10 +143,6 @@ async def address(member_id: UUID, *, address_id: UUID) -> Address:
 async def _standing(member_id: UUID) -> UUID:
     """The record that the person has now, locked: whoever waited for a merge keeps places there."""
     return (await lock_members([member_id])).get(member_id, member_id)
-
-
-def _scope(member_id: UUID) -> str:
-    return f"address.add:{member_id}"
 
 
 _COLUMNS: Final = "member_id, id, recipient, phone, region, street, postcode"

@@ -11,17 +11,20 @@ from uuid import UUID
 from domain import idempotency
 from domain.errors import RedemptionUnknown
 from domain.ledger import AfterDays, GiveBack, Source, expires_at, lock_accounts, post_one
+from domain.members import recall_own, remember_own
 from domain.outbox import Event, announce
 from domain.program import program
 from domain.rewards import rules
 from domain.rewards.checkout import RewardRules, state_of
-from domain.rewards.client_keys import checked_key, recall, remember
+from domain.rewards.client_keys import checked_key
 from domain.rewards.redeeming import put_back
 from domain.rewards.redemptions import Redemption, locked_redemption, standing_redemption
 from domain.rewards.rules import CouponStatus, RedemptionStatus
 from domain.storage import Row, execute, fetch_all, transaction
 
 SOURCE_KIND: Final = "cancellation"
+
+_WHAT: Final = "redemption.cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,6 @@ async def cancel_redemption(
     RedemptionNotCancellable, PointsOutOfRange, IdempotencyConflict.
     """
     checked_key(command.idempotency_key)
-    scope = f"redemption.cancel:{command.member_id}"
     digests = idempotency.digests({"redemption_id": str(command.redemption_id)})
 
     async def work() -> Redemption:
@@ -51,8 +53,10 @@ async def cancel_redemption(
         # Another record of the member's may have paid it: the entry stands in its journal.
         concerned = [] if seen is None else [seen.member_id, seen.paid_by]
         books = await lock_accounts([command.member_id, *concerned])
-        answer = await recall(scope, command.idempotency_key, digests)
-        if answer is not None:
+        known = await recall_own(
+            *(_WHAT, command.member_id), key=command.idempotency_key, digests=digests
+        )
+        if known is not None:
             return await _read(command)
         found = await locked_redemption(command.member_id, redemption_id=command.redemption_id)
         if found is None or found.paid_by not in books:
@@ -75,9 +79,14 @@ async def cancel_redemption(
             books=books,
         )
         await write_cancelled(found, given_back_seq=posted.seq, now=now)
-        answer = {"id": str(found.id)}
-        await remember(scope, command.idempotency_key, digests=digests, answer=answer, now=now)
-        await put_back(found.reward, found.quantity)
+        await remember_own(
+            *(_WHAT, found.member_id),
+            key=command.idempotency_key,
+            digests=digests,
+            answer={"id": str(found.id)},
+            now=now,
+        )
+        await put_back([found])
         return await _read(command)
 
     return await transaction(work)

@@ -22,7 +22,7 @@ from domain.rewards.codes import as_printed
 from domain.rewards.offers import value_of
 from domain.rewards.rules import CouponState, CouponStatus, Order
 from domain.storage import Row, execute, fetch_all, transaction
-from domain.texts import clean_text, is_storable
+from domain.texts import clean_identity, clean_text, is_storable
 
 CODE_CHARACTERS_MAX: Final = 64
 REFERENCE_CHARACTERS_MAX: Final = 128
@@ -75,12 +75,19 @@ async def reserve_coupon(
 ) -> CouponInUse:
     """Set a coupon aside for an order; what it takes off is decided now.
 
-    The order that has it is answered as before, and reserves it anew for another amount. Refused:
+    The order that has it is answered as before, and reserves it anew for another amount: for as
+    long again, but for no longer than before once the coupon's own time is over. Refused:
     InvalidInput, CouponUnknown, CouponUsed, CouponRevoked, CouponExpired, CouponReserved,
     CouponBelowMinimum, CouponNotStackable, IdempotencyConflict.
     """
     if not 0 <= command.amount_fen <= POINTS_MAX:
         raise InvalidInput(field=("amount",), rule=f"0 to {POINTS_MAX} fen")
+    # Here alone: an order that has a coupon from before `clean_identity` may still confirm it.
+    clean_identity(
+        command.order_reference,
+        field=("order_reference",),
+        characters_max=REFERENCE_CHARACTERS_MAX,
+    )
     lasting = timedelta(minutes=rules_in_force.reservation_minutes)
 
     def decide(coupon: CouponState, order: Order) -> CouponState:

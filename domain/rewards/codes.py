@@ -7,7 +7,10 @@ second against a million live ones finds one in 38 million years.
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from typing import Final
+
+from domain.texts import without_unseen
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """No I, L, O and U: they are misread, or make words."""
@@ -27,9 +30,11 @@ def new_code() -> str:
 def as_printed(code: str) -> str:
     """The code as it was given out, however it was typed: case, blanks, hyphens, I, L and O.
 
-    What is no code of this form stays as it is.
+    Nor do characters count that nobody sees, which copying brings along. What is no code of this
+    form stays as it is.
     """
-    plain = code.upper().replace("-", "").replace(" ", "").translate(_AS_MEANT)
+    seen = "".join(one for one in without_unseen(code) if unicodedata.category(one) != "Zs")
+    plain = seen.upper().replace("-", "").translate(_AS_MEANT)
     if len(plain) == CHARACTERS and all(one in ALPHABET for one in plain):
         return _grouped(plain)
     return code

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from domain import audit, tiers
 from domain.audit import Actor, Target
-from domain.errors import InvalidInput, RewardChanged, RewardExists, RewardUnknown
+from domain.errors import Flaws, InvalidInput, RewardChanged, RewardExists, RewardUnknown
 from domain.ledger import POINTS_MAX
 from domain.outbox import Event, announce
 from domain.rewards.offers import REWARD_COLUMNS, CouponTerms, Reward, reward_of
@@ -147,6 +147,11 @@ async def change_reward(command: ChangeReward, *, by: Actor, now: datetime) -> R
     return await transaction(work)
 
 
+def reward_flaws(definition: RewardDefinition) -> Sequence[InvalidInput]:
+    """Every rule that the reward breaks by itself; whether there is its level is not looked at."""
+    return _flaws(_made(definition)).found
+
+
 _LOCKED = f"SELECT {REWARD_COLUMNS} FROM reward WHERE id = $1 FOR NO KEY UPDATE"
 _LOCKED_BY_CODE = f"SELECT {REWARD_COLUMNS} FROM reward WHERE code = $1 FOR NO KEY UPDATE"
 
@@ -201,55 +206,61 @@ def _record(
 
 
 async def _check(reward: Reward) -> None:
-    """Refuse InvalidInput with the field that breaks a rule."""
-    clean_code(reward.code, field=("code",), characters_max=64)
-    for name in ("title_zh", "title_en"):
-        clean_text(
-            getattr(reward, name),
-            field=(name,),
-            characters_min=1,
-            characters_max=TITLE_CHARACTERS_MAX,
-        )
-    for name in ("description_zh", "description_en"):
-        clean_text(
-            getattr(reward, name),
-            field=(name,),
-            characters_max=DESCRIPTION_CHARACTERS_MAX,
-            lines=True,
-        )
-    _within(reward.points_price, 1, POINTS_MAX, field=("points_price",))
-    _within(reward.stock, 0, COUNT_MAX, field=("stock",))
-    _within(reward.per_member, 1, COUNT_MAX, field=("per_member",))
-    if reward.begins_at and reward.ends_at and reward.begins_at >= reward.ends_at:
-        raise InvalidInput(field=("ends_at",), rule="after the beginning")
+    """Refuse InvalidInput with the first field that breaks a rule."""
+    _flaws(reward).refuse_first()
     if reward.level_required is not None:
         codes = [level.code for level in await tiers.read_levels()]
         if reward.level_required not in codes:
             raise InvalidInput(field=("level_required",), rule=f"one of {', '.join(codes)}")
-    _check_coupon(reward)
 
 
-def _check_coupon(reward: Reward) -> None:
+def _flaws(reward: Reward) -> Flaws:
+    flaws = Flaws()
+    with flaws.noted():
+        clean_code(reward.code, field=("code",), characters_max=64)
+    for name in ("title_zh", "title_en"):
+        with flaws.noted():
+            clean_text(
+                getattr(reward, name),
+                field=(name,),
+                characters_min=1,
+                characters_max=TITLE_CHARACTERS_MAX,
+            )
+    for name in ("description_zh", "description_en"):
+        _note_lines(flaws, getattr(reward, name), field=(name,))
+    _note_range(flaws, reward.points_price, 1, POINTS_MAX, field=("points_price",))
+    _note_range(flaws, reward.stock, 0, COUNT_MAX, field=("stock",))
+    _note_range(flaws, reward.per_member, 1, COUNT_MAX, field=("per_member",))
+    if reward.begins_at and reward.ends_at and reward.begins_at >= reward.ends_at:
+        flaws.found.append(InvalidInput(field=("ends_at",), rule="after the beginning"))
+    _note_coupon(flaws, reward)
+    return flaws
+
+
+def _note_coupon(flaws: Flaws, reward: Reward) -> None:
     terms = reward.coupon
     value = terms.value
     if (value.off is not None) != (reward.kind is RewardKind.COUPON):
-        raise InvalidInput(field=("coupon",), rule="a discount for COUPON, and for it alone")
+        rule = "a discount for COUPON, and for it alone"
+        flaws.found.append(InvalidInput(field=("coupon",), rule=rule))
     if value.off is CouponOff.SHARE:
-        _within(value.value, 1, PERMILLE, field=("coupon", "permille_off"))
+        _note_range(flaws, value.value, 1, PERMILLE, field=("coupon", "permille_off"))
     elif value.off is CouponOff.AMOUNT:
-        _within(value.value, 1, POINTS_MAX, field=("coupon", "amount_off"))
-    _within(value.amount_min_fen, 0, POINTS_MAX, field=("coupon", "amount_min"))
-    _within(value.discount_max_fen, 1, POINTS_MAX, field=("coupon", "discount_max"))
-    _within(terms.days, 1, COUPON_DAYS_MAX, field=("coupon", "days"))
+        _note_range(flaws, value.value, 1, POINTS_MAX, field=("coupon", "amount_off"))
+    _note_range(flaws, value.amount_min_fen, 0, POINTS_MAX, field=("coupon", "amount_min"))
+    _note_range(flaws, value.discount_max_fen, 1, POINTS_MAX, field=("coupon", "discount_max"))
+    _note_range(flaws, terms.days, 1, COUPON_DAYS_MAX, field=("coupon", "days"))
     for name in ("terms_zh", "terms_en"):
-        clean_text(
-            getattr(terms, name),
-            field=("coupon", name),
-            characters_max=DESCRIPTION_CHARACTERS_MAX,
-            lines=True,
-        )
+        _note_lines(flaws, getattr(terms, name), field=("coupon", name))
 
 
-def _within(value: int | None, at_least: int, at_most: int, *, field: tuple[str, ...]) -> None:
+def _note_lines(flaws: Flaws, text: str, *, field: tuple[str, ...]) -> None:
+    with flaws.noted():
+        clean_text(text, field=field, characters_max=DESCRIPTION_CHARACTERS_MAX, lines=True)
+
+
+def _note_range(
+    flaws: Flaws, value: int | None, at_least: int, at_most: int, *, field: tuple[str, ...]
+) -> None:
     if value is not None and not at_least <= value <= at_most:
-        raise InvalidInput(field=field, rule=f"{at_least} to {at_most}")
+        flaws.found.append(InvalidInput(field=field, rule=f"{at_least} to {at_most}"))

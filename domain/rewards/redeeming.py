@@ -7,6 +7,7 @@ last and for the shortest time; it is also where the stock is guarded.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -25,10 +26,11 @@ from domain.errors import (
     RewardUnknown,
 )
 from domain.ledger import Books, Redeem, Source, lock_accounts, post_one
+from domain.members import recall_own, remember_own
 from domain.outbox import Event, announce
 from domain.program import program
 from domain.rewards.addresses import Place, address
-from domain.rewards.client_keys import checked_key, recall, remember
+from domain.rewards.client_keys import checked_key
 from domain.rewards.coupons import issue
 from domain.rewards.offers import Reward, rewards_by_ids, stock_left
 from domain.rewards.redemptions import Redemption, redemption
@@ -40,7 +42,11 @@ QUANTITY_MAX: Final = 20
 RECORDS_MAX: Final = 64
 """So many merges are followed."""
 
+STOCK_MAX: Final = 2**31 - 1
+
 SOURCE_KIND: Final = "reward"
+
+_WHAT: Final = "reward.redeem"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +79,12 @@ async def redeem_reward(command: RedeemReward, *, now: datetime) -> Redemption:
     )
 
     async def work() -> Redemption:
+        # A level whose time is over opens nothing. A merge that is waited for has reviewed it, too.
+        await tiers.review_if_due(command.member_id, now=now)
         mine, books = await _lock_account(command.member_id)
-        for one in dict.fromkeys((command.member_id, mine)):
-            answer = await recall(_scope(one), command.idempotency_key, digests)
-            if answer is not None:
-                return await _told_again(mine, answer)
+        known = await recall_own(_WHAT, mine, key=command.idempotency_key, digests=digests)
+        if known is not None:
+            return await _told_again(mine, known.answer)
         meant = replace(command, member_id=mine)
         reward = await _offered(meant, now=now)
         place = await _place(meant, reward)
@@ -91,17 +98,17 @@ async def redeem_reward(command: RedeemReward, *, now: datetime) -> Redemption:
             books=books,
         )
         made = await _written(meant, reward, place, entry_seq=posted.seq, now=now)
-        answer = {"id": str(made.id), "status": made.status.value}
-        key = command.idempotency_key
-        await remember(_scope(mine), key, digests=digests, answer=answer, now=now)
-        left = await _take(reward, meant.quantity)
-        return replace(made, reward=replace(reward, stock=left))
+        await remember_own(
+            *(_WHAT, mine),
+            key=command.idempotency_key,
+            digests=digests,
+            answer={"id": str(made.id), "status": made.status.value},
+            now=now,
+        )
+        left = await _take(made, meant.quantity)
+        return replace(made, from_stock=left is not None, reward=replace(reward, stock=left))
 
     return await transaction(work)
-
-
-def _scope(member_id: UUID) -> str:
-    return f"reward.redeem:{member_id}"
 
 
 async def _lock_account(member_id: UUID) -> tuple[UUID, Books]:
@@ -192,6 +199,7 @@ async def _written(
         "points_spent": reward.points_price * command.quantity,
         "paid_by": command.member_id,
         "entry_seq": entry_seq,
+        "from_stock": reward.stock is not None,
         "redeemed_at": now,
     }
     row |= {name: written.get(name) for name in Place.__slots__}
@@ -221,12 +229,13 @@ async def _written(
     return made
 
 
-async def _take(reward: Reward, quantity: int) -> int | None:
+async def _take(made: Redemption, quantity: int) -> int | None:
     """Take from the stock, which is never below zero: the last lock of the transaction.
 
     Returns what is left, None where it is not limited. Refused: OutOfStock.
     """
-    if reward.stock is None:
+    reward = made.reward
+    if not made.from_stock:
         return None
     row = await fetch_one(
         "UPDATE reward SET stock = stock - $2 WHERE id = $1 AND stock >= $2 RETURNING stock",
@@ -236,10 +245,26 @@ async def _take(reward: Reward, quantity: int) -> int | None:
         left = (await stock_left([reward.id]))[reward.id]
         if left is not None:
             raise OutOfStock(left=left, field=("quantity",))
+        # Staff have lifted the limit since it was looked at.
+        await execute(
+            "UPDATE redemption SET from_stock = FALSE WHERE member_id = $1 AND id = $2",
+            *(made.member_id, made.id),
+        )
     return None if row is None else int(row["stock"])
 
 
-async def put_back(reward: Reward, quantity: int) -> None:
-    """Put what was not needed back into the stock: the last lock of the transaction."""
-    if reward.stock is not None:
-        await execute("UPDATE reward SET stock = stock + $2 WHERE id = $1", reward.id, quantity)
+async def put_back(redemptions: Iterable[Redemption]) -> None:
+    """Put what came from a stock back into it: the last locks of the transaction, in their order.
+
+    A stock that is full stays so: staff have said since how many there are.
+    """
+    back: dict[UUID, int] = {}
+    for one in redemptions:
+        if one.from_stock:
+            back[one.reward.id] = back.get(one.reward.id, 0) + one.quantity
+    for reward_id, quantity in sorted(back.items()):
+        await execute(
+            "UPDATE reward SET stock = CASE WHEN stock <= $3 THEN stock + $2 ELSE $4 END"
+            " WHERE id = $1 AND stock IS NOT NULL",
+            *(reward_id, quantity, STOCK_MAX - quantity, STOCK_MAX),
+        )

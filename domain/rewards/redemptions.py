@@ -61,6 +61,7 @@ class Redemption:
 
     `entry_seq` is the entry that spent the points, `given_back_seq` the one that gave them back;
     both are in the journal of `paid_by`, who is the member unless two records were joined since.
+    `from_stock` where the reward had a stock then, from which it was taken.
     """
 
     member_id: UUID
@@ -72,6 +73,7 @@ class Redemption:
     paid_by: UUID
     entry_seq: int
     given_back_seq: int | None
+    from_stock: bool
     redeemed_at: datetime
     shipment: Shipment | None
 
@@ -83,8 +85,8 @@ class Redemption:
 
 REDEMPTION_COLUMNS: Final = (
     "member_id, id, reward_id, quantity, status, points_spent, paid_by, entry_seq, given_back_seq,"
-    " redeemed_at, recipient, phone, region, street, postcode, carrier, tracking_number,"
-    " shipped_at, delivered_at"
+    " from_stock, redeemed_at, recipient, phone, region, street, postcode, carrier,"
+    " tracking_number, shipped_at, delivered_at"
 )
 
 _LOCKING: Final = " FOR NO KEY UPDATE"
@@ -202,6 +204,7 @@ def _redemption(row: Row, reward: Reward) -> Redemption:
         paid_by=row["paid_by"],
         entry_seq=row["entry_seq"],
         given_back_seq=row["given_back_seq"],
+        from_stock=row["from_stock"],
         redeemed_at=row["redeemed_at"],
         shipment=_shipment(row, status) if reward.kind is RewardKind.GIFT else None,
     )

@@ -141,7 +141,8 @@ def reserve(
 ) -> CouponState:
     """Set the coupon aside for an order. The order that has it, with this amount, keeps it as is.
 
-    Refused: CouponUsed, CouponRevoked, CouponExpired, CouponReserved, CouponBelowMinimum.
+    With another amount it has it anew, but once the coupon's own time is over for no longer than
+    it had. Refused: CouponUsed, CouponRevoked, CouponExpired, CouponReserved, CouponBelowMinimum.
     """
     coupon = as_of(coupon, now=now)
     match coupon.status:
@@ -152,6 +153,9 @@ def reserve(
             raise CouponReserved(until=coupon.reserved_until, field=("code",))
         case CouponStatus.USED | CouponStatus.REVOKED | CouponStatus.EXPIRED:
             _refuse(coupon)
+    until = now + lasting
+    if coupon.status is CouponStatus.RESERVED and coupon.expires_at <= now:
+        until = coupon.reserved_until or until
     if amount_fen < coupon.value.amount_min_fen:
         raise CouponBelowMinimum(minimum_fen=coupon.value.amount_min_fen, field=("amount",))
     return replace(
@@ -160,7 +164,7 @@ def reserve(
         order=order,
         amount_fen=amount_fen,
         discount_fen=discount_fen(coupon.value, amount_fen=amount_fen),
-        reserved_until=now + lasting,
+        reserved_until=until,
     )
 
 

@@ -68,6 +68,7 @@ REDEMPTIONS: Final = Table(
     points_spent="bigint",
     paid_by="uuid",
     entry_seq="bigint",
+    from_stock="boolean",
     redeemed_at="timestamptz",
     recipient="text",
     phone="text",

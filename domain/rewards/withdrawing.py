@@ -14,7 +14,6 @@ from domain.ledger import Place, Source
 from domain.rewards import rules
 from domain.rewards.cancelling import SOURCE_KIND, write_cancelled
 from domain.rewards.checkout import state_of
-from domain.rewards.redeeming import put_back
 from domain.rewards.redemptions import Redemption, redemptions_by_ids
 from domain.rewards.rules import CouponStatus, RedemptionStatus
 from domain.storage import execute, fetch_all
@@ -78,7 +77,8 @@ async def unused_redemptions(
 async def withdraw(ended: Sequence[tuple[Unused, Place]], *, now: datetime) -> None:
     """End these redemptions, each with the entry by which its points came back.
 
-    Inside the transaction of those entries, with the coupons locked. The rewards' stock comes last.
+    Inside the transaction of those entries, with the coupons locked. The stock is left to the
+    caller, who calls `put_back` last.
     """
     for one, (_, given_back_seq) in ended:
         await execute(
@@ -88,5 +88,3 @@ async def withdraw(ended: Sequence[tuple[Unused, Place]], *, now: datetime) -> N
             *(one.redemption.member_id, list(one.coupon_ids), CouponStatus.REVOKED.value),
         )
         await write_cancelled(one.redemption, given_back_seq=given_back_seq, now=now)
-    for one, _ in sorted(ended, key=lambda each: each[0].redemption.reward.id):
-        await put_back(one.redemption.reward, one.redemption.quantity)

@@ -207,7 +207,11 @@ class Career:
             self.look(now=now, because=because)
 
     def part(self, merge_id: UUID, *, now: datetime) -> None:
-        """Let go what came with a merge; `days` are the member's own again."""
+        """Let go what came with a merge; `days` are the member's own again.
+
+        Terms that rest on more than that fall. The record that was given up has nothing that came,
+        but the same may have become of its days.
+        """
         self.drop([term.id for term in self.terms.values() if term.came_with == merge_id])
         for term in list(self.terms.values()):
             if term.kind is TermKind.QUALIFIED:

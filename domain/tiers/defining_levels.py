@@ -16,6 +16,7 @@ from domain import audit
 from domain.audit import Actor, Target
 from domain.errors import (
     DefinitionChanged,
+    Flaws,
     InvalidInput,
     LevelExists,
     LevelsOutOfOrder,
@@ -156,17 +157,38 @@ def check_ladder(levels: Sequence[LevelDefinition]) -> None:
 
 def check_level(level: LevelDefinition) -> None:
     """Refuse InvalidInput where a level by itself is wrong, whatever the others are."""
-    clean_code(level.code, field=("code",), characters_max=CODE_CHARACTERS_MAX)
+    _flaws(level).refuse_first()
+
+
+def level_flaws(level: LevelDefinition) -> Sequence[InvalidInput]:
+    """Every rule that the level breaks by itself, in the order in which they are looked at."""
+    return _flaws(level).found
+
+
+def _flaws(level: LevelDefinition) -> Flaws:
+    flaws = Flaws()
+    with flaws.noted():
+        clean_code(level.code, field=("code",), characters_max=CODE_CHARACTERS_MAX)
     for name in ("name_zh", "name_en"):
-        clean_text(
-            getattr(level, name),
-            field=(name,),
-            characters_min=1,
-            characters_max=NAME_CHARACTERS_MAX,
-        )
-    _within(level.threshold, 0, POINTS_MAX, name="threshold")
-    _within(level.amount_fen, 1, AMOUNT_FEN_MAX, name="amount")
-    _within(level.purchases, 1, PURCHASES_MAX, name="purchases")
+        with flaws.noted():
+            clean_text(
+                getattr(level, name),
+                field=(name,),
+                characters_min=1,
+                characters_max=NAME_CHARACTERS_MAX,
+            )
+    with flaws.noted():
+        _within(level.threshold, 0, POINTS_MAX, name="threshold")
+    with flaws.noted():
+        _within(level.amount_fen, 1, AMOUNT_FEN_MAX, name="amount")
+    with flaws.noted():
+        _within(level.purchases, 1, PURCHASES_MAX, name="purchases")
+    with flaws.noted():
+        _check_asked(level)
+    return flaws
+
+
+def _check_asked(level: LevelDefinition) -> None:
     asked = _asked(level)
     if level.rank == 0 and (asked or level.match is not Match.ALL):
         raise InvalidInput(field=(next(iter(asked), "match"),), rule="nothing for the base level")
@@ -216,7 +238,13 @@ _OUT_OF_THE_WAY: Final = 1_000_000
 
 
 async def _locked() -> list[DefinedLevel]:
-    return await _read(f"{_READ} FOR NO KEY UPDATE")
+    """The levels, of which nobody else changes any meanwhile.
+
+    They are read once they are locked: whoever waited for that does not see in the same statement
+    what was added meanwhile.
+    """
+    await fetch_all("SELECT code FROM level ORDER BY rank FOR NO KEY UPDATE")
+    return await _read(_READ)
 
 
 async def _read(statement: str) -> list[DefinedLevel]:

@@ -13,7 +13,7 @@ from domain.audit import Actor, Target
 from domain.errors import DefinitionChanged, InvalidInput, LevelUnknown, PerkExists, PerkUnknown
 from domain.outbox import Event, announce
 from domain.storage import Row, Table, fetch_all, fetch_one, transaction
-from domain.tiers.perks.definitions import PerkDefinition, check_perk
+from domain.tiers.perks.definitions import PerkDefinition, check_kind, check_perk
 
 PERKS_MAX: Final = 20
 """How many perks a level may have."""
@@ -63,12 +63,13 @@ async def define_perk(perk: PerkDefinition, *, by: Actor, now: datetime) -> Defi
     """Give a level a perk, for its members from now on. The same one again changes nothing.
 
     A perk that was retired comes back as it is defined now, and what was used of it counts.
-    Refused: InvalidInput, LevelUnknown, PerkExists (the level has another of this code).
+    Refused: InvalidInput (also of a code that is another kind's on any level, retired perks among
+    them), LevelUnknown, PerkExists (the level has another of this code).
     """
     check_perk(perk)
 
     async def work() -> DefinedPerk:
-        known = await _perks_of(perk.level_code)
+        known, of_code = await _known(perk)
         own = next((one for one in known if one.definition.code == perk.code), None)
         if own is not None and own.retired_at is None:
             if replace(perk, id=own.definition.id) != own.definition:
@@ -77,6 +78,8 @@ async def define_perk(perk: PerkDefinition, *, by: Actor, now: datetime) -> Defi
             return own
         if sum(one.retired_at is None for one in known) >= PERKS_MAX:
             raise InvalidInput(field=("level",), rule=f"at most {PERKS_MAX} perks of a level")
+        for one in of_code:
+            check_kind(perk, one.definition)
         if own is None:
             made = DefinedPerk(definition=perk, version=1)
             await _PERKS.insert([_row(made)])
@@ -150,13 +153,23 @@ _PERKS: Final = Table(
 )
 
 
-async def _perks_of(level_code: str) -> Sequence[DefinedPerk]:
-    """The perks of a level, which stays locked so that nobody else gives it one."""
-    level = await fetch_one("SELECT code FROM level WHERE code = $1 FOR NO KEY UPDATE", level_code)
-    if level is None:
+async def _known(perk: PerkDefinition) -> tuple[Sequence[DefinedPerk], Sequence[DefinedPerk]]:
+    """The perks of the perk's level, and those of its code on any level.
+
+    All levels stay locked, so that nobody else gives one a perk meanwhile.
+    """
+    levels = await fetch_all("SELECT code FROM level ORDER BY rank FOR NO KEY UPDATE")
+    if perk.level_code not in {row["code"] for row in levels}:
         raise LevelUnknown(field=("level",))
-    rows = await fetch_all(f"SELECT {_COLUMNS} FROM perk WHERE level_code = $1", level_code)
-    return [_perk(row) for row in rows]
+    rows = await fetch_all(
+        f"SELECT {_COLUMNS} FROM perk WHERE level_code = $1 OR code = $2 ORDER BY level_code",
+        *(perk.level_code, perk.code),
+    )
+    known = [_perk(row) for row in rows]
+    return (
+        [one for one in known if one.definition.level_code == perk.level_code],
+        [one for one in known if one.definition.code == perk.code],
+    )
 
 
 async def _locked(perk_id: UUID, *, version: int) -> DefinedPerk:

@@ -11,7 +11,7 @@ from domain.outbox import Event, announce
 from domain.storage import Table, transaction
 from domain.tiers.ladder import LevelDefinition
 from domain.tiers.models import Perk
-from domain.tiers.perks.definitions import PerkDefinition, check_perk
+from domain.tiers.perks.definitions import PerkDefinition, check_kind, check_perk
 
 _LEVELS: Final = Table(
     "level",
@@ -33,8 +33,10 @@ async def define_levels(
 
     Refused: InvalidInput, where what is said of a perk breaks a rule.
     """
+    of_codes: dict[str, PerkDefinition] = {}
     for perk in perks:
         check_perk(perk)
+        check_kind(perk, of_codes.setdefault(perk.code, perk))
 
     async def work() -> None:
         await _LEVELS.insert(

@@ -8,6 +8,7 @@ itself cannot differ.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -25,8 +26,22 @@ from domain.tiers.holdings import (
 )
 from domain.tiers.ladder import Ladder
 from domain.tiers.level_rules import read_ladder
-from domain.tiers.qualifying import LevelChanged, Qualifying, changes_of, days_of
+from domain.tiers.qualifying import (
+    LevelChanged,
+    Qualifying,
+    changes_of,
+    days_given_up,
+    days_of,
+)
 from domain.tiers.tables import QUALIFYING_DAYS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelsForeseen:
+    """The codes of a member's level as time leaves it now, and as what is taken off leaves it."""
+
+    before: str
+    after: str
 
 
 async def disqualify(
@@ -43,7 +58,7 @@ async def disqualify(
         return []
     ladder = await read_ladder()
     careers = await _settled(days, ladder=ladder, zone=zone, now=now) if ladder else {}
-    await _write_off(days)
+    await _write_off(days | await days_given_up(items, zone=zone))
     _take_off(careers.values(), days, now=now)
     sources = {item.member_id: item.source_kind for item in items}
     await write_careers(careers.values(), sources=sources, now=now)
@@ -52,21 +67,23 @@ async def disqualify(
 
 async def preview_disqualify(
     member_id: UUID, items: Sequence[Qualifying], *, zone: ZoneInfo, now: datetime
-) -> str:
-    """The code of the level that the member would have after `disqualify` of these items.
+) -> LevelsForeseen:
+    """What `disqualify` of these items would do to the member's level, and to it alone.
 
-    Nothing is locked or written. Empty while no levels are defined.
+    What time has taken by now is gone before. Nothing is locked or written. Both codes are empty
+    while no levels are defined.
     """
     ladder = await read_ladder()
     if ladder is None:
-        return ""
+        return LevelsForeseen(before="", after="")
     days = days_of([item for item in items if item.member_id == member_id], zone=zone)
     careers = await load_careers([member_id], ladder=ladder, zone=zone)
     await load_days(careers.values(), now=now)
     career = careers[member_id].career
     career.settle(now=now)
+    before = career.code
     _take_off(careers.values(), days, now=now)
-    return career.code
+    return LevelsForeseen(before=before, after=career.code)
 
 
 async def _settled(

@@ -240,7 +240,7 @@ async def _changing(
 
 
 def _changes(stored: Stored, *, now: datetime) -> bool:
-    if stored.terms and stored.next_review_at == NEVER:
+    if stored.terms and stored.next_review_at == NEVER != stored.career.next_review_at:
         return False  # A record that was given up: nothing becomes of it.
     try:
         stored.career.settle(now=now)

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from domain.ledger import NEVER
 from domain.tiers.careers import Career
 from domain.tiers.holdings import load_careers, load_days
 from domain.tiers.ladder import Ladder
@@ -20,7 +21,8 @@ from domain.tiers.windows import days_later
 class Forecast:
     """Whether what has been earned keeps the present level, or the moment at which it falls.
 
-    The base is always kept. Where `keeps_level`, `level_at_risk_at` is None.
+    The base is always kept; a level that staff alone gave is not, until it is earned. Where
+    `keeps_level`, `level_at_risk_at` is None.
     """
 
     keeps_level: bool
@@ -61,14 +63,17 @@ def foresee(career: Career, *, ladder: Ladder, zone: ZoneInfo) -> Forecast:
     if not top:
         return Forecast(keeps_level=True, level_at_risk_at=None)
     rank = ranks[top[0].level_code]
-    held_until = max(term.keep_until for term in top)
+    # A level that is earned is kept by its review, though a grant of it may outlast that.
+    earned = [term for term in top if term.earned]
+    held_until = max(term.keep_until for term in earned or top)
     falls_by = max(_falls_by(term, ladder=ladder, zone=zone) for term in top)
-    while (moment := career.next_review_at) <= falls_by:
+    # What is kept until NEVER is not reviewed, so it does not fall.
+    while (moment := career.next_review_at) <= falls_by and moment < NEVER:
         career.settle(now=moment)
         now_held = highest(career.terms.values(), ranks)
         if not now_held or ranks[now_held[0].level_code] < rank:
             return Forecast(keeps_level=False, level_at_risk_at=moment)
-        if any(term.keep_until > held_until for term in now_held):
+        if any(term.earned and term.keep_until > held_until for term in now_held):
             break
     return Forecast(keeps_level=True, level_at_risk_at=None)
 

@@ -6,8 +6,8 @@ reached by purchases is kept beside it, and holds when it ends.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 from domain import audit
 from domain.audit import Actor, Target
 from domain.errors import InvalidInput, LevelGrantUnknown, LevelUnknown, MemberNotFound
-from domain.ledger import NEVER, lock_named
+from domain.ledger import lock_named
 from domain.members import ById, MemberRef
 from domain.program import program
 from domain.storage import Row, fetch_all, transaction
@@ -29,6 +29,8 @@ from domain.tiers.terms import Term, TermKind
 
 REASON_CHARACTERS_MAX: Final = 500
 SOURCE_KIND: Final = "grant"
+GRANT_LASTS_MAX: Final = timedelta(days=3_653)
+"""Ten years, however many leap years are among them: a grant for longer is a slip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,10 @@ class GrantLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelGrant:
-    """A level that staff granted: since when, until when (exclusive), and why."""
+    """A level that staff granted: since when, until when (exclusive), and why.
+
+    `ended_at` is when staff ended it before its time, None while it lasts.
+    """
 
     id: UUID
     member_id: UUID
@@ -51,6 +56,7 @@ class LevelGrant:
     reason: str
     since: datetime
     until: datetime
+    ended_at: datetime | None = None
 
 
 async def grant_level(command: GrantLevel, *, by: Actor, now: datetime) -> LevelGrant:
@@ -64,8 +70,8 @@ async def grant_level(command: GrantLevel, *, by: Actor, now: datetime) -> Level
         characters_min=1,
         characters_max=REASON_CHARACTERS_MAX,
     )
-    if not now < command.until < NEVER:
-        raise InvalidInput(field=("until",), rule="a moment in the future")
+    if not now < command.until <= now + GRANT_LASTS_MAX:
+        raise InvalidInput(field=("until",), rule="a moment in the future, at most ten years ahead")
 
     async def work() -> LevelGrant:
         stored = await _locked(command.member, level=command.level, now=now)
@@ -87,7 +93,10 @@ async def grant_level(command: GrantLevel, *, by: Actor, now: datetime) -> Level
 
 
 async def end_level_grant(grant_id: UUID, *, by: Actor, now: datetime) -> LevelGrant:
-    """End a grant now: the level is what stands otherwise. Refused: LevelGrantUnknown."""
+    """End a grant now: the level is what stands otherwise. Answers the grant as it ended.
+
+    Refused: LevelGrantUnknown, also where it has ended already.
+    """
 
     async def work() -> LevelGrant:
         row = await _find(grant_id)
@@ -103,7 +112,7 @@ async def end_level_grant(grant_id: UUID, *, by: Actor, now: datetime) -> LevelG
         career.arrive(Because.GRANT_ENDED, points=0, at=now)
         _record(by, "level.end_grant", term, stored, now=now)
         await write_careers([stored], sources={career.member_id: SOURCE_KIND}, now=now)
-        return _grant_of(term, career.member_id)
+        return replace(_grant_of(term, career.member_id), ended_at=now)
 
     return await transaction(work)
 
@@ -139,8 +148,10 @@ async def _locked(member: MemberRef, *, level: str | None = None, now: datetime)
     """The member's career under lock, with what is due settled; `level` is one above the base."""
     ladder = await read_ladder()
     ranks = ladder.ranks if ladder else {}
-    if ladder is None or (level is not None and not ranks.get(level)):
+    if ladder is None or (level is not None and level not in ranks):
         raise LevelUnknown(field=("level",))
+    if level is not None and not ranks[level]:
+        raise InvalidInput(field=("level",), rule="a level above the base")
     [member_id], _ = await lock_named([member])
     if member_id is None:
         raise MemberNotFound(field=("member",))

@@ -54,7 +54,7 @@ class Progress:
     """Where a member stands. `points_to_next` is None at the top, `points_to_keep` 0 when kept.
 
     `window` is what counts in the window that ends today, `keep` since the period of the present
-    level's review began.
+    level's review began: what counts in the window, where staff alone gave the level.
     """
 
     qualifying_points: int

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from domain.errors import DefinitionChanged, InvalidInput
+from domain.errors import DefinitionChanged, Flaws, InvalidInput
 from domain.outbox import Event, announce
 from domain.storage import Row, Table, fetch_all, transaction
 from domain.tiers.criteria import Match
@@ -93,12 +93,12 @@ async def set_level_rules(rules: LevelRules, *, now: datetime) -> LevelRules:
 
 def check_level_rules(rules: LevelRules) -> None:
     """Refused with InvalidInput, which names the field and its rule, where one is broken."""
-    if isinstance(rules.window, Rolling) and not 1 <= rules.window.months <= MONTHS_MAX:
-        raise InvalidInput(field=("months",), rule=f"1 to {MONTHS_MAX}")
-    if not 0 <= rules.grace_days <= GRACE_DAYS_MAX:
-        raise InvalidInput(field=("grace_days",), rule=f"0 to {GRACE_DAYS_MAX}")
-    if not 0 <= rules.notice_days <= NOTICE_DAYS_MAX:
-        raise InvalidInput(field=("notice_days",), rule=f"0 to {NOTICE_DAYS_MAX}")
+    _flaws(rules).refuse_first()
+
+
+def level_rules_flaws(rules: LevelRules) -> Sequence[InvalidInput]:
+    """Every rule that they break, at most one for each field."""
+    return _flaws(rules).found
 
 
 def level_of(row: Row) -> LevelDefinition:
@@ -118,6 +118,23 @@ def level_of(row: Row) -> LevelDefinition:
 def levels_of(rows: Sequence[Row]) -> list[LevelDefinition]:
     """The levels of rows that may tell one several times, in their order."""
     return list({row["code"]: level_of(row) for row in rows}.values())
+
+
+def _flaws(rules: LevelRules) -> Flaws:
+    flaws = Flaws()
+    if isinstance(rules.window, Rolling):
+        with flaws.noted():
+            _within(rules.window.months, 1, MONTHS_MAX, name="months")
+    with flaws.noted():
+        _within(rules.grace_days, 0, GRACE_DAYS_MAX, name="grace_days")
+    with flaws.noted():
+        _within(rules.notice_days, 0, NOTICE_DAYS_MAX, name="notice_days")
+    return flaws
+
+
+def _within(value: int, at_least: int, at_most: int, *, name: str) -> None:
+    if not at_least <= value <= at_most:
+        raise InvalidInput(field=(name,), rule=f"{at_least} to {at_most}")
 
 
 def _rules_of(row: Row) -> LevelRules:

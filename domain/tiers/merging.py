@@ -2,7 +2,8 @@
 
 The other record keeps its terms, and the days on which it qualified. The keeper gets copies of the
 terms, which say with which merge they came, and the days are added to the keeper's: so both can be
-taken off again.
+taken off again. What is refunded meanwhile of an order that came along, and what is added to it,
+is written to the days of both (`days_given_up`): so they stay the difference.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ async def part_levels(
 ) -> None:
     """Undo `merge_levels`: the keeper has the terms that came with it no more.
 
-    What they reached since stays as far as their own days reach it. The other record has its terms
-    and its days still.
+    What they reached since stays as far as their own days reach it. The other record has its days,
+    with what became of its orders meanwhile, and of its terms those that rest on them still.
     """
     ladder = await read_ladder()
     careers = await load_careers([loser_id, keeper_id], ladder=ladder, zone=zone) if ladder else {}
@@ -74,9 +75,9 @@ async def part_levels(
     await execute(_FORGET_EMPTY_DAYS, keeper_id)
     if careers:
         await load_days(careers.values())
-        keeper = careers[keeper_id].career
-        keeper.part(merge_id, now=now)
-        sources = {keeper_id: SOURCE_KIND}
+        for stored in careers.values():
+            stored.career.part(merge_id, now=now)
+        sources = dict.fromkeys(careers, SOURCE_KIND)
         await write_careers(careers.values(), sources=sources, now=now)
 
 

@@ -8,13 +8,14 @@ settled first, so a level is right for whoever writes, also where the nightly re
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.ledger import POINTS_MAX
+from domain.members import given_up_with
 from domain.tiers.careers import Because
 from domain.tiers.criteria import AMOUNT_FEN_MAX, NOTHING, PURCHASES_MAX, Total
 from domain.tiers.holdings import (
@@ -34,7 +35,8 @@ from domain.tiers.windows import reaches
 class Qualifying:
     """What counts towards a member's level, on the local day of `occurred_at`.
 
-    Points, how many purchases they come from, and the fen that were paid for them.
+    Points, how many purchases they come from, and the fen that were paid for them. `came_with` is
+    the merge with which their order came: what happens to it follows it, should the two be parted.
     """
 
     member_id: UUID
@@ -43,6 +45,7 @@ class Qualifying:
     occurred_at: datetime
     source_kind: str
     amount_fen: int = 0
+    came_with: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +71,13 @@ async def qualify(
     if not days:
         return []
     ladder = await read_ladder()
+    given_up = await days_given_up(items, zone=zone)
     if ladder is None:
-        await _count(days)
+        await _count(days | given_up)
         return []
     careers = await load_careers({member_id for member_id, _ in days}, ladder=ladder, zone=zone)
     await settle(careers.values(), now=now)
-    await _count(days)
+    await _count(days | given_up)
     oldest = reaches(ladder.rules, today=now.astimezone(zone).date())[-1].after
     fresh = {member_id for member_id, day in days if day > oldest}
     waiting = {one.career.member_id for one in careers.values() if one.career.in_grace}
@@ -128,6 +132,24 @@ def days_of(items: Sequence[Qualifying], *, zone: ZoneInfo) -> dict[tuple[UUID, 
         key = (item.member_id, item.occurred_at.astimezone(zone).date())
         sums[key] = sums.get(key, NOTHING).plus(total)
     return sums
+
+
+async def days_given_up(
+    items: Sequence[Qualifying], *, zone: ZoneInfo
+) -> dict[tuple[UUID, date], Total]:
+    """What the items come to on the days of the records that were given up with their orders.
+
+    Nothing becomes of such a record as long as it leads to its member; but its days are those of
+    its orders at any time, so that a parting finds each of the two with its own. One statement
+    where orders came with a merge, otherwise none.
+    """
+    losers = await given_up_with({item.came_with for item in items if item.came_with is not None})
+    theirs = [
+        replace(item, member_id=losers[item.came_with])
+        for item in items
+        if item.came_with is not None
+    ]
+    return days_of(theirs, zone=zone)
 
 
 def _capped(column: str, most: int) -> str:

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from domain.ledger import NEVER, lock_accounts
 from domain.members import lock_members
-from domain.storage import execute, fetch_all, transaction
+from domain.program import program
+from domain.storage import execute, fetch_all, fetch_one, transaction
 from domain.tiers.careers import Because
 from domain.tiers.holdings import load_careers, load_days, write_careers
 from domain.tiers.level_rules import read_ladder
@@ -22,6 +23,13 @@ from domain.tiers.qualifying import LevelChanged, changes_of
 
 BEGINNING: Final = (datetime(1, 1, 2, tzinfo=UTC), UUID(int=0))
 """Where a walk over those who are due begins."""
+
+# A page reads its own rows of the index alone, however many are due at one instant.
+_DUE: Final = """
+    SELECT next_review_at, member_id FROM member_level
+    WHERE next_review_at <= $1 AND (next_review_at, member_id) > ($2, $3)
+    ORDER BY next_review_at, member_id LIMIT $4
+"""
 
 
 async def due_members(
@@ -31,12 +39,7 @@ async def due_members(
 
     `after` is the last one of the page before. Nothing is locked.
     """
-    rows = await fetch_all(
-        "SELECT next_review_at, member_id FROM member_level"
-        " WHERE next_review_at <= $1 AND (next_review_at, member_id) > ($2, $3)"
-        " ORDER BY next_review_at, member_id LIMIT $4",
-        *(now, *after, limit),
-    )
+    rows = await fetch_all(_DUE, now, *after, limit)
     return [(row["next_review_at"], row["member_id"]) for row in rows]
 
 
@@ -68,6 +71,19 @@ async def review(
         return changes_of(careers.values())
 
     return await transaction(work)
+
+
+async def review_if_due(member_id: UUID, *, now: datetime) -> None:
+    """Review the member where their level's time is over; otherwise one statement, without a lock.
+
+    In the caller's transaction, before it locks accounts: a review locks the member first.
+    """
+    due = await fetch_one(
+        "SELECT 1 AS one FROM member_level WHERE member_id = $1 AND next_review_at <= $2",
+        *(member_id, now),
+    )
+    if due is not None:
+        await review([member_id], zone=(await program()).zone, now=now)
 
 
 async def _close(member_ids: Sequence[UUID]) -> None:

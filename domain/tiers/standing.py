@@ -55,14 +55,24 @@ def sums(name: str, *, after: str) -> str:
     )
 
 
+# What the review of the present level counts: the days after one, of the earned term that lasts
+# longest. Where staff alone gave the level, it counts what would earn it today.
+KEEP_AFTER = f"COALESCE(e.keep_after_day, {WINDOW_START})"
+_EARNED = """(
+    SELECT t.id FROM level_term AS t
+    WHERE t.member_id = $1 AND t.level_code = m.level_code AND t.kind <> 'GRANTED'
+    ORDER BY t.keep_until DESC, t.id LIMIT 1
+)"""
+
 _STANDING = f"""
     SELECT {LEVELS}, r.months,
            {PERK_COLUMNS}, {used_columns(3)},
            m.level_code, m.since, m.keep_until, m.changes,
-           {sums("window", after=WINDOW_START)}, {sums("keep", after="m.keep_after_day")}
+           {sums("window", after=WINDOW_START)}, {sums("keep", after=KEEP_AFTER)}
     FROM level AS l
     LEFT JOIN level_rules AS r ON r.id = 1
     LEFT JOIN member_level AS m ON m.member_id = $1
+    LEFT JOIN level_term AS e ON e.member_id = $1 AND e.id = {_EARNED}
     LEFT JOIN perk AS p ON p.level_code = l.code AND p.retired_at IS NULL
         AND (p.level_code = m.level_code OR m.level_code IS NULL AND l.rank = 0)
     ORDER BY l.rank, p.position, p.code

@@ -4,7 +4,8 @@ Days are local to the programme. Under a *rolling* window the last months up to 
 a level that is reached holds through the same day as many months later (29 February: the 28th).
 Under the window of the *calendar year* the year of today counts, and a level that is reached holds
 through the end of the next year. Its keepUntil, from when it need not hold any more, is the local
-midnight that follows.
+midnight that follows. What would be after the last days that a calendar has is NEVER, which comes
+for no level.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from domain.ledger import add_months, local_midnight
+from domain.ledger import NEVER, add_months, local_midnight
 
 MONTHS_MAX: Final = 60
 GRACE_DAYS_MAX: Final = 180
@@ -32,6 +33,9 @@ class Rolling:
 class CalendarYear:
     """The local calendar year of today."""
 
+
+# Its end may be later than NEVER, which is a midnight of UTC.
+_LAST_DAY: Final = NEVER.date() - timedelta(days=1)
 
 Window = Rolling | CalendarYear
 
@@ -96,14 +100,14 @@ def term_dates(rules: LevelRules, *, reached_on: date, zone: ZoneInfo) -> TermDa
     """The term of a level that is reached on a day."""
     match rules.window:
         case Rolling(months):
-            last = add_months(reached_on, months)
+            last = _months_later(reached_on, months)
             keep_after, basis_after = reached_on, add_months(reached_on, -months)
         case CalendarYear():
-            last = date(reached_on.year + 1, 12, 31)
+            last = _months_later(date(reached_on.year, 12, 31), 12)
             keep_after = date(reached_on.year, 12, 31)
             basis_after = date(reached_on.year - 1, 12, 31)
     return TermDates(
-        keep_until=local_midnight(last + timedelta(days=1), zone),
+        keep_until=_end_of(last, zone),
         keep_after_day=keep_after,
         basis_after_day=basis_after,
     )
@@ -136,4 +140,16 @@ def days_later(moment: datetime, days: int, *, zone: ZoneInfo) -> datetime:
 
     So a term that ends at a midnight has that many days of grace; `days` may be negative.
     """
-    return local_midnight(last_day(moment, zone=zone) + timedelta(days=days + 1), zone)
+    last = last_day(moment, zone=zone)
+    return _end_of(last + timedelta(days=min(days, (date.max - last).days)), zone)
+
+
+def _months_later(day: date, months: int) -> date:
+    if day.year + (day.month - 1 + months) // 12 > date.max.year:
+        return date.max
+    return add_months(day, months)
+
+
+def _end_of(day: date, zone: ZoneInfo) -> datetime:
+    """The local midnight that ends a day."""
+    return NEVER if day >= _LAST_DAY else local_midnight(day + timedelta(days=1), zone)

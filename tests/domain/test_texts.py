@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from domain.errors import InvalidInput
-from domain.texts import clean_code, clean_name, clean_text, is_storable
+from domain.texts import (
+    clean_code,
+    clean_identity,
+    clean_name,
+    clean_text,
+    is_identity,
+    is_storable,
+    without_unseen,
+)
 
 KEPT = {
     "Chinese": "小明",
@@ -110,6 +118,56 @@ def test_characters_are_code_points(text: str, rule: str | None) -> None:
     with pytest.raises(InvalidInput) as refusal:
         clean_text(text, field=("a",), characters_min=1, characters_max=3)
     assert refusal.value.rule == rule
+
+
+UNSEEN = {
+    "a zero-width space": "\u200b",
+    "a joiner": "\u200d",
+    "a non-joiner": "\u200c",
+    "a word joiner": "\u2060",
+    "a mark of order": "\ufeff",
+    "a mark of direction": "\u200e",
+    "an override of direction": "\u202e",
+    "a soft hyphen": "\u00ad",
+    "a separator of lines": "\u2028",
+    "a joiner of graphemes": "\u034f",
+    "a selector of a variation": "\ufe0f",
+    "a selector of an ideograph": "\U000e0100",
+    "a filler of Hangul": "\u3164",
+    "an empty pattern of Braille": "\u2800",
+    "a tag": "\U000e0041",
+    "what may be ignored": "\u2065",
+    "what may be ignored beyond the tags": "\U000e0fff",
+}
+
+
+@pytest.mark.parametrize("unseen", UNSEEN.values(), ids=UNSEEN.keys())
+def test_what_names_one_thing_has_nothing_unseen(unseen: str) -> None:
+    for text in (f"A-1{unseen}", f"{unseen}A-1", f"A-{unseen}1", f"单{unseen}号"):
+        assert is_storable(text, characters_max=9)
+        assert not is_identity(text, characters_max=9)
+        with pytest.raises(InvalidInput) as refusal:
+            clean_identity(text, field=("reference",), characters_max=9)
+        assert refusal.value.field == ("reference",)
+        assert without_unseen(text) in {"A-1", "单号"}
+
+
+@pytest.mark.parametrize(
+    "text", ["A-1", "till-3/20261122-0017", "订单 №1", "é", "e\u0301", "محمد", "🍵", "𠮷", "  "]
+)
+def test_what_names_one_thing_is_kept_exactly(text: str) -> None:
+    assert is_identity(text, characters_max=20)
+    assert without_unseen(text) == text
+    if text.strip():
+        assert clean_identity(text, field=("reference",), characters_max=20) == text
+
+
+@pytest.mark.parametrize(("text", "fits"), [("", False), ("abc", True), ("abcd", False)])
+def test_what_names_one_thing_has_its_length(text: str, fits: bool) -> None:
+    assert is_identity(text, characters_max=3) is fits
+    if not fits:
+        with pytest.raises(InvalidInput):
+            clean_identity(text, field=("reference",), characters_max=3)
 
 
 @pytest.mark.parametrize("code", ["a", "TEA-01", "wechat_mini", "a.b:c", "0"])

@@ -1,6 +1,7 @@
-"""A process that evaluates the levels of everybody: `python -m tests.faults.evaluating URL NOW`.
+"""A process that evaluates levels: `python -m tests.faults.evaluating URL NOW WHOSE`.
 
-It writes a line of JSON after each batch, so that whoever kills it knows how far it came.
+WHOSE is `everybody`, over whom it walks, or `due`: then it settles those who are. It writes a line
+of JSON after each batch, so that whoever kills it knows how far it came.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from tests.domain.ledger.commands import SHANGHAI
 from tests.faults.sweeping import LockTimes
 
 
-async def main(url: str, now: str) -> None:
-    """Walk to the end."""
+async def main(url: str, now: str, whose: str) -> None:
+    """Evaluate to the end."""
     keep_what_is_loaded()  # As every process that evaluates does.
     times, began = LockTimes("FOR NO KEY UPDATE"), time.perf_counter()
     await storage.connect(url, pool=UNHURRIED)
@@ -40,9 +41,13 @@ async def main(url: str, now: str) -> None:
         sys.stdout.write(f"{orjson.dumps(facts).decode()}\n")
         sys.stdout.flush()
 
+    at = datetime.fromisoformat(now)
     try:
-        walk = LevelWalk(name="test")
-        await tiers.evaluate_levels(walk, now=datetime.fromisoformat(now), zone=SHANGHAI, told=tell)
+        if whose == "due":
+            tell(await tiers.settle_due_levels(now=at, zone=SHANGHAI, told=tell))
+        else:
+            walk = LevelWalk(name="test")
+            await tiers.evaluate_levels(walk, now=at, zone=SHANGHAI, told=tell)
     finally:
         leave()
         await storage.close()

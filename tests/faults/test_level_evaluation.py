@@ -21,7 +21,7 @@ from domain import storage
 from domain.ledger.store import open_books, write_books
 from domain.members import ByExternalReference, lock_members, register_external_members
 from domain.storage import UNHURRIED
-from domain.tiers import Qualifying, qualify
+from domain.tiers import Qualifying, members_due, qualify
 from tests.closing import ClosingReport
 from tests.conftest import part_is_missing
 from tests.domain.ledger.commands import NOW, SHANGHAI, days
@@ -92,21 +92,34 @@ async def test_everybody_is_evaluated_in_linear_time_and_through_a_kill(
         await lay_out(url, members // 10)
         few = await evaluated(url)
         undisturbed = await levels_of(url, members // 10)
+        few_at_once = await settled_at_once(url, members // 10)
     with databases.fresh() as url:
         await lay_out(url, members)
         runs = await evaluated_with_a_kill(url, members)
         resumed = await levels_of(url, members)
+        at_once = await settled_at_once(url, members)
 
     expected = dict.fromkeys(enumerate(EXPECTED), members // KINDS)
     assert {one: count // 10 for one, count in resumed.items()} == undisturbed
     assert {(kind, code): count for (kind, code, *_), count in resumed.items()} == expected
+    _check(report, "levels", few, *runs, among=members, full_form=full_form)
+    _check(report, "levels due at once", few_at_once, at_once, among=members, full_form=full_form)
+    floor = MEMBERS if full_form else MEMBERS_SHORT
+    tally("levels evaluated, to the same through a kill -9", sum(resumed.values()), floor)
+    tally("levels settled that were due at one instant", at_once.last["members"], floor)
+
+
+def _check(
+    report: ClosingReport, what: str, few: Run, *runs: Run, among: int, full_form: bool
+) -> None:
+    """Report the rates among few and among ten times as many, and the locks; and hold them."""
     linear = runs[0].rate / few.rate
     longest = max(run.last["lock_s_max"] for run in (few, *runs))
     long = sum(run.last["locks_long"] for run in (few, *runs))
     locks = sum(run.last["locks"] for run in (few, *runs))
     note = (
-        f"levels: {few.rate:,.0f} members/s among {members // 10:,}, {runs[0].rate:,.0f} among"
-        f" {members:,} ({linear:.2f}); of {locks:,} locks {long} over 100 ms, the longest"
+        f"{what}: {few.rate:,.0f} members/s among {among // 10:,}, {runs[0].rate:,.0f} among"
+        f" {among:,} ({linear:.2f}); of {locks:,} locks {long} over 100 ms, the longest"
         f" {longest * 1000:.0f}"
     )
     report.notes.append(note)
@@ -115,8 +128,6 @@ async def test_everybody_is_evaluated_in_linear_time_and_through_a_kill(
         assert longest <= LOCK_S_MAX, note
     else:
         assert long <= locks / 20, note
-    floor = MEMBERS if full_form else MEMBERS_SHORT
-    tally("levels evaluated, to the same through a kill -9", sum(resumed.values()), floor)
 
 
 @dataclass(slots=True)
@@ -142,10 +153,10 @@ class Run:
 
 
 @asynccontextmanager
-async def evaluating(url: str) -> AsyncIterator[Run]:
+async def evaluating(url: str, whose: str = "everybody") -> AsyncIterator[Run]:
     """A process that evaluates, ended with the block."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.faults.evaluating", url, LATER.isoformat()),
+        *(sys.executable, "-m", "tests.faults.evaluating", url, LATER.isoformat(), whose),
         cwd=ROOT,
         env={"PATH": os.environ.get("PATH", os.defpath)},
         stdout=asyncio.subprocess.PIPE,
@@ -158,9 +169,9 @@ async def evaluating(url: str) -> AsyncIterator[Run]:
         await process.wait()
 
 
-async def evaluated(url: str) -> Run:
+async def evaluated(url: str, whose: str = "everybody") -> Run:
     """One process to its end."""
-    async with evaluating(url) as run:
+    async with evaluating(url, whose) as run:
         await run.told(members=sys.maxsize)
         assert run.last["done"]
     return run
@@ -178,6 +189,31 @@ async def evaluated_with_a_kill(url: str, members: int) -> list[Run]:
     both = first.last["members"] + second.last["members"]
     assert members <= both <= members + AT_ONCE, "it went on where the first was killed"
     return [first, second]
+
+
+async def settled_at_once(url: str, members: int) -> Run:
+    """Everybody is due at one instant, as after an upgrade, and is settled."""
+    await storage.connect(url, pool=UNHURRIED)
+    try:
+        await storage.execute(
+            "INSERT INTO member_level"
+            " (member_id, level_code, since, keep_until, keep_after_day, changes)"
+            " SELECT id, 'base', $1, $2, $3, 0 FROM member ON CONFLICT (member_id)"
+            " DO UPDATE SET next_review_at = EXCLUDED.next_review_at",
+            *(NOW, LATER, LATER.date()),
+        )
+        await storage.execute("VACUUM ANALYZE member_level")
+        row = await storage.fetch_one(
+            "SELECT COUNT(*) AS due, COUNT(DISTINCT next_review_at) AS moments FROM member_level"
+        )
+        assert row is not None
+        assert (row["due"], row["moments"]) == (members, 1)
+        run = await evaluated(url, "due")
+        assert (run.last["members"], run.last["changed"]) == (members, 0)
+        assert await members_due(now=LATER) == 0
+    finally:
+        await storage.close()
+    return run
 
 
 @asynccontextmanager

@@ -108,20 +108,21 @@ class Search:
         return answer
 
 
-async def populate(gateway: Gateway) -> tuple[str, str]:
-    """A member with long lists of everything that can be had so far: their token and id."""
+async def populate(gateway: Gateway) -> tuple[str, str, str]:
+    """A member with long lists of everything that can be had so far: token, id and an order."""
     session = await gateway.sign_in()
     lines = [line(f"cup-{number}", 8_800) for number in range(5)]
     for batch in range(3):
         orders = [
             order(f"order-{batch}-{number}", session.member_id, *lines) for number in range(50)
         ]
-        assert (await record(gateway, f"batch-{batch}", orders))["userErrors"] == []
+        payload = await record(gateway, f"batch-{batch}", orders)
+        assert payload["userErrors"] == []
     for number in range(20):
         await redeem(gateway, session, "coupon", quantity=20, idempotencyKey=f"r-{number}")
         await redeem(gateway, session, "gift", idempotencyKey=f"g-{number}")
         await keep(gateway, session, idempotencyKey=f"a-{number}")
-    return session.access_token, session.member_id
+    return session.access_token, session.member_id, payload["batch"]["receipts"][0]["orderId"]
 
 
 @pytest.mark.faults
@@ -131,12 +132,15 @@ async def populate(gateway: Gateway) -> tuple[str, str]:
 async def test_the_worst_query_that_is_let_in_takes_no_longer_than_promised(
     gateway: Gateway, full_form: bool, tally: Tally, report: ClosingReport
 ) -> None:
-    token, member_id = await populate(gateway)
+    token, member_id, order_id = await populate(gateway)
     tokens = [token, token, token, await gateway.staff(), await gateway.shop()]
     values = {
         "first": "100",
         "id": f'"{member_id}"',
         "by": f'{{id: "{member_id}"}}',
+        "orderId": f'"{order_id}"',
+        "amount": "100",
+        "code": '"standard"',
         "surface": "HOME",
         "status": "FULFILLED",
     }

@@ -288,6 +288,9 @@ EMPTY = {
     *("PurchaseLine.review", "Review.id", "Review.stars"),
     # Giving back a yuan leaves A points enough, and the level.
     *("RefundPreview.couponsRevoked", "RefundPreview.perksLost", "LostPerk.code"),
+    "RefundPreview.perksReduced",
+    *(f"ReducedPerk.{name}" for name in ("code", "before", "after")),
+    *(f"PerkTerms.{name}" for name in ("kind", "value", "quota", "period")),
     *("Level.amount", "Level.purchases"),  # The levels of this programme ask for points.
     # Among the mutations that were asked before is the one that takes a deletion back.
     "Member.deletesAt",

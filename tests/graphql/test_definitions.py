@@ -38,10 +38,19 @@ SET_RULES = mutation("setLevelRules", f"levelRules {{ {RULES} }}")
 PUBLISH = mutation("publishEarningRule", f"rule {{ {RULE} }}")
 SET_PROGRAMME = mutation("setProgramme", f"programme {{ {PROGRAMME} }}")
 IMPORT = """mutation($input: ImportProgrammeInput!) { importProgramme(input: $input) {
-    changes { path before after }
+    changes { path before after } warnings { path line text }
     userErrors { code message ... on ProgrammeFileInvalid { problems { path line rule } } } } }"""
-GRANT = mutation("grantLevel", "grant { id level reason since until }")
-END_GRANT = mutation("endLevelGrant", "grant { id level }")
+MUG = """jifen: 1
+rewards:
+  - code: mug
+    kind: GIFT
+    title_zh: 杯子
+    title_en: Mug
+    points_price: 500
+    stock: {stock}
+"""
+GRANT = mutation("grantLevel", "grant { id level reason since until endedAt }")
+END_GRANT = mutation("endLevelGrant", "grant { id level endedAt }")
 
 
 async def staff(gateway: Gateway, fields: str, *roles: StaffRole) -> dict[str, Any]:
@@ -236,17 +245,22 @@ async def test_the_programme_is_set_and_carried_as_a_file(gateway: Gateway) -> N
 
     text = (await staff(gateway, "programmeFile", StaffRole.ADMIN))["programmeFile"]
     assert "\n  name_en: Better Things\n" in text
-    assert await acts(gateway, IMPORT, yaml=text) == {"changes": [], "userErrors": []}
+    nothing: dict[str, Any] = {"changes": [], "warnings": [], "userErrors": []}
+    assert await acts(gateway, IMPORT, yaml=text) == nothing
     other = text.replace("Better Things", "Best Things")
     assert await acts(gateway, IMPORT, yaml=other) == {
         "changes": [
             {"path": "programme.name_en", "before": "Better Things", "after": "Best Things"}
         ],
+        "warnings": [],
         "userErrors": [],
     }
+    stays = {"path": "rewards[0].stock", "line": 8, "text": "stock of mug stays 5; the file says 9"}
+    for stock, warnings in ((5, []), (9, [stays])):
+        made = await acts(gateway, IMPORT, yaml=MUG.format(stock=stock))
+        assert (made["warnings"], made["userErrors"]) == (warnings, [])
     bad = await acts(gateway, IMPORT, yaml="jifen: 1\nlevels: &a [*a]\n")
-    assert bad == {
-        "changes": [],
+    assert bad == nothing | {
         "userErrors": [
             {
                 "code": "PROGRAMME_FILE_INVALID",
@@ -273,6 +287,7 @@ async def test_a_level_is_granted_and_the_grant_ended(gateway: Gateway) -> None:
         "reason": "A guest of ours",
         "since": "2026-03-01T12:00:00Z",
         "until": "2026-06-01T00:00:00Z",
+        "endedAt": None,
     }
     by = f'by: {{id: "{bob.member_id}"}}'
     looked = f"member({by}) {{ tier {{ level {{ code }} }} levelGrants {{ id reason }} }}"
@@ -282,8 +297,10 @@ async def test_a_level_is_granted_and_the_grant_ended(gateway: Gateway) -> None:
         "levelGrants": [{"id": grant["id"], "reason": "A guest of ours"}],
     }
     for changes, error in (
-        ({"level": "bronze"}, ("LEVEL_UNKNOWN", ["level"])),
+        ({"level": "jade"}, ("LEVEL_UNKNOWN", ["level"])),
+        ({"level": "bronze"}, ("INVALID_INPUT", ["level"])),
         ({"until": "2026-03-01T12:00:00Z"}, ("INVALID_INPUT", ["until"])),
+        ({"until": "9999-12-31T23:59:59Z"}, ("INVALID_INPUT", ["until"])),
         ({"reason": ""}, ("INVALID_INPUT", ["reason"])),
         ({"member": {"phone": "+8613800138999"}}, ("MEMBER_NOT_FOUND", ["member"])),
     ):
@@ -291,7 +308,8 @@ async def test_a_level_is_granted_and_the_grant_ended(gateway: Gateway) -> None:
         [error_found] = refused["userErrors"]
         assert (error_found["code"], error_found["field"]) == error
     ended = await acts(gateway, END_GRANT, grantId=grant["id"])
-    assert ended == {"grant": {"id": grant["id"], "level": "gold"}, "userErrors": []}
+    gone = {"id": grant["id"], "level": "gold", "endedAt": "2026-03-01T12:00:00Z"}
+    assert ended == {"grant": gone, "userErrors": []}
     again = await acts(gateway, END_GRANT, grantId=grant["id"])
     assert [one["code"] for one in again["userErrors"]] == ["LEVEL_GRANT_UNKNOWN"]
     found = await staff(gateway, looked)

@@ -222,7 +222,7 @@ async def test_a_joined_record_is_erased_with_the_one_that_it_leads_to(
         gateway,
         "requestAccountDeletion",
         second.access_token,
-        {"reason": WORD, "idempotencyKey": "leave"},
+        {"reason": WORD, "idempotencyKey": "leave-2"},
     )
     gateway.clock.advance(days=7)
     assert (

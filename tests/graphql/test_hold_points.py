@@ -156,6 +156,7 @@ async def test_what_cannot_be_held_is_refused_and_changes_nothing(gateway: Gatew
         ({"reference": ""}, "INVALID_INPUT", ["reference"]),
         ({"reference": "x" * 129}, "INVALID_INPUT", ["reference"]),
         ({"reference": "a\nb"}, "INVALID_INPUT", ["reference"]),
+        ({"reference": "till-1\u200b"}, "INVALID_INPUT", ["reference"]),
         ({"idempotencyKey": ""}, "INVALID_INPUT", ["idempotencyKey"]),
         ({"idempotencyKey": "k" * 129}, "INVALID_INPUT", ["idempotencyKey"]),
         ({"expiresInMinutes": 0}, "INVALID_INPUT", ["expiresInMinutes"]),

@@ -103,6 +103,7 @@ BAD: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"reference": ""}, "INVALID_INPUT", ["reference"]),
     ({"reference": "x" * 129}, "INVALID_INPUT", ["reference"]),
     ({"reference": "a\nb"}, "INVALID_INPUT", ["reference"]),
+    ({"reference": "visit-1\u200b"}, "INVALID_INPUT", ["reference"]),
 ]
 USE = """mutation($input: UsePerkInput!) { usePerk(input: $input) {
     use { id } perk { id } userErrors { code field } } }"""

@@ -129,6 +129,12 @@ async def test_a_batch_sent_again_is_answered_byte_for_byte(gateway: Gateway) ->
     assert await everything_kept() == before
 
 
+LESS_PERKS = """query($id: ID!) { me { refundPreview(orderId: $id, amount: 1) {
+    perksLost { code }
+    perksReduced {
+        code before { kind value quota period } after { kind value quota period } } } } }"""
+
+
 async def test_a_preview_says_what_the_refund_then_does(gateway: Gateway) -> None:
     alice = await gateway.sign_in()
     order_id = await bought(gateway, alice, "A", 100_000)
@@ -148,14 +154,24 @@ async def test_a_preview_says_what_the_refund_then_does(gateway: Gateway) -> Non
         "levelAfter": {"code": "bronze"},
         "couponsRevoked": [{"id": one["id"]} for one in coupon["coupons"]],
     }
-    lost = (
-        "query($id: ID!) { me { refundPreview(orderId: $id, amount: 1) { perksLost { code } } } }"
-    )
-    found = await gateway.ask(lost, {"id": order_id}, token=alice.access_token)
-    assert [one["code"] for one in found.json()["data"]["me"]["refundPreview"]["perksLost"]] == [
-        "discount",
-        "points",
-    ]
+    found = await gateway.ask(LESS_PERKS, {"id": order_id}, token=alice.access_token)
+    shipping = {"kind": "FREE_SHIPPING", "period": "MONTH"}
+    assert found.json() == {
+        "data": {
+            "me": {
+                "refundPreview": {
+                    "perksLost": [{"code": "discount"}, {"code": "points"}],
+                    "perksReduced": [
+                        {
+                            "code": "shipping",
+                            "before": {**shipping, "value": "59", "quota": 4},
+                            "after": {**shipping, "value": "99", "quota": 1},
+                        }
+                    ],
+                }
+            }
+        }
+    }
     assert await everything_kept() == before
     payload = await give_back(gateway, "refunds", refund("r-1", "A", 100_000))
     assert payload["batch"]["receipts"] == [receipt(0, "r-1", pointsTaken=1_000, debtAfter=20)]

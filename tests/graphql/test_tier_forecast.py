@@ -9,6 +9,7 @@ from domain import members, storage, tiers
 from domain.tiers import LevelRules
 from tests.closing import ClosingReport
 from tests.domain.access.fixtures import OPERATOR
+from tests.domain.tiers.levels import SHANGHAI
 from tests.graphql import conftest
 from tests.graphql.gateway import NOW, Gateway, Session
 from tests.graphql.kept import everything_kept
@@ -101,6 +102,7 @@ async def test_a_granted_level_falls_when_the_grant_ends(gateway: Gateway) -> No
     told = await forecast(gateway, alice)
     assert (told["keepsLevel"], told["levelAtRiskAt"]) == (False, "2026-03-04T12:00:07Z")
     assert told["pointsToNext"] is None
+    assert told["pointsToKeep"] == 3_000
     # What is earned meanwhile is kept beside it, and does not keep gold.
     await buy(gateway, alice, yuan=1_000)
     told = await forecast(gateway, alice)
@@ -108,6 +110,42 @@ async def test_a_granted_level_falls_when_the_grant_ends(gateway: Gateway) -> No
     gateway.clock.moment = until
     told = await forecast(gateway, await gateway.sign_in())
     assert (told["keepsLevel"], told["levelAtRiskAt"]) == (False, "2027-03-01T16:00:00Z")
+
+
+async def test_what_is_missing_to_keep_a_granted_level_is_what_earns_it(gateway: Gateway) -> None:
+    alice = await gateway.sign_in()
+    await buy(gateway, alice, yuan=900)
+    until = NOW + timedelta(days=30)
+    grant = tiers.GrantLevel(
+        member=members.ById(alice.member), level="gold", reason="a guest", until=until
+    )
+    await tiers.grant_level(grant, by=OPERATOR, now=NOW)
+    gateway.clock.advance(days=2)
+    alice = await gateway.sign_in()
+    await buy(gateway, alice, yuan=1_900)
+    query = """{ me { tier { level { code } progress { pointsToKeep windowEndsAt }
+        forecast { pointsToKeep criteriaToKeep { kind current required } } } } }"""
+    answer = await gateway.ask(query, token=alice.access_token)
+    assert answer.json()["data"]["me"]["tier"] == {
+        "level": {"code": "gold"},
+        "progress": {"pointsToKeep": 200, "windowEndsAt": "2026-03-31T12:00:00Z"},
+        "forecast": {
+            "pointsToKeep": 200,
+            "criteriaToKeep": [{"kind": "QUALIFYING_POINTS", "current": 2_800, "required": 3_000}],
+        },
+    }
+    gateway.clock.advance(days=1)
+    alice = await gateway.sign_in()
+    await buy(gateway, alice, yuan=200)
+    # Gold since 4 March by what was bought: the end of the grant changes nothing.
+    told = await forecast(gateway, alice)
+    assert (told["pointsToKeep"], told["levelAtRiskAt"]) == (3_000, "2027-03-04T16:00:00Z")
+    gateway.clock.moment = until
+    alice = await gateway.sign_in()
+    await tiers.settle_due_levels(now=until, zone=SHANGHAI)
+    answer = await gateway.ask("{ me { tier { level { code } } } }", token=alice.access_token)
+    assert answer.json()["data"]["me"]["tier"] == {"level": {"code": "gold"}}
+    assert await forecast(gateway, alice) == told
 
 
 async def test_what_a_level_asks_beside_points_is_told(gateway: Gateway) -> None:

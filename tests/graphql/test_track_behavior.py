@@ -125,6 +125,21 @@ async def test_two_records_of_one_person_keep_what_the_person_agrees_to(gateway:
         assert (len(await kept(alice)), len(await kept(bob))) == (2, 0)
 
 
+async def test_what_the_other_record_told_is_kept_once(gateway: Gateway) -> None:
+    """Its answer got lost, and the two are one by the time that it is told again."""
+    keeper, loser = await willing(gateway, "o-keeper"), await willing(gateway, "o-loser")
+    await track(gateway, loser, event(1), event(2))
+    merge = await joined(keeper, loser, now=gateway.clock.now())
+    assert (await track(gateway, keeper, event(2), event(3)))["accepted"] == 2
+    expected = [("view", None, None, NOW - timedelta(minutes=n)) for n in (1, 2, 3)]
+    assert await kept(keeper) == expected
+    before = await everything_kept()
+    assert (await track(gateway, keeper, event(1), event(3)))["accepted"] == 2
+    assert await everything_kept() == before
+    await transaction(partial(custody.part, merge, by="staff:clerk", now=gateway.clock.now()))
+    assert (await kept(keeper), await kept(loser)) == (expected[2:], expected[:2])
+
+
 async def test_who_never_agreed_is_forgotten_when_two_are_parted(gateway: Gateway) -> None:
     """What was seen while the two were one stays with the keeper, who agreed to nothing."""
     keeper, loser = await gateway.sign_in("o-keeper"), await willing(gateway, "o-loser")

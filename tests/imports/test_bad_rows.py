@@ -44,6 +44,9 @@ BAD: list[tuple[list[str], str]] = [
     (changed(order="B18", shop="s" * 129), "TEXT_INVALID"),
     (changed(order="B19\0"), "TEXT_INVALID"),
     (changed(order="B20")[:-1], "COLUMN_COUNT"),
+    (changed(order="G1\u200b"), "TEXT_INVALID"),
+    (changed(order="B22", line="1\u200b"), "TEXT_INVALID"),
+    (changed(order="B23", member="M\u200b"), "MEMBER_NOT_FOUND"),
 ]
 
 
@@ -57,8 +60,8 @@ def mapping() -> list[str]:
     return [part for name in HEADER for part in ("--map", f"{name}={name}")]
 
 
-async def test_twenty_bad_rows_each_with_its_reason(database_url: str, tmp_path: Path) -> None:
-    assert len(BAD) == 20
+async def test_bad_rows_each_with_its_reason(database_url: str, tmp_path: Path) -> None:
+    assert len(BAD) == 23
     await publish_lifetime_rule(database_url)
     good = [GOOD, changed(line="2", amount="0"), changed(order="G2", line="1", amount="7.66")]
     rows = [good[0], *(row for row, _ in BAD[:10]), good[1], *(row for row, _ in BAD[10:]), good[2]]
@@ -68,11 +71,11 @@ async def test_twenty_bad_rows_each_with_its_reason(database_url: str, tmp_path:
     options += ["--rule", "lifetime"]
 
     summary = await import_purchases(database_url, file, *options)
-    assert (summary.rows, summary.imported, summary.rejected) == (23, 3, 20)
+    assert (summary.rows, summary.imported, summary.rejected) == (26, 3, 23)
     with rejects.open(encoding="utf-8", newline="") as written:
         found = list(csv.DictReader(written))
-    # Row 1 is the first below the header; the good rows stand at 1, 12 and 23.
-    numbers = [*range(2, 12), *range(13, 23)]
+    # Row 1 is the first below the header; the good rows stand at 1, 12 and 26.
+    numbers = [*range(2, 12), *range(13, 26)]
     assert [(row["row"], row["code"]) for row in found] == [
         (str(number), code) for number, (_, code) in zip(numbers, BAD, strict=True)
     ]

@@ -62,6 +62,7 @@ STOPPED: dict[str, tuple[list[str], str]] = {
     "no such time zone": (["--time-zone", "Mars/Olympus"], "there is no time zone 'Mars/Olympus'"),
     "no such encoding": (["--encoding", "utf-99"], "'utf-99' is no text encoding"),
     "no source": (["--source", ""], "--source takes 1 to 64 characters of plain text"),
+    "a source that hides something": (["--source", "csv\u200b"], "none invisible"),
 }
 
 

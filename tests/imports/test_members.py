@@ -134,6 +134,7 @@ async def everything(url: str) -> dict[str, set[str]]:
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"external_id": ""}, "MEMBER_MISSING"),
     ({"external_id": "x" * 129}, "TEXT_INVALID"),
+    ({"external_id": "M-1\u200b"}, "TEXT_INVALID"),
     ({"phone": "12"}, "PHONE_INVALID"),
     ({"nickname": "n" * 1_000_0}, "TEXT_INVALID"),
     ({"nickname": "\u202egnp.exe"}, "TEXT_INVALID"),
@@ -147,6 +148,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"level": "diamond"}, "LEVEL_INVALID"),
     ({"level_keep_until": "2031-01-01"}, "LEVEL_INVALID"),
     ({"level": "gold", "level_keep_until": "2001-01-01"}, "DATE_INVALID"),
+    ({"level": "gold", "level_keep_until": "9999-12-30"}, "DATE_INVALID"),
     ({"points": "-1"}, "POINTS_INVALID"),
     ({"points": "1.5"}, "POINTS_INVALID"),
     ({"points": "9007199254740992"}, "POINTS_INVALID"),

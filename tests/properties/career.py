@@ -178,8 +178,8 @@ class Street:
         await transaction(partial(tiers.disqualify, [item], zone=SHANGHAI, now=self.now))
         self._note(member, "REFUND", number, day=local(at), points=taken, fen=paid, whole=whole)
         [code] = (await tiers.level_codes([member.id])).values()
-        if code != foreseen:
-            raise Difference(f"foreseen {foreseen}, is {code}")
+        if code != foreseen.after:
+            raise Difference(f"foreseen {foreseen.after}, is {code}")
 
     async def redeem(self, member: Member) -> None:
         self.numbers += 1

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Final
 from uuid import UUID, uuid5
 
-from domain import catalogue, ledger, members, notifications, program
+from domain import catalogue, ledger, members, notifications, program, rewards
 from domain.audit import Actor
 from domain.errors import Refusal
 from domain.ledger import Earn, Redeem, Source, TransferLimits, TransferPoints
@@ -25,14 +26,22 @@ from domain.members import (
     UpdateProfile,
 )
 from domain.members.timeline import TimelineItem, keep_timeline_items
-from domain.purchases import RecordPurchases, publish_rule, record_purchases
-from domain.storage import fetch_all, transaction
-from domain.tiers import UsePerk, use_perk
+from domain.purchases import (
+    ImportOrders,
+    RecordPurchases,
+    import_orders,
+    publish_rule,
+    record_purchases,
+)
+from domain.rewards import AddAddress, CancelRedemption, Place, RedeemReward, RewardDefinition
+from domain.storage import Row, fetch_all, transaction
+from domain.tiers import GrantLevel, UsePerk, grant_level, use_perk
 from tests.domain.ledger.commands import NOW, SHANGHAI, days
 from tests.domain.purchases.shop import PRODUCTS, RULE, line, order
-from tests.domain.rewards.test_coupons import COUPONS
+from tests.domain.returns.desk import IN_FORCE, MUG, TEN_OFF, offer, record, refund
 from tests.domain.tiers.levels import PERKS, three_levels
 
+STEPS: Final = (4, 12, 25, 40) if os.environ.get("JIFEN_SOAK") else (4, 12, 20, 30)
 LI_NA = Actor(name="staff:li.na", account_id=UUID(int=1), request_id="request-1")
 THEMES: Final = ("TEA", "COFFEE", "CUPS", "BOOKS")
 
@@ -45,6 +54,7 @@ async def open_programme() -> None:
     await catalogue.upsert_products(PRODUCTS, now=NOW)
     await publish_rule(RULE, now=NOW)
     await three_levels()
+    await offer(replace(TEN_OFF, stock=1_000_000), MUG)
     await members.publish_consent_texts(
         [
             members.ConsentText(
@@ -84,6 +94,9 @@ class Life:
             self.done[type(refusal).__name__] += 1
         else:
             self.done[what] += 1
+
+    async def _rows(self, statement: str) -> list[Row]:
+        return [*await fetch_all(statement, self.member_id)]
 
     async def buy(self, now: datetime) -> None:
         bought = order(
@@ -178,22 +191,84 @@ class Life:
         )
 
     async def get_coupon(self, now: datetime) -> None:
-        # Nothing issues coupons yet.
-        code = self._next
-        await COUPONS.insert(
-            [
-                {
-                    "member_id": self.member_id,
-                    "id": uuid5(self.member_id, code),
-                    "code": f"COUPON-{code}",
-                    "title_zh": "十元券",
-                    "title_en": "ten yuan",
-                    "status": "ACTIVE",
-                    "issued_at": now,
-                    "expires_at": now + days(30),
-                }
-            ]
+        await self._redeem(TEN_OFF, address_id=None, now=now)
+
+    async def get_gift(self, now: datetime) -> None:
+        addresses = await self._rows("SELECT id FROM member_address WHERE member_id = $1")
+        address_id = self.random.choice([None, *(row["id"] for row in addresses)])
+        await self._redeem(MUG, address_id=address_id, now=now)
+
+    async def _redeem(
+        self, reward: RewardDefinition, *, address_id: UUID | None, now: datetime
+    ) -> None:
+        command = RedeemReward(
+            member_id=self.member_id,
+            reward_id=reward.id,
+            address_id=address_id,
+            idempotency_key=self._next,
         )
+        await rewards.redeem_reward(command, now=now)
+
+    async def cancel_redemption(self, now: datetime) -> None:
+        rows = await self._rows("SELECT id FROM redemption WHERE member_id = $1 ORDER BY id")
+        if rows:
+            command = CancelRedemption(
+                member_id=self.member_id,
+                redemption_id=self.random.choice(rows)["id"],
+                idempotency_key=self._next,
+            )
+            await rewards.cancel_redemption(command, rules_in_force=IN_FORCE, now=now)
+
+    async def bring_back(self, now: datetime) -> None:
+        rows = await self._rows(
+            "SELECT external_id, paid_fen, came_with FROM purchase"
+            " WHERE member_id = $1 AND paid_fen > refunded_fen ORDER BY id"
+        )
+        if rows:
+            row, share = self.random.choice(rows), self.random.choice([0.1, 0.5, 1, 1])
+            amount = max(int(row["paid_fen"] * share), 1)
+            given_back = refund(self._next, row["external_id"], amount, refunded_at=now)
+            batch = await record(given_back, batch_id=given_back.external_id, now=now)
+            came = "came" if row["came_with"] else "own"
+            self.done[f"refund of {came}: {batch.receipts[0].code or 'APPLIED'}"] += 1
+
+    async def buy_more(self, now: datetime) -> None:
+        """A file tells of one more line of an order."""
+        rows = await self._rows(
+            "SELECT external_id, placed_at, paid_fen FROM purchase WHERE member_id = $1 ORDER BY id"
+        )
+        if rows:
+            row, more = self.random.choice(rows), self.random.choice([999, 88_000, 410_000])
+            grown = order(
+                row["external_id"],
+                self.name,
+                line("longjing", more, line_id=self._next),
+                placed_at=row["placed_at"],
+            )
+            command = ImportOrders(source="shop", orders=(grown,), create_members=False)
+            await import_orders(command, rule=RULE, now=now)
+
+    async def be_granted(self, now: datetime) -> None:
+        grant = GrantLevel(
+            member=ById(self.member_id),
+            level=self.random.choice(["silver", "gold"]),
+            reason=self._next,
+            until=now + days(self.random.randrange(1, 200)),
+        )
+        await grant_level(grant, by=LI_NA, now=now)
+
+    async def live_somewhere(self, now: datetime) -> None:
+        place = Place(
+            recipient="Li Na", phone="+8613800138000", region="Shanghai", street=self._next
+        )
+        added = AddAddress(member_id=self.member_id, place=place, idempotency_key=place.street)
+        await rewards.add_address(added, now=now)
+
+    async def move_out(self, now: datetime) -> None:
+        rows = await self._rows("SELECT id FROM member_address WHERE member_id = $1 ORDER BY id")
+        if rows:
+            gone = self.random.choice(rows)["id"]
+            await rewards.remove_address(self.member_id, address_id=gone, now=now)
 
     async def be_told(self, now: datetime) -> None:
         told = notifications.Notification(member_id=self.member_id, kind="HELLO", facts={})
@@ -246,9 +321,11 @@ class Life:
 
 
 DOINGS: Final = (
-    *("buy", "earn", "earn", "earn", "redeem", "redeem", "redeem", "hold", "hold"),
+    *("buy", "buy", "buy", "earn", "earn", "earn", "redeem", "redeem", "redeem", "hold", "hold"),
     *("take_back", "take_back", "take_back", "give"),
-    *("get_coupon", "be_told", "care_for", "consent", "be_noted", "be_served", "live_on", "say"),
+    *("get_coupon", "get_coupon", "get_gift", "cancel_redemption", "bring_back", "bring_back"),
+    *("buy_more", "be_granted", "live_somewhere", "live_somewhere", "move_out"),
+    *("be_told", "care_for", "consent", "be_noted", "be_served", "live_on", "say"),
     "use_a_perk",
 )
 
@@ -280,7 +357,7 @@ async def some_lives(
     friend = joined[names[-1]]
     lives = [Life(joined[one], one, friend=friend, random=random, done=done) for one in names[:-1]]
     now = NOW
-    for _ in range(random.choice([4, 12, 25, 40])):
+    for _ in range(random.choice(STEPS)):
         now += days(random.random())
         await random.choice(lives).step(now=now)
     return lives, now

@@ -228,7 +228,7 @@ class Life:
             member=ById(self.member_id),
             level=level,
             reason=str(uuid4()),
-            until=self.now + timedelta(days=100_000),
+            until=self.now + timedelta(days=3_650),
         )
         made = await grant_level(command, by=OPERATOR, now=self.now)
         self.grants[made.id] = level

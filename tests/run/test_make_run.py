@@ -29,25 +29,13 @@ from tests.closing import ClosingReport
 from tests.graphql.gateway import plain_id
 from tests.graphql.operations import operation
 from tests.run.running import MakeRun, free_ports
+from tests.run.seeded import HISTORY, REDEEMED, SPENT_ON_NOTHING
 
 MEMBERS = 200
 SECOND_START_SECONDS_MAX = 3.0
 """What is promised for a start with the data there already."""
 
 Start = Callable[..., MakeRun]
-
-
-# What the seeded history amounts to, whoever made it in how many attempts.
-HISTORY = """
-    SELECT i.subject, a.available, a.version, m.nickname,
-           (SELECT COUNT(*) FROM purchase p WHERE p.member_id = m.id),
-           (SELECT COUNT(*) FROM member_interest t WHERE t.member_id = m.id),
-           (SELECT level_code FROM member_level l WHERE l.member_id = m.id)
-    FROM member m
-    JOIN member_identity i ON i.member_id = m.id AND i.kind = 'wechat_openid'
-    JOIN points_account a ON a.member_id = m.id
-    ORDER BY i.subject
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +135,26 @@ def test_the_members_token_opens_a_full_home_page(first: MakeRun) -> None:
     assert len(me["tier"]["perks"]) > 0
     assert me["unreadCount"] > 0
     assert len(me["recommendations"]["items"]) == 10
+
+
+def test_points_of_the_demo_were_spent_on_rewards(first: MakeRun) -> None:
+    """Redemptions, their coupons and the queue of gifts, where a newcomer looks for them."""
+    demo = first.demo()
+    redeemed, wallet = (
+        ask(demo["graphqlUrl"], operation(page), demo["memberToken"])["me"]
+        for page in ("Redemptions", "Coupons")
+    )
+    [mine] = redeemed["redemptions"]["nodes"]
+    assert (mine["status"], mine["pointsSpent"]) == ("FULFILLED", 1_200)
+    assert mine["reward"]["title"] == "50 元优惠券"
+    [coupon] = wallet["coupons"]["nodes"]
+    assert (coupon["status"], coupon["title"]) == ("ACTIVE", "50 元优惠券")
+    assert rows(first.database, REDEEMED) == [
+        ("coupon-50", "COUPON", "FULFILLED", 1, 1, 1),
+        ("lucky-draw", "PARTNER_PRIZE", "FULFILLED", 1, 1, 1),
+        ("tea-set", "GIFT", "AWAITING_ADDRESS", 1, 1, 0),
+    ]
+    assert rows(first.database, SPENT_ON_NOTHING) == []
 
 
 def test_whoever_signs_in_and_buys_sees_the_points(first: MakeRun) -> None:
@@ -354,7 +362,8 @@ def test_interrupted_it_ends_cleanly_and_the_next_run_keeps_the_data(
     seeded: Seeded, start: Start, report: ClosingReport
 ) -> None:
     before = seeded.run.demo()
-    home = ask(before["graphqlUrl"], operation("Home"), before["memberToken"])
+    pages = [operation(page) for page in ("Home", "Redemptions", "Coupons")]
+    shown = [ask(before["graphqlUrl"], page, before["memberToken"]) for page in pages]
     assert_clean_end(seeded.run)
 
     starts = []
@@ -364,7 +373,8 @@ def test_interrupted_it_ends_cleanly_and_the_next_run_keeps_the_data(
         after = run.demo()
         assert after["memberIds"] == before["memberIds"]
         assert after["memberToken"] != before["memberToken"], "tokens are fresh"
-        assert ask(after["graphqlUrl"], operation("Home"), after["memberToken"]) == home
+        again = [ask(after["graphqlUrl"], page, after["memberToken"]) for page in pages]
+        assert again == shown, "what was seeded once is not seeded again"
         assert_clean_end(run)
 
     wall, processor = (min(each) for each in zip(*starts, strict=True))

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from api.workers import level_evaluations
 from api.workers.jobs import Job, recurring_jobs
 from api.workers.level_evaluations import evaluate_levels, night_of
 from api.workers.settings import WorkSettings
@@ -94,6 +95,17 @@ async def test_without_time_nothing_is_begun() -> None:
     assert await evaluate_levels(clock, within_s=0.0) == 0
     assert await codes(member) == ["silver"]
     assert await walked() is None
+
+
+async def test_the_walk_goes_on_while_more_is_due_than_there_is_time_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    member = await a_member()
+    clock = StandingClock(local("2027-03-02 00:10"))
+    monkeypatch.setattr(level_evaluations, "DUE_SHARE", 0.0)
+    assert await evaluate_levels(clock, within_s=60.0) == 1
+    assert await codes(member) == ["base"]
+    assert await walked() == local("2027-03-02 00:10").astimezone(UTC)
 
 
 async def walked() -> datetime | None:

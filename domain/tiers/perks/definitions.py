@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from domain.errors import InvalidInput
+from domain.errors import Flaws, InvalidInput
 from domain.texts import clean_code, clean_text
 from domain.tiers.perks.quotas import Period
 from domain.tiers.perks.values import HOLD_BY_THEMSELVES, PerkKind, PerkValue, parse_value
@@ -38,28 +39,59 @@ class PerkDefinition:
 
 def check_perk(perk: PerkDefinition) -> PerkValue:
     """What the perk gives; refused with InvalidInput, which names the field and its rule."""
-    clean_code(perk.code, field=("code",), characters_max=CODE_CHARACTERS_MAX)
+    _flaws(perk).refuse_first()
+    return parse_value(PerkKind(perk.kind), perk.value)
+
+
+def perk_flaws(perk: PerkDefinition) -> Sequence[InvalidInput]:
+    """Every rule that the perk breaks by itself, at most one for each field."""
+    return _flaws(perk).found
+
+
+def check_kind(perk: PerkDefinition, other: PerkDefinition) -> None:
+    """Refuse InvalidInput where two perks of one code are not of one kind.
+
+    Members have one quota for a code, at whatever level: it can only be for one thing.
+    """
+    assert perk.code == other.code, "perks of other codes have nothing to do with each other"
+    if perk.kind != other.kind:
+        whose = f"perk {other.code} of level {other.level_code}"
+        rule = f"{other.kind}, as {whose}: perks of one code share their quota"
+        raise InvalidInput(field=("kind",), rule=rule)
+
+
+def _flaws(perk: PerkDefinition) -> Flaws:
+    flaws = Flaws()
+    with flaws.noted():
+        clean_code(perk.code, field=("code",), characters_max=CODE_CHARACTERS_MAX)
     if not 0 <= perk.position <= POSITION_MAX:
-        raise InvalidInput(field=("position",), rule=f"0 to {POSITION_MAX}")
+        flaws.found.append(InvalidInput(field=("position",), rule=f"0 to {POSITION_MAX}"))
     for name in ("title_zh", "title_en"):
-        clean_text(
-            getattr(perk, name),
-            field=(name,),
-            characters_min=1,
-            characters_max=TITLE_CHARACTERS_MAX,
-        )
+        with flaws.noted():
+            clean_text(
+                getattr(perk, name),
+                field=(name,),
+                characters_min=1,
+                characters_max=TITLE_CHARACTERS_MAX,
+            )
     for name in ("description_zh", "description_en"):
-        clean_text(
-            getattr(perk, name),
-            field=(name,),
-            characters_max=DESCRIPTION_CHARACTERS_MAX,
-            lines=True,
-        )
+        with flaws.noted():
+            clean_text(
+                getattr(perk, name),
+                field=(name,),
+                characters_max=DESCRIPTION_CHARACTERS_MAX,
+                lines=True,
+            )
     if perk.kind not in set(PerkKind):
-        raise InvalidInput(field=("kind",), rule=f"one of {', '.join(PerkKind)}")
+        rule = f"one of {', '.join(PerkKind)}"
+        flaws.found.append(InvalidInput(field=("kind",), rule=rule))
+        return flaws
     kind = PerkKind(perk.kind)
-    _check_quota(perk, kind)
-    return parse_value(kind, perk.value)
+    with flaws.noted():
+        _check_quota(perk, kind)
+    with flaws.noted():
+        parse_value(kind, perk.value)
+    return flaws
 
 
 def _check_quota(perk: PerkDefinition, kind: PerkKind) -> None:

@@ -1,4 +1,7 @@
-"""What perks do by themselves: more points for a purchase, and how service treats a member."""
+"""What perks do by themselves: more points for a purchase, and how service treats a member.
+
+And what of them goes with a level.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.storage import Row, fetch_all
+from domain.tiers.perks.comparing import LessPerks, PerkTerms, ReducedPerk, is_worse
 from domain.tiers.perks.values import (
     PERMILLE,
     EarningMultiplier,
@@ -31,6 +35,18 @@ _VALUES: Final = """
     JOIN perk AS p ON p.level_code = l.code AND p.kind = $2 AND p.retired_at IS NULL
     WHERE l.rank = 0
 """
+
+# The perks of one level, each beside the other level's of the same code.
+_BESIDE: Final = """
+    SELECT p.code, p.kind, p.value, p.quota, p.period,
+           o.kind AS kind_after, o.value AS value_after,
+           o.quota AS quota_after, o.period AS period_after
+    FROM perk AS p
+    LEFT JOIN perk AS o ON o.level_code = $2 AND o.code = p.code AND o.retired_at IS NULL
+    WHERE p.level_code = $1 AND p.retired_at IS NULL
+    ORDER BY p.position, p.code
+"""
+_TERMS: Final = ("kind", "value", "quota", "period")
 
 
 async def earning_multipliers(
@@ -72,18 +88,25 @@ async def service_levels(member_ids: Collection[UUID]) -> dict[UUID, ServiceLeve
     }
 
 
-async def perks_lost(before: str, after: str) -> tuple[str, ...]:
-    """The codes of the perks that the level of the first code gives and the other does not.
+async def less_perks(before: str, after: str) -> LessPerks:
+    """What the level of the first code gives, and the other does not, or gives less of.
 
     In the order of the perks; one statement.
     """
-    rows = await fetch_all(
-        "SELECT p.code FROM perk AS p WHERE p.level_code = $1 AND p.retired_at IS NULL"
-        " AND NOT EXISTS (SELECT 1 FROM perk AS o WHERE o.level_code = $2 AND o.code = p.code"
-        " AND o.retired_at IS NULL) ORDER BY p.position, p.code",
-        *(before, after),
+    rows = await fetch_all(_BESIDE, before, after)
+    both = [
+        ReducedPerk(
+            code=row["code"],
+            before=PerkTerms(**{name: row[name] for name in _TERMS}),
+            after=PerkTerms(**{name: row[f"{name}_after"] for name in _TERMS}),
+        )
+        for row in rows
+        if row["kind_after"] is not None
+    ]
+    return LessPerks(
+        lost=tuple(row["code"] for row in rows if row["kind_after"] is None),
+        reduced=tuple(one for one in both if is_worse(one.before, one.after)),
     )
-    return tuple(row["code"] for row in rows)
 
 
 async def _rows(member_ids: Collection[UUID], kind: PerkKind) -> Sequence[Row]:

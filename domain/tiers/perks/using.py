@@ -19,7 +19,6 @@ from uuid_utils.compat import uuid7
 from domain import audit, idempotency, members
 from domain.audit import Actor, Target
 from domain.errors import (
-    IdempotencyConflict,
     MemberNotFound,
     PerkHoldsByItself,
     PerkNeedsBirthday,
@@ -27,11 +26,10 @@ from domain.errors import (
     PerkUnknown,
     PerkUseUnknown,
 )
-from domain.idempotency import Digests
 from domain.outbox import Event, announce
 from domain.program import program
 from domain.storage import execute, fetch_all, fetch_one, transaction
-from domain.texts import clean_text
+from domain.texts import clean_identity, clean_text
 from domain.tiers.perks.quotas import Period, Span, free_ordinal, span
 from domain.tiers.perks.standing import (
     PERK_COLUMNS,
@@ -43,11 +41,13 @@ from domain.tiers.perks.standing import (
 )
 from domain.tiers.perks.uses import PERK_USES, PerkUse, perk_use
 from domain.tiers.perks.values import HOLD_BY_THEMSELVES
-from domain.tiers.reviewing import review
+from domain.tiers.reviewing import review_if_due
 
 KEY_CHARACTERS_MAX: Final = 128
 REFERENCE_CHARACTERS_MAX: Final = 128
 REASON_CHARACTERS_MAX: Final = 256
+
+_WHAT: Final = "perk.use"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,30 +100,32 @@ async def use_perk(command: UsePerk, *, now: datetime) -> PerkUsed:
         characters_max=KEY_CHARACTERS_MAX,
     )
     if command.reference is not None:
-        clean_text(
-            command.reference,
-            field=("reference",),
-            characters_min=1,
-            characters_max=REFERENCE_CHARACTERS_MAX,
+        clean_identity(
+            command.reference, field=("reference",), characters_max=REFERENCE_CHARACTERS_MAX
         )
     digests = idempotency.digests({"perk_id": str(command.perk_id), "reference": command.reference})
 
     async def work() -> PerkUsed:
         mine = await members.lock_member(command.member_id)
-        # A record that was joined to another one has used its own keys.
-        for one in dict.fromkeys((command.member_id, mine)):
-            answer = await _recall(_scope(one), command.idempotency_key, digests)
-            if answer is not None:
-                return await _told_again(mine, answer)
+        known = await members.recall_own(
+            *(_WHAT, mine), key=command.idempotency_key, digests=digests
+        )
+        if known is not None:
+            return await _told_again(mine, known.answer)
         zone = (await program()).zone
-        await _settle(mine, zone=zone, now=now)
+        await review_if_due(mine, now=now)
         found = await _of_level(mine, command.perk_id, zone=zone, now=now)
         check_usable(found.perk)
         use = await _write(replace(command, member_id=mine), found, now=now)
         left = None if found.perk.remaining is None else found.perk.remaining - 1
         perk = replace(found.perk, remaining=left)
-        entry = (digests, _answer(use, perk))
-        await idempotency.remember(_scope(mine), {command.idempotency_key: entry}, now=now)
+        await members.remember_own(
+            *(_WHAT, mine),
+            key=command.idempotency_key,
+            digests=digests,
+            answer=_answer(use, perk),
+            now=now,
+        )
         return PerkUsed(use=use, perk=perk)
 
     return await transaction(work)
@@ -173,20 +175,6 @@ async def cancel_perk_use(command: CancelPerkUse, *, by: Actor, now: datetime) -
     return await transaction(work)
 
 
-def _scope(member_id: UUID) -> str:
-    return f"perk.use:{member_id}"
-
-
-async def _recall(scope: str, key: str, digests: Digests) -> Mapping[str, Any] | None:
-    earlier = (await idempotency.recall(scope, {key: digests})).get(key)
-    if earlier is None:
-        return None
-    if earlier.differing:
-        raise IdempotencyConflict(field=("idempotency_key",), key=key, differing=earlier.differing)
-    answer: Mapping[str, Any] = earlier.result
-    return answer
-
-
 def _answer(use: PerkUse, perk: PerkStanding) -> dict[str, Any]:
     return {
         "use": str(use.id),
@@ -214,16 +202,6 @@ async def _told_again(member_id: UUID, answer: Mapping[str, Any]) -> PerkUsed:
         resets_at=None if resets_at is None else datetime.fromisoformat(resets_at),
     )
     return PerkUsed(use=use, perk=perk)
-
-
-async def _settle(member_id: UUID, *, zone: ZoneInfo, now: datetime) -> None:
-    """Review a level whose time is over, so that its perks are not used on."""
-    due = await fetch_one(
-        "SELECT 1 AS one FROM member_level WHERE member_id = $1 AND next_review_at <= $2",
-        *(member_id, now),
-    )
-    if due is not None:
-        await review([member_id], zone=zone, now=now)
 
 
 _OF_LEVEL: Final = f"""

@@ -45,6 +45,7 @@ from tests.graphql.kept import everything_kept
 from tests.graphql.programme import set_up_programme
 
 PHONE = "+8613800138000"
+_LEVEL = ("level", "level_since", "level_keep_until")
 OPENID = Known(kind=IdentityKind.WECHAT_OPENID, app_id="wx1", subject="o-mei")
 
 
@@ -55,7 +56,7 @@ async def _programme(database: str) -> None:
 
 def newcomer(external_id: str = "C-1", *points: int, **said: Any) -> Newcomer:
     """A member of another system, with lots of these points that never expire."""
-    brought = {name: said.pop(name) for name in ("level", "level_since") if name in said}
+    brought = {name: said.pop(name) for name in _LEVEL if name in said}
     return Newcomer(
         member=BroughtMember(external_id=external_id, **said),
         lots=tuple(OpeningLot(points=one, expires_at=NEVER) for one in points),
@@ -271,6 +272,19 @@ async def test_a_higher_level_stays_and_the_base_needs_no_row() -> None:
     zone = (await program()).zone
     granting = partial(tiers.grant_opening_levels, [lower], zone=zone, now=NOW)
     assert await transaction(granting) == []
+
+
+async def test_a_level_is_brought_for_a_hundred_years_at_most() -> None:
+    most, moment = NOW + timedelta(days=36_525), timedelta(microseconds=1)
+    for until in (NOW, most + moment, NEVER):
+        late = newcomer("C-1", level="silver", level_keep_until=until)
+        assert await refused(late) == [("level_keep_until",)]
+        [outcome] = await bring_members([late], now=NOW)
+        assert isinstance(outcome, InvalidInput)
+        assert outcome.rule == "in the future, at most 100 years ahead"
+    [brought] = await bring(newcomer("C-1", level="silver", level_keep_until=most))
+    held = await tiers.held_levels([brought.member_id])
+    assert held[brought.member_id].keep_until == most
 
 
 async def test_a_fixed_number_of_statements_whatever_the_number_of_members() -> None:

@@ -17,12 +17,14 @@ from domain.members import (
     ByWeChat,
     IdentityKind,
     MemberRef,
+    external,
     identities,
     members_by_ids,
     register_external_members,
     resolve_members,
 )
 from domain.storage import observed_statements
+from domain.texts import is_storable
 from tests.domain.access.fixtures import NOW
 from tests.domain.members.fixtures import Door, announced, count, everything_kept
 from tests.domain.wechat.mini_program import OTHER_APP_ID
@@ -114,12 +116,26 @@ async def test_what_cannot_be_a_reference_joins_nobody(database: str) -> None:
         ByExternalReference("a\x00b"),
         ByExternalReference("\udc00"),
         ByExternalReference("a" * 129),
+        ByExternalReference("a\u200b"),
         ByPhone("+8613800138000"),
         ById(UUID(int=1)),
         ByWeChat(DEMO_APP_ID, "o-1"),
     ]
     before = await everything_kept()
     assert await register_external_members(refs, now=NOW) == {}
+    assert await everything_kept() == before
+
+
+async def test_a_reference_that_hides_something_is_found_where_it_is_known(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = ByExternalReference("a\u200b")
+    with monkeypatch.context() as as_it_was:
+        as_it_was.setattr(external, "is_identity", is_storable)
+        joined = await register_external_members([known], now=NOW)
+    before = await everything_kept()
+    assert await register_external_members([known], now=NOW) == joined
+    assert await resolve_members([known]) == [joined["a\u200b"]]
     assert await everything_kept() == before
 
 

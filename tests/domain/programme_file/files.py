@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from domain import storage
-from domain.programme_file import Change, import_programme
+from domain.programme_file import Change, Imported, import_programme
 from tests.domain.ledger.commands import NOW
 from tests.domain.rewards.counter import CLERK
 
 FULL: Final = """\
 # The settings of a programme: `export-programme` writes them, `import-programme` reads them.
 # What is new is added, what differs is changed; what is left out stays as it is.
+# The stock is for rewards that are new: of one that exists, what is left stays as it is.
 jifen: 1
 programme:
   name_zh: 茶语会员
@@ -105,10 +106,15 @@ rewards:
 
 
 async def take_in(text: str, *, check_only: bool = False) -> list[Change]:
+    """Import a file; what that changed."""
+    return list((await imported(text, check_only=check_only)).changes)
+
+
+async def imported(text: str, *, check_only: bool = False) -> Imported:
     """Import a file."""
     found = await import_programme(text.encode(), by=CLERK, now=NOW, check_only=check_only)
     assert not storage.inside_transaction()
-    return list(found)
+    return found
 
 
 def with_changes(*pairs: tuple[str, str]) -> str:

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import pytest
 
+from domain import rewards
 from domain.errors import ProgrammeFileInvalid
 from domain.programme_file import export_programme
-from tests.domain.programme_file.files import take_in
+from domain.rewards import ChangeReward
+from tests.domain.ledger.commands import NOW
+from tests.domain.programme_file.files import imported, take_in
+from tests.domain.rewards.counter import CLERK
 from tests.repository.guides import Guide
 from tests.repository.tree import ROOT
+
+GUIDE = Guide(name="docs/operations.md", text=(ROOT / "docs" / "operations.md").read_text())
 
 
 @pytest.mark.usefixtures("database")
 async def test_the_file_of_the_guide_comes_out_as_it_stands_there() -> None:
-    guide = Guide(name="docs/operations.md", text=(ROOT / "docs" / "operations.md").read_text())
-    [shown] = [text for text in guide.blocks("yaml") if text.startswith("jifen: 1\n")]
+    [shown] = [text for text in GUIDE.blocks("yaml") if text.startswith("jifen: 1\n")]
     await take_in(shown)
     head, _, rest = (await export_programme()).partition("jifen: 1\n")
     assert all(line.startswith("#") for line in head.splitlines())
     assert f"jifen: 1\n{rest}" == shown
+    # So are the warnings, where twenty are left of what the file says to be 500.
+    [told] = [text for text in GUIDE.blocks() if text.startswith("warning: ")]
+    [reward] = await rewards.all_rewards()
+    left = ChangeReward(reward_id=reward.id, version=reward.version, changes={"stock": 20})
+    await rewards.change_reward(left, by=CLERK, now=NOW)
+    found = await imported(shown, check_only=True)
+    assert [f"warning: {one}" for one in found.warnings] == told.splitlines()
     # The problem that the guide shows is told so, with the line that it stands at.
-    [wrong] = [text for text in guide.blocks() if text.startswith("programme.yaml: line ")]
+    [wrong] = [text for text in GUIDE.blocks() if text.startswith("programme.yaml: line ")]
     assert await problem_of(shown.replace('value: "1.1"', 'value: "11.1"')) == wrong.strip()
 
 

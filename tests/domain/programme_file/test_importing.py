@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from domain import audit, program
+from domain.catalogue import CatalogueItem, Theme, upsert_products
 from domain.errors import DefinitionChanged, FileProblem, ProgrammeFileInvalid
 from domain.paging import PageRequest
 from domain.programme_file import export_programme, importing
 from domain.storage import execute
-from tests.domain.programme_file.files import FULL, take_in, with_changes
+from tests.domain.ledger.commands import NOW
+from tests.domain.programme_file.files import FULL, imported, take_in, with_changes
 from tests.domain.purchases.shop import open_shop, order
 from tests.graphql.kept import changed, everything_kept
 
@@ -22,12 +25,16 @@ pytestmark = pytest.mark.usefixtures("database")
 LOG = {"audit_entry", "audit_head"}
 
 
-async def refused(text: str) -> Sequence[FileProblem]:
+async def refused(*texts: str) -> list[FileProblem]:
+    """The one problem of each file; none of them changes anything."""
     before = await everything_kept()
-    with pytest.raises(ProgrammeFileInvalid) as found:
-        await take_in(text)
+    problems: list[FileProblem] = []
+    for text in texts:
+        with pytest.raises(ProgrammeFileInvalid) as found:
+            await take_in(text)
+        problems += found.value.problems
     assert await everything_kept() == before
-    return found.value.problems
+    return problems
 
 
 async def actions() -> list[str]:
@@ -55,7 +62,7 @@ async def test_a_file_comes_out_as_it_went_in_and_a_second_time_changes_nothing(
 
 async def test_an_empty_programme_is_exported_as_it_holds_by_default() -> None:
     text = await export_programme()
-    assert text.splitlines()[2:] == [
+    assert text.splitlines()[3:] == [
         "jifen: 1",
         "programme:",
         "  name_zh: 积分会员",
@@ -147,31 +154,37 @@ OTHER_VALUES = {
 FOR_EVER = {"jifen", "code", "stock"}
 
 
+def changed_line(line: str) -> tuple[str, str] | None:
+    """The name of the field of the line, and the line with another value; None of other lines."""
+    name, _, value = line.strip().removeprefix("- ").partition(": ")
+    is_fixed = name == "kind" and value != "never"
+    if line.startswith("#") or not value or name in FOR_EVER or is_fixed:
+        return None
+    other = str(int(value) + 1) if value.isdigit() else OTHER_VALUES.get(name, "MONTH")
+    if name == "value" and value == "cake-1":
+        other = "cake-2"
+    if name == "period":
+        other = {"MONTH": "YEAR", "BIRTHDAY": "DAY"}[value]
+    return name, line.replace(f": {value}", f": {other}")
+
+
 async def test_whatever_field_is_changed_is_changed_and_nothing_else() -> None:
-    """Line by line of the file: so no field is forgotten by who reads, writes or takes in."""
+    """Every line of the file: so no field is forgotten by who reads, writes or takes in."""
     await take_in(FULL)
     lines = FULL.splitlines()
-    tried: set[str] = set()
-    for number, line in enumerate(lines):
-        name, _, value = line.strip().removeprefix("- ").partition(": ")
-        is_fixed = name == "kind" and value != "never"
-        if line.startswith("#") or not value or name in FOR_EVER or is_fixed:
-            continue
-        tried.add(name)
-        other = str(int(value) + 1) if value.isdigit() else OTHER_VALUES.get(name, "MONTH")
-        if name == "value" and value == "cake-1":
-            other = "cake-2"
-        if name == "period":
-            other = {"MONTH": "YEAR", "BIRTHDAY": "DAY"}[value]
-        changed_line = line.replace(f": {value}", f": {other}")
-        text = "\n".join([*lines[:number], changed_line, *lines[number + 1 :], ""])
-        changes = await take_in(text, check_only=True)
-        assert changes, line
+    others = [(number, found) for number, line in enumerate(lines) if (found := changed_line(line))]
+    # Each eighth at once: lines that are near, and may depend on each other, one after the other.
+    for turn in range(8):
+        text = list(lines)
+        for number, (_, other) in others[turn::8]:
+            text[number] = other
+        changes = await take_in("\n".join([*text, ""]), check_only=True)
+        tried = Counter(name for _, (name, _) in others[turn::8])
+        names = Counter(one.path.rpartition(".")[2] for one in changes)
         # What goes with a window or an expiry, and the order of perks with their positions.
-        names = {one.path.rpartition(".")[2] for one in changes}
-        assert name in names
-        assert names - {name} <= {"months", "days", "perks"}
-    assert len(tried) == 38
+        assert (names - tried).keys() <= {"months", "days", "perks"}
+        assert not tried - names
+    assert (len(others), len({name for _, (name, _) in others})) == (61, 38)
 
 
 @pytest.mark.parametrize(
@@ -221,54 +234,81 @@ async def test_a_retired_perk_is_taken_away_and_comes_back() -> None:
     assert await export_programme() == FULL
 
 
-INVALID = [
-    # The domain's rules, each with the line of the value.
-    (("threshold: 5000", "threshold: 999"), 48, "levels[2].threshold"),
-    (("amount_fen: 1000000", "amount_fen: 0"), 49, "levels[2].amount_fen"),
+DISCOUNT = "      - {code: cake, kind: DISCOUNT, value: '0.9', title_zh: 蛋糕, title_en: Cake}\n"
+TWO_KINDS = with_changes(("    match: ANY\n", f"    match: ANY\n    perks:\n{DISCOUNT}"))
+WITHOUT_ONE = re.sub(r"(?s)      - code: cake\n.*(?=      - code: more\n)", "", TWO_KINDS)
+AS_CAKE = "BIRTHDAY_GIFT, as perk cake of level silver: perks of one code share their quota"
+
+REFUSED = [
+    # What only the whole can tell; the rules of each thing by itself are tried in test_reading.
     (
-        ("    name_en: Bronze\n", "    name_en: Bronze\n    threshold: 1\n"),
-        17,
-        "levels[0].threshold",
+        with_changes(("threshold: 5000", "threshold: 999")),
+        "line 49: levels[2].threshold: more than silver, a level below it, asks for",
     ),
-    (('value: "1.25"', 'value: "0.5"'), 40, "levels[1].perks[2].value"),
-    (("quota: 4", "quota: 0"), 27, "levels[1].perks[0].quota"),
-    (("points_price: 500", "points_price: 0"), 73, "rewards[0].points_price"),
-    (("level_required: silver", "level_required: tin"), 75, "rewards[0].level_required"),
-    (("days: 60", "days: 0"), 89, "rewards[1].coupon.days"),
-    (("      value: 1000\n", "      value: 0\n"), 86, "rewards[1].coupon.value"),
-    (("tea: 1500", "tea: 1500000"), 59, "earning_rules[1].themes"),
-    (("notice_days: 14", "notice_days: 999"), 12, "level_rules.notice_days"),
-    (("name_zh: 茶语会员", 'name_zh: ""'), 5, "programme.name_zh"),
-    (("currency: JPY", "currency: yen"), 8, "programme.currency"),
+    (
+        with_changes(("level_required: silver", "level_required: tin")),
+        "line 76: rewards[0].level_required: one of bronze, silver, gold",
+    ),
+    # What is for ever.
+    (
+        with_changes(("kind: GIFT", "kind: PERK")),
+        "line 69: rewards[0].kind: GIFT, for ever",
+    ),
+    (
+        with_changes(("kind: FREE_SHIPPING", "kind: FASTER_SHIPPING")),
+        "line 24: levels[1].perks[0].kind: FREE_SHIPPING, for ever",
+    ),
+    (
+        with_changes(("  - code: gold\n", "  - code: golden\n")),
+        "line 14: levels: every level that there is: gold",
+    ),
+    # A stock that no reward can have, though that of one that exists stays as it is.
+    (with_changes(("stock: 10", "stock: -1")), "line 75: rewards[0].stock: 0 to 2147483647"),
+    (
+        with_changes(("stock: 10", "stock: 2147483648")),
+        "line 75: rewards[0].stock: 0 to 2147483647",
+    ),
+    # A code of a perk for another kind on another level: in the file, or in the database alone.
+    (TWO_KINDS, f"line 54: levels[2].perks[0].kind: {AS_CAKE}"),
+    (WITHOUT_ONE, f"line 45: levels[2].perks[0].kind: {AS_CAKE}"),
 ]
 
 
 async def test_what_the_domain_refuses_is_told_by_path_and_line_and_nothing_is_changed() -> None:
-    for pair, line_number, path in INVALID:
-        [problem] = await refused(with_changes(pair))
-        assert (problem.path, problem.line) == (path, line_number), problem
-
-
-async def test_what_is_for_ever_is_refused() -> None:
     await take_in(FULL)
-    for pair, path, rule in (
-        (("kind: GIFT", "kind: PERK"), "rewards[0].kind", "GIFT, for ever"),
-        (
-            ("kind: FREE_SHIPPING", "kind: DISCOUNT"),
-            "levels[1].perks[0].kind",
-            "FREE_SHIPPING, for ever",
-        ),
-        (("  - code: gold\n", "  - code: golden\n"), "levels", "every level that there is: gold"),
-    ):
-        [problem] = await refused(with_changes(pair))
-        assert (problem.path, problem.rule) == (path, rule)
+    found = await refused(*(text for text, _ in REFUSED))
+    assert [str(problem) for problem in found] == [told for _, told in REFUSED]
+
+
+STAYS = "rewards[0].stock: stock of mug stays 10"
+
+
+async def test_a_stock_that_stays_and_a_theme_of_no_product_are_told() -> None:
+    unsold = [
+        f"line {line}: earning_rules[1].themes.{theme}: no product has this theme"
+        for line, theme in ((61, "coffee"), (62, "tea"))
+    ]
+    assert [str(one) for one in (await imported(FULL)).warnings] == unsold
+    tea = CatalogueItem(
+        code="T-1", title="绿茶", theme=Theme(code="tea", name_zh="茶", name_en="Tea")
+    )
+    await upsert_products([tea], now=NOW)
+    for said, told, line in (("\n    stock: 99", "99", 75), ("", "unlimited", 68)):
+        text = with_changes(("\n    stock: 10", said))
+        wanted = [unsold[0], f"line {line}: {STAYS}; the file says {told}"]
+        for check_only in (True, False):
+            found = await imported(text, check_only=check_only)
+            assert found.changes == []
+            assert [str(one) for one in found.warnings] == wanted
+    assert [str(one) for one in (await imported(FULL)).warnings] == unsold[:1]
+    assert await export_programme() == FULL
 
 
 async def test_the_currency_is_for_ever_once_something_was_bought() -> None:
     shop = await open_shop("ann")
     await shop.record(order("A-1", "ann"))
     [problem] = await refused(FULL)
-    assert (problem.path, problem.line) == ("programme.currency", 8)
+    assert (problem.path, problem.line) == ("programme.currency", 9)
     assert problem.rule == "CNY, for ever once a purchase was recorded"
 
 

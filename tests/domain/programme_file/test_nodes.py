@@ -89,7 +89,7 @@ def test_a_file_has_so_many_values_and_no_more(monkeypatch: pytest.MonkeyPatch) 
     read_nodes(b"- a\n" * 19)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=60) | st.text("ab:-[]{}&*!|>'\"#%@?, \n\t", max_size=40))
 @example(b"a: |\n \t\n")
 @example("%TAG ! tag:x,2000:\n--- !a b")
@@ -111,7 +111,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(STORED, VALUES, min_size=1, max_size=4))
 def test_what_is_written_is_read_as_it_was(document: dict[str, object]) -> None:
     def plain(node: object) -> object:

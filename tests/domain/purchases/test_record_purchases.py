@@ -185,10 +185,10 @@ async def test_an_order_that_is_refused_changes_nothing_and_may_be_sent_again() 
 
 async def test_an_order_id_that_cannot_be_kept_is_refused_and_replayed() -> None:
     shop = await open_shop("alice")
-    unsound = ["", "x" * 129, "a\0b", "\ud800", "line\nfeed"]
+    unsound = ["", "x" * 129, "a\0b", "\ud800", "line\nfeed", "A\u200b"]
     orders = [*(order(external_id, "alice") for external_id in unsound), order("A", "alice")]
     first = await shop.record(*orders)
-    assert outcomes(first.receipts) == [("REJECTED", "TEXT_INVALID", 0)] * 5 + [
+    assert outcomes(first.receipts) == [("REJECTED", "TEXT_INVALID", 0)] * 6 + [
         ("APPLIED", None, 88)
     ]
     assert [receipt.external_id for receipt in first.receipts] == [*unsound, "A"]
@@ -197,7 +197,7 @@ async def test_an_order_id_that_cannot_be_kept_is_refused_and_replayed() -> None
 
 async def test_any_plain_text_names_an_order_and_a_shop() -> None:
     shop = await open_shop("alice")
-    texts = ["订单-1", "🧧👨\u200d👩\u200d👧", "\u200fمرحبا", "o'); DROP TABLE purchase;--"]
+    texts = ["订单-1", "🧧👨👩👧", "مرحبا", "o'); DROP TABLE purchase;--"]
     batch = await shop.record(*(order(text, "alice", shop=text) for text in texts))
     assert outcomes(batch.receipts) == [("APPLIED", None, 88)] * 4
     rows = await fetch_all("SELECT external_id, shop FROM purchase")
@@ -268,6 +268,7 @@ async def test_a_batch_that_breaks_a_rule_is_refused_whole() -> None:
         ("", 1, "batch_id"),
         ("b" * 129, 1, "batch_id"),
         ("b\0", 1, "batch_id"),
+        ("b\u200b", 1, "batch_id"),
         ("batch-1", 0, "orders"),
         ("batch-1", 501, "orders"),
     ):

@@ -8,12 +8,13 @@ from uuid import UUID
 
 import pytest
 
-from domain import ledger, rewards
+from domain import ledger, rewards, tiers
 from domain.errors import AmountInvalid, RefundExceeds
 from domain.ledger import EntryKind
 from domain.returns import RefundPreview
 from domain.rewards import CouponStatus, RedemptionStatus, ReserveCoupon, UseCoupon
-from domain.storage import fetch_all
+from domain.storage import fetch_all, observed_statements
+from domain.tiers import LessPerks
 from tests.domain.purchases.shop import NOW, line, open_shop, order
 from tests.domain.returns.desk import (
     IN_FORCE,
@@ -62,6 +63,23 @@ async def test_no_more_coupons_end_than_the_debt_needs_and_the_newest_first() ->
     assert await statuses(alice) == ["ACTIVE", "REVOKED", "REVOKED"]
     assert await rewards.stock_left([TEN_OFF.id]) == {TEN_OFF.id: 9}
     assert await ledger.verify_account(alice) == []
+
+
+async def test_a_stock_is_locked_for_the_last_moment_alone() -> None:
+    """A reward's row is wanted by many at once; a batch has refunds, levels and keys to write."""
+    shop = await open_shop("alice", "bob")
+    await offer()
+    for name in ("alice", "bob"):
+        await shop.record(order(name, name, line("cup", 6_000)), batch_id=name)
+        for key in ("k-1", "k-2"):
+            await redeem(shop.members[name], key)
+    with observed_statements() as statements:
+        await record(refund("r-1", "alice", 6_000), refund("r-2", "bob", 6_000))
+    # One statement for the four coupons of one reward, after everything but the events, which the
+    # commit numbers.
+    [at] = [at for at, one in enumerate(statements) if one.startswith("UPDATE reward ")]
+    assert [one for one in statements[at + 1 :] if "outbox" not in one] == []
+    assert await rewards.stock_left([TEN_OFF.id]) == {TEN_OFF.id: 10}
 
 
 async def test_refunds_of_one_batch_share_the_coupons() -> None:
@@ -175,7 +193,7 @@ async def test_a_preview_says_what_the_refund_does_and_writes_nothing() -> None:
         debt_after=0,
         level_after="member",
         ended=(),
-        perks_lost=("double",),
+        perks=LessPerks(lost=("double",), reduced=()),
     )
     foreseen = await preview(alice, "A", 30_100)
     assert foreseen is not None
@@ -185,6 +203,20 @@ async def test_a_preview_says_what_the_refund_does_and_writes_nothing() -> None:
     batch = await record(refund("r-1", "A", 30_100))
     assert told(batch.receipts) == [("APPLIED", None, 301, 0)]
     assert (await statuses(alice), await level(alice)) == (["REVOKED"], "member")
+
+
+async def test_perks_that_time_took_are_not_lost_by_a_refund() -> None:
+    """Whether the job that reviews the level has come by or not."""
+    shop = await open_shop("alice")
+    alice = shop.members["alice"]
+    await shop.record(order("A", "alice", line("cup", 100_000)))
+    ends_at = (await tiers.held_levels([alice]))[alice].keep_until
+    last, over = ends_at - timedelta(microseconds=1), ends_at
+    for now, lost in ((last, ("double",)), (over, ())):
+        foreseen = await preview(alice, "A", 30_000, now=now)
+        assert foreseen is not None
+        assert (foreseen.level_after, foreseen.perks.lost) == ("member", lost)
+    assert await level(alice) == "gold"
 
 
 async def test_a_preview_of_what_cannot_be() -> None:

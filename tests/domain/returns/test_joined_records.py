@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -9,10 +10,21 @@ import pytest
 
 from domain import ledger
 from domain.custody import Merge, MergeBecause, merge, part
+from domain.purchases import ImportOrders, import_orders
 from domain.rewards import CouponStatus
 from domain.storage import fetch_all, transaction
 from tests.domain.purchases.shop import NOW, Shop, line, open_shop, order
-from tests.domain.returns.desk import offer, points, preview, record, redeem, refund, told, wallet
+from tests.domain.returns.desk import (
+    level,
+    offer,
+    points,
+    preview,
+    record,
+    redeem,
+    refund,
+    told,
+    wallet,
+)
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -91,3 +103,85 @@ async def test_refunds_go_back_with_their_order_and_go_on_there() -> None:
     assert [member for member, _ in await refunds()] == [loser] * 3
     assert await preview(keeper, "L", 1) is None
     await sound(keeper, loser)
+
+
+async def two_gold() -> tuple[Shop, UUID, UUID]:
+    """A keeper and a loser who bought for 1,000 yuan each, by which each of them is gold."""
+    shop = await open_shop("keeper", "loser")
+    await shop.record(
+        order("K", "keeper", line("cup", 100_000)), order("L", "loser", line("cup", 100_000))
+    )
+    return shop, shop.members["keeper"], shop.members["loser"]
+
+
+async def parted(made: Merge) -> None:
+    await transaction(partial(part, made, by="staff:x", now=NOW))
+
+
+async def counted() -> dict[UUID, tuple[int, int, int]]:
+    """Points, fen and purchases that count for each member, who all bought on one day."""
+    rows = await fetch_all("SELECT * FROM qualifying_day")
+    return {row["member_id"]: (row["points"], row["amount_fen"], row["purchases"]) for row in rows}
+
+
+async def test_a_refund_while_they_were_one_lowers_whose_order_it_was() -> None:
+    _, keeper, loser = await two_gold()
+    made = await joined(keeper, loser)
+    batch = await record(refund("r-1", "L", 100_000))
+    assert told(batch.receipts) == [("APPLIED", None, 1_000, 0)]
+    assert (await level(keeper), (await counted())[keeper]) == ("gold", (1_000, 100_000, 1))
+    await parted(made)
+    assert (await level(keeper), await level(loser)) == ("gold", "member")
+    assert await counted() == {keeper: (1_000, 100_000, 1), loser: (0, 0, 0)}
+
+
+async def test_a_refund_of_the_keepers_own_order_lowers_the_keeper() -> None:
+    _, keeper, loser = await two_gold()
+    made = await joined(keeper, loser)
+    await record(refund("r-1", "K", 40_000))
+    assert (await level(keeper), (await counted())[keeper]) == ("gold", (1_600, 160_000, 2))
+    await parted(made)
+    assert (await level(keeper), await level(loser)) == ("member", "gold")
+    assert await counted() == {keeper: (600, 60_000, 1), loser: (1_000, 100_000, 1)}
+
+
+async def test_refunds_in_part_stay_with_their_order_after_a_parting() -> None:
+    _, keeper, loser = await two_gold()
+    made = await joined(keeper, loser)
+    await record(refund("r-1", "L", 30_000), refund("r-2", "K", 1_000))
+    await parted(made)
+    assert (await level(keeper), await level(loser)) == ("member", "member")
+    await record(refund("r-3", "L", 70_000), batch_id="refunds-2")
+    assert await counted() == {keeper: (990, 99_000, 1), loser: (0, 0, 0)}
+
+
+async def test_lines_that_were_added_while_they_were_one_count_for_whose_order_it_was() -> None:
+    shop = await open_shop("keeper", "loser")
+    keeper, loser = shop.members["keeper"], shop.members["loser"]
+    one, other = order("K", "keeper", line("cup", 60_000)), order("L", "loser", line("cup", 60_000))
+    await shop.record(one, other)
+    made = await joined(keeper, loser)
+    added = replace(other, lines=(*other.lines, line("longjing", 50_000)))
+    command = ImportOrders(source="shop", orders=(added,), create_members=False)
+    [outcome] = await import_orders(command, rule=shop.rule, now=NOW)
+    assert outcome.added == ["longjing"]
+    assert (await level(keeper), await level(loser)) == ("gold", "member")
+    await parted(made)
+    assert (await level(keeper), await level(loser)) == ("member", "gold")
+    found = await counted()
+    assert (found[keeper], found[loser][1:]) == ((600, 60_000, 1), (110_000, 1))
+
+
+async def test_a_third_record_follows_the_last_merge() -> None:
+    """Of records that were joined one after the other only the last one is parted again."""
+    shop = await open_shop("keeper", "loser", "third")
+    keeper, loser, third = (shop.members[name] for name in ("keeper", "loser", "third"))
+    await shop.record(*(order(name, name, line("cup", 100_000)) for name in shop.members))
+    await joined(loser, third)
+    made = await joined(keeper, loser)
+    await record(refund("r-1", "third", 100_000), refund("r-2", "loser", 50_000))
+    assert (await counted())[keeper] == (1_500, 150_000, 2)
+    await parted(made)
+    assert (await level(keeper), await level(loser)) == ("gold", "member")
+    found = await counted()
+    assert (found[keeper], found[loser]) == ((1_000, 100_000, 1), (500, 50_000, 1))

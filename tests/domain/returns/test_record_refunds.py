@@ -11,8 +11,10 @@ import pytest
 from domain import ledger
 from domain.errors import IdempotencyConflict, InvalidInput
 from domain.ledger import EntryKind
+from domain.purchases import orders
 from domain.returns import Refund, refunds_of
 from domain.storage import execute, fetch_all, observed_statements
+from domain.texts import is_storable
 from tests.domain.purchases.shop import NOW, PLACED_AT, line, open_shop, order
 from tests.domain.returns.desk import (
     journal,
@@ -202,7 +204,10 @@ async def test_a_refund_is_recorded_once_whatever_batch_it_comes_in() -> None:
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"order_external_id": "none"}, "ORDER_UNKNOWN"),
     ({"external_id": ""}, "TEXT_INVALID"),
+    ({"external_id": "bad\u200b"}, "TEXT_INVALID"),
     ({"order_external_id": "a\x00b"}, "TEXT_INVALID"),
+    ({"order_external_id": "A\u200b"}, "ORDER_UNKNOWN"),
+    ({"lines": [of_line("cup\u200b", 1)]}, "REFUND_LINE_UNKNOWN"),
     ({"amount_fen": 0}, "AMOUNT_INVALID"),
     ({"amount_fen": -1}, "AMOUNT_INVALID"),
     ({"amount_fen": 2**53}, "AMOUNT_INVALID"),
@@ -244,6 +249,21 @@ async def test_bad_refunds_are_refused_one_by_one_and_change_nothing() -> None:
     assert told(good.receipts) == [("APPLIED", None, 250, 0)]
 
 
+async def test_an_order_that_hides_something_is_refunded_as_it_was_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = await open_shop("alice")
+    with monkeypatch.context() as as_it_was:
+        as_it_was.setattr(orders, "is_identity", is_storable)
+        hidden = line("cup", 10_000, line_id="1\u200b")
+        await shop.record(order("A\u200b", "alice", hidden))
+    batch = await record(
+        refund("r-1", "A", 10_000),
+        refund("r-2", "A\u200b", 10_000, lines=[of_line("1\u200b", 10_000)]),
+    )
+    assert told(batch.receipts) == [("REJECTED", "ORDER_UNKNOWN", 0, 0), ("APPLIED", None, 100, 0)]
+
+
 async def test_what_two_refunds_of_a_line_exceed_together_is_refused() -> None:
     shop = await open_shop("alice")
     await shop.record(order("A", "alice", line("cup", 10_000, quantity=2)))
@@ -264,7 +284,9 @@ async def test_what_two_refunds_of_a_line_exceed_together_is_refused() -> None:
     ]
 
 
-@pytest.mark.parametrize(("batch_id", "count"), [("", 1), ("x" * 129, 1), ("x", 0), ("x", 501)])
+@pytest.mark.parametrize(
+    ("batch_id", "count"), [("", 1), ("x" * 129, 1), ("x\u200b", 1), ("x", 0), ("x", 501)]
+)
 async def test_a_batch_that_breaks_a_rule_is_refused_whole(batch_id: str, count: int) -> None:
     with pytest.raises(InvalidInput):
         await record(*[refund("r-1", "A", 1)] * count, batch_id=batch_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,15 +14,21 @@ from domain.errors import IdempotencyConflict, RedemptionNotCancellable, Redempt
 from domain.ledger import entry, lots_of
 from domain.rewards import (
     CancelRedemption,
+    ChangeReward,
     CouponStatus,
     Redemption,
     RedemptionStatus,
+    RewardDefinition,
     RewardRules,
     ShipRedemption,
+    offers,
 )
+from domain.rewards import redeeming as redeeming_module
+from domain.rewards.redeeming import STOCK_MAX
 from tests.domain.ledger.commands import ALICE, BOB, NOW, days
 from tests.domain.rewards.counter import (
     CLERK,
+    DRAW,
     MUG,
     RULES,
     TEN_OFF,
@@ -70,6 +77,61 @@ async def test_lots_and_stock_come_back_and_coupons_end() -> None:
     await cancelled(coupon, "c-2")
     assert [one.status for one in await wallet()] == [CouponStatus.REVOKED]
     assert await points() == 1_200
+
+
+async def changed_stock(reward: RewardDefinition, stock: int | None) -> None:
+    [found] = (await offers.rewards_by_ids([reward.id])).values()
+    change = ChangeReward(reward_id=reward.id, version=found.version, changes={"stock": stock})
+    await rewards.change_reward(change, by=CLERK, now=NOW)
+
+
+async def test_only_what_came_from_a_stock_goes_back_into_it() -> None:
+    await open_counter()
+    free = await redeemed(DRAW)
+    await changed_stock(DRAW, 5)
+    counted = await redeemed(DRAW, "k-2")
+    assert await stock(DRAW) == 4
+    await cancelled(free)
+    assert await stock(DRAW) == 4
+    await cancelled(counted, "c-2")
+    assert await stock(DRAW) == 5
+    # Where the limit was lifted meanwhile there is nothing to go back into.
+    counted = await redeemed(DRAW, "k-3")
+    await changed_stock(DRAW, None)
+    await cancelled(counted, "c-3")
+    assert await stock(DRAW) is None
+
+
+async def test_a_stock_that_is_full_stays_so() -> None:
+    some = replace(DRAW, stock=10)
+    await open_counter(some)
+    found = await redeemed(some)
+    await changed_stock(some, STOCK_MAX - 1)
+    await cancelled(found)
+    assert await stock(some) == STOCK_MAX
+    found = await redeemed(some, "k-2", quantity=3)
+    await changed_stock(some, STOCK_MAX)
+    assert (await cancelled(found, "c-2")).status is RedemptionStatus.CANCELLED
+    assert (await stock(some), await points()) == (STOCK_MAX, 1_000)
+
+
+async def test_a_limit_that_is_lifted_while_somebody_redeems_takes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was looked at before staff lifted it: nothing was taken, so nothing goes back."""
+    await open_counter()
+    look = offers.rewards_by_ids
+
+    async def looks_late(ids: Any) -> Any:
+        return {key: replace(one, stock=5) for key, one in (await look(ids)).items()}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(redeeming_module, "rewards_by_ids", looks_late)
+        found = await redeemed(DRAW)
+    assert (found.from_stock, found.reward.stock) == (False, None)
+    await changed_stock(DRAW, 5)
+    await cancelled(found)
+    assert await stock(DRAW) == 5
 
 
 async def test_points_that_expired_meanwhile_come_back_through_the_days_of_grace() -> None:

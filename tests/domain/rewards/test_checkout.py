@@ -24,7 +24,7 @@ from domain.errors import (
 )
 from domain.outbox import stream
 from domain.revisions import revision
-from domain.rewards import CouponStatus, RewardRules
+from domain.rewards import CouponStatus, RewardRules, checkout
 from tests.domain.ledger.commands import ALICE, NOW
 from tests.domain.rewards.counter import (
     DRAW,
@@ -155,6 +155,40 @@ async def test_a_code_may_be_typed_in_any_way() -> None:
     coupon = await coupon_of()
     typed = replace(coupon, code=coupon.code.lower().replace("-", " "))
     assert (await reserve(typed)).key == coupon.key
+    # As a page or a chat hands it on, with blanks and breaks that nobody sees.
+    copied = "\ufeff" + coupon.code.replace("-", "\u200b-\u00ad") + "\u3000\u200d"
+    assert (await reserve(replace(coupon, code=copied), key="copied")).key == coupon.key
+    # Of a code of another form nothing is left out.
+    with pytest.raises(CouponUnknown):
+        await reserve(replace(coupon, code=f"{coupon.code}\u200bX"), key="other")
+
+
+async def test_an_order_has_one_coupon_whatever_its_number_hides() -> None:
+    await open_counter()
+    one, two = [await coupon_of(key=f"k-{n}") for n in range(2)]
+    await reserve(one)
+    before = await everything_kept()
+    for hidden in ("o-1\u200b", "\u2060o-1", "o\u00ad-1", "o-1\ufe0f"):
+        with pytest.raises(InvalidInput) as refusal:
+            await reserve(two, hidden)
+        assert refusal.value.field == ("order_reference",)
+    with pytest.raises(CouponNotStackable):
+        await reserve(two)
+    assert await everything_kept() == before
+
+
+async def test_an_order_that_hides_something_keeps_the_coupon_it_has_from_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await open_counter()
+    one, two = [await coupon_of(key=f"k-{n}") for n in range(2)]
+    order = "o-1\u200b"
+    with monkeypatch.context() as as_it_was:
+        as_it_was.setattr(checkout, "clean_identity", lambda *_, **__: None)
+        await reserve(one, order)
+        await reserve(two, "o-2\u200b")
+    assert (await rewards.confirm_coupon(using(one, order), now=NOW)).status is USED
+    assert (await rewards.release_coupon(using(two, "o-2\u200b"), now=NOW)).status is ACTIVE
 
 
 async def test_a_key_is_answered_once_and_another_input_refused() -> None:

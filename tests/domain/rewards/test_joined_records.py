@@ -11,7 +11,12 @@ import pytest
 
 from domain import rewards
 from domain.custody import Merge, MergeBecause, merge, part
-from domain.errors import RedemptionNotCancellable, RedemptionUnknown, RewardLimitReached
+from domain.errors import (
+    IdempotencyConflict,
+    RedemptionNotCancellable,
+    RedemptionUnknown,
+    RewardLimitReached,
+)
 from domain.ledger import NEVER, entry, lots_of
 from domain.members import ByExternalReference, register_external_members
 from domain.outbox import stream
@@ -26,6 +31,7 @@ from domain.storage import transaction
 from tests.domain.ledger.commands import NOW
 from tests.domain.rewards.counter import (
     CLERK,
+    DRAW,
     HOME,
     MUG,
     TEN_OFF,
@@ -157,7 +163,7 @@ async def test_a_member_with_two_records_has_no_more_than_one_may() -> None:
     await redeemed(once, member_id=loser)
     await join(keeper, loser)
     with pytest.raises(RewardLimitReached):
-        await redeemed(once, member_id=keeper)
+        await redeemed(once, "k-2", member_id=keeper)
 
 
 async def test_a_request_of_the_record_that_was_given_up_is_the_keepers() -> None:
@@ -170,6 +176,52 @@ async def test_a_request_of_the_record_that_was_given_up_is_the_keepers() -> Non
     assert (late.member_id, late.paid_by) == (keeper, keeper)
     assert await redeemed(MUG, "k-2", member_id=keeper) == late
     assert await points(member_id=keeper) == 100
+
+
+async def test_what_the_keeper_sends_again_for_the_other_record_is_done_once() -> None:
+    """The answer got lost, and the person is signed in as the keeper by now."""
+    keeper, loser = await two()
+    await give(1_000, member_id=keeper)
+    mug = await redeemed(MUG, member_id=loser)
+    place = await kept(member_id=loser)
+    gone = await redeemed(TEN_OFF, "k-2", member_id=loser)
+    ended = await cancelled(gone)
+    merged = await join(keeper, loser)
+    before = await everything_kept()
+    assert await redeemed(MUG, member_id=keeper) == as_of(keeper, mug)
+    assert await kept(member_id=keeper) == replace(place, member_id=keeper)
+    assert await cancelled(as_of(keeper, gone)) == as_of(keeper, ended)
+    with pytest.raises(IdempotencyConflict) as refused:
+        await redeemed(MUG, member_id=keeper, quantity=2)
+    assert refused.value.differing == ("quantity",)
+    assert await everything_kept() == before
+    # What is new is the keeper's, and no key of the other's stands in its way.
+    new = await redeemed(TEN_OFF, "k-3", member_id=keeper)
+
+    await transaction(partial(part, merged, by="staff:x", now=NOW))
+    # Each key is again whose it was: to the keeper the other's are new, and the other way round.
+    before = await everything_kept()
+    assert await redeemed(MUG, member_id=loser) == mug
+    assert await kept(member_id=loser) == place
+    assert await cancelled(gone) == ended
+    assert await redeemed(TEN_OFF, "k-3", member_id=keeper) == new
+    assert await everything_kept() == before
+    again = await redeemed(DRAW, member_id=keeper)
+    assert (again.id != mug.id, again.paid_by) == (True, keeper)
+    assert (await redeemed(TEN_OFF, "k-3", member_id=loser)).paid_by == loser
+
+
+async def test_a_key_that_both_records_used_is_known_by_what_was_asked() -> None:
+    keeper, loser = await two()
+    draw = await redeemed(DRAW, member_id=keeper)
+    mug = await redeemed(MUG, member_id=loser)
+    await join(keeper, loser)
+    before = await everything_kept()
+    assert await redeemed(DRAW, member_id=keeper) == draw
+    assert await redeemed(MUG, member_id=keeper) == as_of(keeper, mug)
+    with pytest.raises(IdempotencyConflict):
+        await redeemed(TEN_OFF, member_id=keeper)
+    assert await everything_kept() == before
 
 
 async def test_parted_again_each_has_their_own() -> None:

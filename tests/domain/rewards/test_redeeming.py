@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from domain import rewards
+from domain import rewards, tiers
 from domain.errors import (
     AddressUnknown,
     IdempotencyConflict,
@@ -28,6 +29,7 @@ from domain.outbox import stream
 from domain.paging import PageRequest
 from domain.rewards import CouponStatus, RedemptionStatus, RewardKind, offers
 from domain.rewards import redeeming as redeeming_module
+from domain.storage import observed_statements
 from domain.tiers import OpeningLevel, grant_opening_levels
 from tests.domain.ledger.commands import ALICE, BOB, NOW, SHANGHAI, days
 from tests.domain.rewards.counter import (
@@ -46,7 +48,10 @@ from tests.domain.rewards.counter import (
     stock,
     wallet,
 )
+from tests.domain.tiers.evaluated import joined, local
 from tests.graphql.kept import changed, everything_kept
+
+LOCKING = re.compile(r"FROM (\w+)[^;]* FOR NO KEY UPDATE", re.DOTALL)
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -118,6 +123,28 @@ async def test_a_level_and_those_above_may_redeem() -> None:
     opening = OpeningLevel(member_id=ALICE, code="silver", keep_until=NOW + days(30), since=NOW)
     await grant_opening_levels([opening], zone=SHANGHAI, now=NOW)
     assert (await redeemed(SEAT)).status is RedemptionStatus.FULFILLED
+
+
+async def test_a_level_whose_time_is_over_opens_nothing() -> None:
+    """Whether the job that reviews it has come by or not."""
+    await open_counter()
+    [member_id] = await joined("m-1")
+    await give(1_000, member_id=member_id)
+    ends_at = local("2026-03-31")
+    opening = OpeningLevel(member_id=member_id, code="silver", keep_until=ends_at, since=NOW)
+    await grant_opening_levels([opening], zone=SHANGHAI, now=NOW)
+    await redeemed(SEAT, member_id=member_id, now=ends_at - timedelta(microseconds=1))
+    before = await everything_kept()
+    with pytest.raises(LevelTooLow) as refused:
+        await redeemed(SEAT, "k-2", member_id=member_id, now=ends_at)
+    assert refused.value.required.code == "silver"
+    assert await everything_kept() == before
+    with observed_statements() as statements:
+        await redeemed(TEN_OFF, "k-3", member_id=member_id, now=ends_at)
+    assert await tiers.level_codes([member_id]) == {member_id: "bronze"}
+    # As everywhere, members are locked before accounts.
+    locks = [found[1] for one in statements if (found := LOCKING.search(one))]
+    assert locks[:2] == ["member", "points_account"]
 
 
 async def test_a_limit_counts_what_was_not_cancelled() -> None:

@@ -89,6 +89,23 @@ def test_a_reservation_keeps_what_was_decided_and_runs_out() -> None:
     assert release(held, MINE, now=NOW + timedelta(minutes=2)).status is CouponStatus.EXPIRED
 
 
+def test_no_other_amount_keeps_an_expired_coupon_alive() -> None:
+    late = replace(FRESH, expires_at=NOW + timedelta(minutes=20))
+    held = reserve(late, MINE, amount_fen=9_000, lasting=HALF_HOUR, now=NOW)
+    for minutes in range(1, 20):
+        now = NOW + timedelta(minutes=minutes)
+        held = reserve(held, MINE, amount_fen=9_000 + minutes, lasting=HALF_HOUR, now=now)
+        assert held.reserved_until == now + HALF_HOUR
+    # Its time is over: the shop may still take something off the order, and no longer for that.
+    end = NOW + timedelta(minutes=49)
+    for minutes in range(20, 49):
+        now = NOW + timedelta(minutes=minutes)
+        held = reserve(held, MINE, amount_fen=9_000 - minutes, lasting=HALF_HOUR, now=now)
+        assert (held.amount_fen, held.reserved_until) == (9_000 - minutes, end)
+    with pytest.raises(CouponExpired):
+        reserve(held, MINE, amount_fen=5_000, lasting=HALF_HOUR, now=end)
+
+
 REFUSALS: list[tuple[str, CouponState, Order, type[Exception]]] = [
     ("reserve", RESERVED, OTHER, CouponReserved),
     ("reserve", RESERVED, FOREIGN, CouponReserved),

@@ -7,20 +7,23 @@ from datetime import UTC, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from domain.members import ByExternalReference, register_external_members
+from domain.members import ByExternalReference, ById, register_external_members
 from domain.paging import PageRequest
 from domain.storage import transaction
 from domain.tiers import (
+    GrantLevel,
     LevelWalk,
     Qualifying,
     disqualify,
     evaluate_levels,
+    grant_level,
     level_codes,
     level_history,
     qualify,
     settle_due_levels,
     standing,
 )
+from tests.domain.access.fixtures import OPERATOR
 from tests.domain.ledger.commands import NOW, SHANGHAI
 
 
@@ -109,3 +112,9 @@ async def history(member_id: UUID) -> list[tuple[str | None, str, str, datetime]
         )
         for change in reversed(page.items)
     ]
+
+
+async def granted(member_id: UUID, level: str, *, until: datetime) -> None:
+    """Staff grants a level."""
+    grant = GrantLevel(member=ById(member_id), level=level, reason="kind", until=until)
+    await grant_level(grant, by=OPERATOR, now=NOW)

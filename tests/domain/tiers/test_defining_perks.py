@@ -141,6 +141,27 @@ async def test_a_retired_perk_is_nobodys_and_comes_back_with_its_id() -> None:
     assert await shown() == ["cake"]
 
 
+async def test_a_code_is_of_one_kind_on_all_levels() -> None:
+    await tiers.define_levels(LEVELS, perks=[CAKE], now=NOW)
+    as_base = "BIRTHDAY_GIFT, as perk cake of level base: perks of one code share their quota"
+    discount: dict[str, Any] = {"id": UUID(int=2), "kind": "DISCOUNT", "value": "0.9"}
+    silver = replace(CAKE, level_code="silver", **discount)
+
+    async def is_refused(perk: PerkDefinition) -> None:
+        before = await everything_kept()
+        with pytest.raises(InvalidInput) as refused:
+            await define(perk)
+        assert (refused.value.field, refused.value.rule) == (("kind",), as_base)
+        assert await everything_kept() == before
+
+    await is_refused(silver)
+    # What was used of one that was retired counts as well, and it may come back.
+    await retire(1)
+    await is_refused(silver)
+    await is_refused(replace(CAKE, **discount))
+    assert (await define(replace(CAKE, id=UUID(int=3), level_code="silver"))).version == 1
+
+
 async def test_a_level_has_so_many_perks_and_no_more() -> None:
     perks = [replace(CAKE, id=UUID(int=number), code=f"cake-{number}") for number in range(1, 21)]
     await tiers.define_levels(LEVELS, perks=perks, now=NOW)

@@ -13,6 +13,7 @@ from domain.paging import PageRequest
 from domain.storage import dialect, fetch_all, observed_statements, transaction
 from domain.tiers import (
     LevelChanged,
+    LevelsForeseen,
     Qualifying,
     disqualify,
     level_codes,
@@ -126,11 +127,13 @@ async def test_the_preview_says_what_the_refund_does_and_writes_nothing() -> Non
     for points, level in ((600, "gold"), (601, "silver"), (4_601, "base")):
         taken = [item(points, at=NOW - days(30)), item(1_000, member_id=BOB)]
         before = await everything_kept()
-        assert await preview_disqualify(ALICE, taken, zone=SHANGHAI, now=NOW) == level
+        foreseen = await preview_disqualify(ALICE, taken, zone=SHANGHAI, now=NOW)
+        assert foreseen == LevelsForeseen(before="gold", after=level)
         assert await everything_kept() == before
     await refunded(item(601, at=NOW - days(30)))
     assert await level_codes([ALICE]) == {ALICE: "silver"}
-    assert await preview_disqualify(BOB, [item(1, member_id=BOB)], zone=SHANGHAI, now=NOW) == "base"
+    foreseen = await preview_disqualify(BOB, [item(1, member_id=BOB)], zone=SHANGHAI, now=NOW)
+    assert foreseen == LevelsForeseen(before="base", after="base")
 
 
 async def test_what_was_due_is_settled_before_the_refund() -> None:

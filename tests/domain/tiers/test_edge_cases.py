@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import ledger, members, tiers
+from domain import ledger, tiers
 from domain.storage import execute, transaction
 from domain.tiers import CalendarYear, LevelRules, Rolling, set_level_rules
-from tests.domain.access.fixtures import OPERATOR
 from tests.domain.ledger.commands import NOW, redeem
 from tests.domain.tiers.evaluated import (
     bought,
     codes,
     evaluated,
+    granted,
     history,
     item,
     joined,
@@ -361,13 +360,6 @@ async def test_an_order_without_points_counts_by_what_was_paid() -> None:
     now = local("2026-03-03 12:00")
     await transaction(lambda: tiers.disqualify(part, zone=SHANGHAI, now=now))
     assert await codes(member) == ["base"]
-
-
-async def granted(member_id: UUID, level: str, *, until: datetime) -> None:
-    grant = tiers.GrantLevel(
-        member=members.ById(member_id), level=level, reason="kind", until=until
-    )
-    await tiers.grant_level(grant, by=OPERATOR, now=NOW)
 
 
 # The table of the page.

@@ -32,6 +32,7 @@ from tests.domain.tiers.evaluated import (
     history,
     item,
     joined,
+    kept_until,
     local,
     settled,
 )
@@ -301,3 +302,20 @@ async def test_without_levels_or_members_there_is_nothing_to_evaluate() -> None:
     assert await members_to_evaluate() == 2
     assert await evaluated(NOW) == (2, 0)
     assert await codes(member) == ["silver"]
+
+
+async def test_a_level_that_was_too_easy_for_a_moment_is_held_for_its_term() -> None:
+    lifted, late = await joined("lifted", "late")
+    await bought(lifted, 600, at=NOW)
+    await execute("UPDATE level SET threshold = 500 WHERE code = 'gold'")
+    assert await evaluated(NOW) == (1, 1)
+    await execute("UPDATE level SET threshold = 5000 WHERE code = 'gold'")
+    await bought(late, 600, at=NOW)
+    assert await evaluated(NOW + timedelta(hours=1)) == (2, 0)
+    assert await codes(lifted, late) == ["gold", "base"]
+    until = local("2027-03-02")
+    assert await kept_until(lifted) == until
+    await settled(until - MOMENT)
+    assert await codes(lifted) == ["gold"]
+    await settled(until)
+    assert (await history(lifted))[-1] == ("gold", "base", "LOWERED", until)

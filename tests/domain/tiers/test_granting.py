@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -126,7 +127,8 @@ async def test_a_grant_that_is_ended_leaves_what_was_earned_meanwhile(member_id:
     await bought(member_id, 1_000, now=NOW + days(1))
     assert await level_codes([member_id]) == {member_id: "gold"}
     ended = NOW + days(2)
-    assert await end_level_grant(grant.id, by=LI_NA, now=ended) == grant
+    told = await end_level_grant(grant.id, by=LI_NA, now=ended)
+    assert (grant.ended_at, told) == (None, replace(grant, ended_at=ended))
     assert await history(member_id) == [
         ("gold", "GRANTED", NOW),
         ("silver", "GRANT_ENDED", ended),
@@ -158,13 +160,14 @@ async def test_a_grant_below_what_was_earned_changes_nothing_for_now(member_id: 
 
 REFUSED: list[tuple[dict[str, object], type[Refusal]]] = [
     ({"level": "jade"}, LevelUnknown),
-    ({"level": "base"}, LevelUnknown),
     ({"level": ""}, LevelUnknown),
     ({"reason": ""}, InvalidInput),
     ({"reason": " "}, InvalidInput),
     ({"reason": "x" * 501}, InvalidInput),
     ({"until": NOW}, InvalidInput),
+    ({"until": NOW + days(3_653) + timedelta(microseconds=1)}, InvalidInput),
     ({"until": NEVER}, InvalidInput),
+    ({"level": "base"}, InvalidInput),
     ({"member": ById(UUID(int=7))}, MemberNotFound),
 ]
 
@@ -176,6 +179,21 @@ async def test_what_cannot_be_granted_is_refused_and_changes_nothing(member_id: 
         with pytest.raises(refusal):
             await grant_level(GrantLevel(**{**said, **changed}), by=LI_NA, now=NOW)  # type: ignore[arg-type]
     assert await everything_kept() == before
+
+
+async def test_a_grant_lasts_ten_years_at_most_and_is_refused_in_words(member_id: UUID) -> None:
+    at_most = NOW.replace(year=NOW.year + 10)
+    for until in (NOW, at_most + days(2), NEVER - timedelta(seconds=1)):
+        with pytest.raises(InvalidInput) as refused:
+            await granted(member_id, until=until)
+        assert (refused.value.field, refused.value.rule) == (
+            ("until",),
+            "a moment in the future, at most ten years ahead",
+        )
+    with pytest.raises(InvalidInput) as refused:
+        await granted(member_id, "base")
+    assert (refused.value.field, refused.value.rule) == (("level",), "a level above the base")
+    assert (await granted(member_id, until=at_most)).until == at_most
 
 
 async def test_a_grant_that_nobody_has_cannot_be_ended(member_id: UUID) -> None:

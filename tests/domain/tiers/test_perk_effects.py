@@ -16,15 +16,18 @@ from domain.members import ByExternalReference, ById
 from domain.storage import fetch_all, observed_statements, transaction
 from domain.tiers import (
     GrantLevel,
+    LessPerks,
     PerkDefinition,
+    PerkTerms,
+    ReducedPerk,
     ServiceLevel,
     UsePerk,
     define_levels,
     earning_multipliers,
     end_level_grant,
     grant_level,
+    less_perks,
     level_codes,
-    perks_lost,
     service_levels,
     use_perk,
 )
@@ -111,10 +114,19 @@ async def test_a_level_whose_time_is_over_is_reviewed_before_it_takes_effect() -
 
 async def test_the_perks_that_go_with_a_level_are_told_in_their_order() -> None:
     await define_levels(LEVELS, perks=PERKS, now=NOW)
-    assert await perks_lost("silver", "base") == ("more", "most", "service")
-    assert await perks_lost("base", "silver") == ()
-    assert await perks_lost("gold", "base") == ("service", "vip")
-    assert await perks_lost("silver", "silver") == ()
+    three, two = (
+        PerkTerms(kind="FREE_SHIPPING", value="0", quota=quota, period="MONTH") for quota in (3, 2)
+    )
+    shipping = ReducedPerk(code="shipping", before=three, after=two)
+    less = LessPerks(lost=("more", "most", "service"), reduced=(shipping,))
+    with observed_statements() as statements:
+        assert await less_perks("silver", "base") == less
+    assert len(statements) == 1
+    assert await less_perks("base", "silver") == LessPerks(lost=(), reduced=())
+    assert await less_perks("gold", "base") == LessPerks(lost=("service", "vip"), reduced=())
+    # Though gold is the higher of the two, silver's service is the better one.
+    assert await less_perks("gold", "silver") == LessPerks(lost=("vip",), reduced=())
+    assert await less_perks("silver", "silver") == LessPerks(lost=(), reduced=())
 
 
 async def test_an_order_keeps_the_multiplier_of_its_level() -> None:

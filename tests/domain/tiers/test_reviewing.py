@@ -8,12 +8,13 @@ from uuid import UUID
 
 import orjson
 import pytest
+from uuid_utils.compat import uuid7
 
 from domain import members, tiers
 from domain.ledger import NEVER, Earn, Source, lock_named, post
 from domain.members import ByExternalReference, ById
 from domain.outbox import stream
-from domain.storage import dialect, fetch_all, observed_statements, transaction
+from domain.storage import dialect, execute, fetch_all, observed_statements, transaction
 from domain.tiers import (
     CalendarYear,
     LevelRules,
@@ -23,10 +24,13 @@ from domain.tiers import (
     level_codes,
     qualify,
     review,
+    reviewing,
     set_level_rules,
     standing,
 )
+from domain.tiers.tables import MEMBER_LEVELS
 from tests.domain.ledger.commands import NOW, days, tuples
+from tests.domain.members.test_consents import rows_of
 from tests.domain.tiers.levels import SHANGHAI, three_levels
 from tests.graphql.kept import everything_kept
 
@@ -76,6 +80,38 @@ async def test_who_is_due_is_found_in_order_and_only_then() -> None:
     assert both == [(NOTICE, one), (NOTICE + days(1), two)]
     assert await due_members(now=NOTICE + days(1), limit=1) == both[:1]
     assert await due_members(now=NOTICE + days(1), limit=10, after=both[0]) == both[1:]
+
+
+async def test_a_page_of_those_due_at_one_instant_reads_no_others() -> None:
+    """As on 1 January where years count, and after an upgrade, when nobody was looked at yet."""
+    member_ids = sorted(uuid7() for _ in range(600))
+    rows = [
+        {
+            "member_id": member_id,
+            "level_code": "silver",
+            "since": NOW,
+            "keep_until": KEPT,
+            "keep_after_day": KEPT.date(),
+            "changes": 1,
+            "next_review_at": NOTICE,
+        }
+        for member_id in member_ids
+    ]
+    await MEMBER_LEVELS.insert(rows)
+    after = (NOTICE, member_ids[299])
+    page = await due_members(now=KEPT, limit=100, after=after)
+    assert page == [(NOTICE, member_id) for member_id in member_ids[300:400]]
+    assert await due_members(now=KEPT, limit=100, after=(NOTICE, member_ids[-1])) == []
+    if dialect() == "postgres":
+        await execute("ANALYZE member_level")
+        explained = f"EXPLAIN (ANALYZE, FORMAT JSON) {reviewing._DUE}"
+        [row] = await fetch_all(explained, KEPT, *after, 100)
+        [plan] = orjson.loads(row["QUERY PLAN"])
+        assert rows_of(plan["Plan"]) == 100
+    else:
+        plan_of = await fetch_all(f"EXPLAIN QUERY PLAN {reviewing._DUE}", KEPT, *after, 100)
+        [detail] = [row["detail"] for row in plan_of]
+        assert "COVERING INDEX member_level_due ((next_review_at,member_id)>(?,?)" in detail
 
 
 async def test_a_member_is_told_thirty_days_before_and_when_the_level_falls() -> None:
