@@ -7,17 +7,16 @@ bound no more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
 from domain import access, idempotency, members
 from domain.errors import (
     ConsentRequired,
     ConsentUnknown,
-    IdempotencyConflict,
     PartnerUnknown,
 )
 from domain.games.bind_tokens import bind_token, keep_bind_token
@@ -75,15 +74,14 @@ async def create_game_binding(command: CreateGameBinding, *, now: datetime) -> N
 
     async def work() -> NewBinding:
         mine = await members.lock_member(command.member_id)
-        asked = _Asked("game.bind", (command.member_id, mine), key, digests)
-        earlier = await asked.recall()
+        earlier = await members.recall_own("game.bind", mine, key=key, digests=digests)
         partner = await find_partner(command.partner_code)
         if earlier is not None and partner is not None:
             return NewBinding(
                 partner=partner,
-                bound_at=datetime.fromisoformat(earlier["bound_at"]),
-                bind_token=bind_token(UUID(earlier["number"])),
-                expires_at=datetime.fromisoformat(earlier["expires_at"]),
+                bound_at=datetime.fromisoformat(earlier.answer["bound_at"]),
+                bind_token=bind_token(UUID(earlier.answer["number"])),
+                expires_at=datetime.fromisoformat(earlier.answer["expires_at"]),
             )
         if not command.consent:
             raise ConsentRequired(field=("consent",))
@@ -104,7 +102,9 @@ async def create_game_binding(command: CreateGameBinding, *, now: datetime) -> N
             "bound_at": bound.bound_at.isoformat(),
             "expires_at": expires_at.isoformat(),
         }
-        await asked.remember(answer, now=now)
+        await members.remember_own(
+            "game.bind", mine, key=key, digests=digests, answer=answer, now=now
+        )
         return NewBinding(
             partner=partner,
             bound_at=bound.bound_at,
@@ -126,10 +126,9 @@ async def remove_game_binding(command: RemoveGameBinding, *, now: datetime) -> b
 
     async def work() -> bool:
         mine = await members.lock_member(command.member_id)
-        asked = _Asked("game.unbind", (command.member_id, mine), key, digests)
-        earlier = await asked.recall()
+        earlier = await members.recall_own("game.unbind", mine, key=key, digests=digests)
         if earlier is not None:
-            return bool(earlier["removed"])
+            return bool(earlier.answer["removed"])
         partner = await find_partner(command.partner_code)
         if partner is None:
             raise PartnerUnknown(field=("partner_code",))
@@ -139,7 +138,9 @@ async def remove_game_binding(command: RemoveGameBinding, *, now: datetime) -> b
         if await members.has_consented(mine, purpose):
             said = SetConsent(member_id=mine, purpose=purpose, granted=False, version="")
             await members.set_consent(said, now=now)
-        await asked.remember({"removed": removed}, now=now)
+        await members.remember_own(
+            "game.unbind", mine, key=key, digests=digests, answer={"removed": removed}, now=now
+        )
         return removed
 
     return await transaction(work)
@@ -200,39 +201,6 @@ async def _agree(member_id: UUID, partner: Partner, *, now: datetime) -> Consent
 async def _is_enabled(partner: Partner) -> bool:
     account = await access.find_account(partner.code)
     return account is not None and account.disabled_at is None
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request under a key: of the member, or of a record that was joined to theirs."""
-
-    what: str
-    whose: tuple[UUID, UUID]
-    key: str
-    digests: idempotency.Digests
-
-    async def recall(self) -> Mapping[str, Any] | None:
-        """The answer that the key was given before. IdempotencyConflict for another input."""
-        for one in dict.fromkeys(self.whose):
-            known = await idempotency.recall(self._scope(one), {self.key: self.digests})
-            earlier = known.get(self.key)
-            if earlier is None:
-                continue
-            if earlier.differing:
-                raise IdempotencyConflict(
-                    field=("idempotency_key",), key=self.key, differing=earlier.differing
-                )
-            answer: Mapping[str, Any] = earlier.result
-            return answer
-        return None
-
-    async def remember(self, answer: Mapping[str, Any], *, now: datetime) -> None:
-        """Keep the answer, for the record that the person has now."""
-        scope = self._scope(self.whose[-1])
-        await idempotency.remember(scope, {self.key: (self.digests, answer)}, now=now)
-
-    def _scope(self, member_id: UUID) -> str:
-        return f"{self.what}:{member_id}"
 
 
 def _checked(key: str, partner_code: str) -> str:

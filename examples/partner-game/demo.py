@@ -9,8 +9,10 @@ Then open the address that it prints.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import logging
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,12 @@ import httpx
 import uvicorn
 
 from wheelpark import signing
+from wheelpark.gateway import Gateway, TryLater
 from wheelpark.members_app import members_app
+from wheelpark.reconcile import NotYet, reconcile
 from wheelpark.server import build
 from wheelpark.settings import Settings, private_key
+from wheelpark.store import Store
 
 ADD_KEY = """
 mutation AddPartnerKey($input: AddPartnerKeyInput!) {
@@ -45,6 +50,12 @@ def main() -> None:
     given.add_argument("--demo", type=Path, default=Path("var/demo.json"))
     given.add_argument("--folder", type=Path, default=Path("var/partner-game"))
     given.add_argument("--port", type=int, default=8420)
+    given.add_argument(
+        "--reconcile",
+        type=date.fromisoformat,
+        metavar="DAY",
+        help="compare a day, such as 2026-11-22",
+    )
     options = given.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -58,6 +69,9 @@ def main() -> None:
         webhook_secret=demo["partnerSigningSecret"],
         folder=options.folder,
     )
+    if options.reconcile is not None:
+        asyncio.run(compare(settings, options.reconcile))
+        return
     set_up(settings, staff_token=demo["staffToken"], address=f"http://127.0.0.1:{options.port}")
     app = build(
         settings,
@@ -69,6 +83,19 @@ def main() -> None:
     )
     print(f"The member's app, from which one plays: http://127.0.0.1:{options.port}/app")  # noqa: T201
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")
+
+
+async def compare(settings: Settings, day: date) -> None:
+    """Compare a day with the merchant, and say what differs."""
+    store = Store(settings.folder / "wheelpark.db")
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+        try:
+            found = await reconcile(settings, store, Gateway(settings, http), day)
+        except (NotYet, TryLater) as reason:
+            raise SystemExit(str(reason)) from None
+    print(f"{day}: {found.theirs} lines there, {found.mine} here")  # noqa: T201
+    for one in found.differences:
+        print(f"  {one['kind']} {one['externalId']}: {one['ours']} there, {one['theirs']} here")  # noqa: T201
 
 
 def set_up(settings: Settings, *, staff_token: str, address: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,18 @@ import httpx
 import pytest
 
 from domain import games, ledger
+from domain.files import FileStore
 from domain.games import AddPartnerKey, GameCampaign, KeyKind, Partner, Prize
 from domain.storage import fetch_all
 from tests.domain.access.fixtures import OPERATOR
 from tests.domain.games.arcade import open_campaign, open_partner
+from tests.domain.ledger.commands import SHANGHAI
 from tests.graphql.gateway import NOW, Gateway, Session, global_id
 from wheelpark import signing
 from wheelpark.delivery import AGAIN_AFTER_S, Delivery
 from wheelpark.gateway import Gateway as PlatformGateway
 from wheelpark.gateway import TryLater
+from wheelpark.reconcile import NotYet, Reconciled, reconcile
 from wheelpark.settings import Settings, private_key
 from wheelpark.store import Store, Win
 
@@ -168,3 +172,33 @@ async def test_the_day_has_so_many_spins(park: Park) -> None:
     park.win("w1")
     win = park.store.wins_of(park.player)[0]
     assert park.store.add_win(win, wins_max_on_a_day=1) is False
+
+
+async def test_a_day_is_compared(park: Park) -> None:
+    park.win("w1")
+    park.win("w2")
+    delivery = park.delivery()
+    await delivery.turn()
+    platform = PlatformGateway(park.settings, httpx.AsyncClient(transport=park.line))
+    day = NOW.astimezone(SHANGHAI).date()
+    with pytest.raises(NotYet):
+        await reconcile(park.settings, park.store, platform, day)
+
+    park.gateway.clock.advance(days=1)
+    clock = park.gateway.clock
+    files = FileStore(park.gateway.files.folder / "reconciliation")
+    assert await games.reconcile_due(files=files, now=clock.now) >= 1
+    same = await reconcile(park.settings, park.store, platform, day)
+    assert same == Reconciled(theirs=2, mine=2, differences=[])
+
+    with sqlite3.connect(park.settings.folder / "park.db") as forgetting:
+        forgetting.execute("DELETE FROM win WHERE external_id = 'w2'")
+    forgetting.close()
+    less = await reconcile(park.settings, park.store, platform, day)
+    missing = {
+        "externalId": "w2",
+        "kind": "MISSING_THERE",
+        "ours": "GRANT 20 APPLIED",
+        "theirs": None,
+    }
+    assert less == Reconciled(theirs=2, mine=1, differences=[missing])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from datetime import datetime
 
 from wheelpark import receipts
 from wheelpark.gateway import PUSH, RECORD, Gateway, TryLater
@@ -72,8 +73,11 @@ class Delivery:
         keys = await self._gateway.public_keys()
         if not receipts.batch_is_signed(batch, partner=self._settings.partner, keys=keys):
             raise RuntimeError(f"the receipts of {batch_id} are not the gateway's")
+        now = self._settings.clock()
         self._store.answered(
-            batch_id, [_state(one, now=self._settings.clock()) for one in batch["receipts"]]
+            batch_id,
+            [_state(one, now=now) for one in batch["receipts"]],
+            received_at=datetime.fromisoformat(batch["receivedAt"]),
         )
         log.info("batch %s: %s", batch_id, batch["counts"])
         return True

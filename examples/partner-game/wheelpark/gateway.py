@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -17,7 +18,7 @@ PUSH = """
 mutation PushRewards($input: PushRewardsInput!) {
   pushRewards(input: $input) {
     batch {
-      id replayed
+      id replayed receivedAt
       receipts { index externalId status firstStatus code entryId }
       counts { applied duplicate rejected pending }
       signature keyId
@@ -41,7 +42,7 @@ mutation RecordGameEvents($input: RecordGameEventsInput!) {
 
 CAMPAIGNS = """
 query Campaign {
-  gameCampaigns(first: 100) {
+  gameCampaigns(first: 50) {
     nodes { id title partner { code } disclosure { version prizes { code title count odds } } }
   }
 }
@@ -85,6 +86,21 @@ class Gateway:
         """The data of a query. Raises TryLater."""
         return await self._ask(document, variables, sign=False)
 
+    async def download(self, url: str) -> bytes:
+        """What is at a link of the gateway's. Raises TryLater."""
+        parts = urlsplit(url)
+        return (await self._send("GET", f"{parts.path}?{parts.query}")).content
+
+    async def upload(self, path: str, content: bytes, *, signed: str) -> None:
+        """Send a file; `signed` is what stands for it in the signature. Raises TryLater."""
+        headers = {
+            "authorization": f"Bearer {await self._access_token()}",
+            "content-type": "application/x-ndjson",
+            "content-digest": signed.partition(".")[2],
+        }
+        headers |= self._signature(signed.encode())
+        await self._send("POST", path, content=content, headers=headers)
+
     async def public_keys(self) -> list[Any]:
         """The keys with which the gateway signs."""
         answer = await self._send("GET", "/.well-known/jwks.json")
@@ -98,15 +114,16 @@ class Gateway:
             "content-type": "application/json",
         }
         if sign:
-            headers |= signing.headers(
-                self._settings.key, body, timestamp=int(self._settings.clock())
-            )
+            headers |= self._signature(body)
         answer = await self._send("POST", "/graphql", content=body, headers=headers)
         told = answer.json()
         if told.get("errors"):
             raise RuntimeError(f"the gateway did not take the document: {told['errors']}")
         data: dict[str, Any] = told["data"]
         return data
+
+    def _signature(self, body: bytes) -> dict[str, str]:
+        return signing.headers(self._settings.key, body, timestamp=int(self._settings.clock()))
 
     async def _access_token(self) -> str:
         if self._settings.clock() < self._until - TOKEN_SPARE_S:

@@ -32,11 +32,8 @@ PAGE = Path(__file__).parent.parent / "page"
 PLAYER, VISITOR = "player", "visitor"
 SPINS_A_DAY = 20
 WEBHOOK_BYTES_MAX = 64 * 1024
-STATES = {
-    "reward.applied": "APPLIED",
-    "reward.rejected": "REJECTED",
-    "reward.reversed": "REVERSED",
-}
+STATES = {"reward.applied": "APPLIED", "reward.reversed": "REVERSED"}
+"""What webhooks tell of wins. Of a refusal the receipt has told, with its code."""
 
 
 class WheelPark:
@@ -121,7 +118,8 @@ class WheelPark:
             return Response(status_code=401)
         state = STATES.get(told["type"])
         if self._store.heard(request.headers["webhook-id"], told["type"]) and state is not None:
-            self._store.set_state(told["data"]["externalId"], state)
+            for external_id in told["data"]["externalIds"]:
+                self._store.set_state(external_id, state)
         return Response(status_code=204)
 
     async def _learn_prizes(self) -> None:

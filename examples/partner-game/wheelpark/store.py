@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS event (
 CREATE INDEX IF NOT EXISTS event_unsent ON event (at) WHERE sent = 0;
 CREATE TABLE IF NOT EXISTS batch (
   id TEXT PRIMARY KEY, content TEXT NOT NULL, made_at TEXT NOT NULL,
-  answered INTEGER NOT NULL DEFAULT 0
+  received_at REAL
 );
 CREATE TABLE IF NOT EXISTS webhook (
   id TEXT PRIMARY KEY, type TEXT NOT NULL, received_at TEXT NOT NULL
@@ -117,22 +117,22 @@ class Store:
             ).fetchall()
         return [Win(**{name: row[name] for name in Win.__slots__}) for row in rows]
 
-    def wins_on(self, day: str) -> Iterator[Win]:
-        """What was won on a day (UTC, `2026-11-22`), by external id."""
+    def received_between(self, begins: datetime, ends: datetime) -> list[Win]:
+        """What the gateway received from `begins` on and before `ends`, as it stood last."""
         with self._opened() as db:
-            for row in db.execute(
-                "SELECT * FROM win WHERE won_at >= ? AND won_at < ? || 'U' AND points > 0"
-                " ORDER BY external_id",
-                (day, day),
-            ):
-                yield Win(**{name: row[name] for name in Win.__slots__})
+            rows = db.execute(
+                "SELECT win.* FROM win JOIN batch ON batch.id = win.batch_id"
+                " WHERE received_at >= ? AND received_at < ?",
+                (begins.timestamp(), ends.timestamp()),
+            ).fetchall()
+        return [Win(**{name: row[name] for name in Win.__slots__}) for row in rows]
 
     def next_batch(self, *, items_max: int, campaign_id: str, at: float) -> tuple[str, Any] | None:
         """The batch to send now: one that has no answer yet, or a new one of unsent wins."""
         with self._opened() as db:
             db.execute("BEGIN IMMEDIATE")
             waiting = db.execute(
-                "SELECT id, content FROM batch WHERE answered = 0 ORDER BY made_at LIMIT 1"
+                "SELECT id, content FROM batch WHERE received_at IS NULL ORDER BY made_at LIMIT 1"
             ).fetchone()
             if waiting is not None:
                 return waiting["id"], json.loads(waiting["content"])
@@ -151,7 +151,13 @@ class Store:
             )
             return batch_id, items
 
-    def answered(self, batch_id: str, states: Sequence[tuple[str, str, str | None, float]]) -> None:
+    def answered(
+        self,
+        batch_id: str,
+        states: Sequence[tuple[str, str, str | None, float]],
+        *,
+        received_at: datetime,
+    ) -> None:
         """Note what became of a batch: per win its state, its code, and when to send it again."""
         with self._opened() as db:
             db.execute("BEGIN IMMEDIATE")
@@ -160,7 +166,10 @@ class Store:
                 " WHERE external_id = ?",
                 [(state, code, again, batch_id, one) for one, state, code, again in states],
             )
-            db.execute("UPDATE batch SET answered = 1 WHERE id = ?", (batch_id,))
+            db.execute(
+                "UPDATE batch SET received_at = ? WHERE id = ?",
+                (received_at.timestamp(), batch_id),
+            )
 
     def set_state(self, external_id: str, state: str) -> None:
         """Note what a webhook told of a win."""
