@@ -246,11 +246,12 @@ def _ed25519(text: str) -> bytes | None:
     try:
         if text.startswith("-----BEGIN"):
             key: Any = load_pem_public_key(text.encode())
-            return key.public_bytes_raw() if isinstance(key, Ed25519PublicKey) else None
-        raw = base64.b64decode(text.removeprefix("whpk_"), validate=True)
+            raw = key.public_bytes_raw() if isinstance(key, Ed25519PublicKey) else b""
+        else:
+            raw = base64.b64decode(text.removeprefix("whpk_"), validate=True)
     except (ValueError, binascii.Error, UnsupportedAlgorithm):
         return None
-    # A key of small order would take forged signatures for good; this loads none that is no point.
+    # A key of small order would take forged signatures for good, in whichever form it came.
     return raw if len(raw) == PUBLIC_KEY_BYTES and raw not in _WEAK else None
 
 

@@ -7,6 +7,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import httpx
+
 from domain.errors import InvalidInput
 from domain.ledger import POINTS_MAX
 from domain.texts import clean_text
@@ -53,17 +55,18 @@ def clean_webhook_url(url: str | None) -> None:
     rule = "an http or https address of a host, without user, password and fragment"
     clean_text(url, field=("webhook_url",), characters_min=1, characters_max=URL_CHARACTERS_MAX)
     try:
-        parts = urlsplit(url)
+        parts, sent = urlsplit(url), httpx.URL(url)
         known = (
-            parts.scheme in {"http", "https"}
-            and bool(parts.hostname)
+            # What sends to it must read the same host.
+            sent.raw_host.decode("ascii") == parts.hostname
+            and parts.scheme in {"http", "https"}
             and parts.username is None
             and not parts.fragment
             and url.isascii()
             and " " not in url
             and (parts.port is None or parts.port > 0)
         )
-    except ValueError:
+    except (ValueError, httpx.InvalidURL):
         known = False
     if not known:
         raise InvalidInput(field=("webhook_url",), rule=rule)

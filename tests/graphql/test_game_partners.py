@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from domain import audit
 from domain.access import StaffRole
@@ -17,6 +19,12 @@ from tests.graphql.programme import CLERK
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PARTNER = "code nameZh pointsPerDay networks webhookUrl scopes disabledAt version"
+# The point of order 1: whoever has it "signs" anything.
+WEAK_PEM = (
+    Ed25519PublicKey.from_public_bytes(b"\x01" + bytes(31))
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
 MUTATION = """mutation($input: %sInput!) { %s(input: $input) {
     %s userErrors { code field } } }"""
 
@@ -79,6 +87,8 @@ async def test_a_partner_is_taken_in_once_and_changed_by_version(gateway: Gatewa
         ({"networks": ["10.0.0.1/8"]}, "networks"),
         ({"pointsPerDay": -1}, "pointsPerDay"),
         ({"webhookUrl": "https://games.example/#here"}, "webhookUrl"),
+        ({"webhookUrl": "https://010.0.0.1/hook"}, "webhookUrl"),
+        ({"webhookUrl": "https://a<b.example/hook"}, "webhookUrl"),
         ({"nameEn": ""}, "nameEn"),
         ({"scopes": ["everything"]}, "grants"),
     ],
@@ -114,7 +124,7 @@ async def test_two_keys_of_a_kind_count_and_secrets_are_told_once(gateway: Gatew
         gateway, "addPartnerKey", selects, code=code, kind="ED25519", publicKey=public
     )
     assert (mine["secret"], mine["key"]["publicKey"]) == (None, public)
-    for wrong in (None, "whpk_AAAA", "whpk_" + "A" * 43 + "="):
+    for wrong in (None, "whpk_AAAA", "whpk_" + "A" * 43 + "=", WEAK_PEM):
         refused = await send(
             gateway, "addPartnerKey", selects, code=code, kind="JWT", publicKey=wrong
         )

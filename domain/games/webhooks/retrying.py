@@ -50,7 +50,7 @@ def retry_after(value: str | None, *, now: datetime) -> timedelta | None:
     else:
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):  # Both are dates that there are not.
             return None
         asked = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
     return min(max(asked, timedelta(0)), RETRY_AFTER_MAX)

@@ -149,18 +149,19 @@ class WebhookClient:
     async def _post_to(
         self, address: str, url: str, body: bytes, headers: Mapping[str, str], *, now: datetime
     ) -> Answer:
-        named = httpx.URL(url)
         # A client of its own: no connection that was made for another name is used again.
         async with httpx.AsyncClient(
             verify=self._tls, trust_env=False, timeout=self._rules.timeout_s
         ) as client:
             try:
+                named = httpx.URL(url)
                 async with client.stream(
                     "POST",
                     named.copy_with(host=address),
                     content=body,
                     headers={**headers, "host": named.netloc.decode("ascii")},
-                    extensions={"sni_hostname": named.host},
+                    # As it stands in the address: a name in Chinese goes by its `xn--` here too.
+                    extensions={"sni_hostname": named.raw_host.decode("ascii")},
                     follow_redirects=False,
                 ) as response:
                     answer = _answer(response, now=now)

@@ -27,7 +27,7 @@ from domain.games.webhooks.deliveries import (
     record,
 )
 from domain.games.webhooks.endpoints import give_up
-from domain.games.webhooks.sending import WebhookClient, signature_headers
+from domain.games.webhooks.sending import Answer, SendError, WebhookClient, signature_headers
 from domain.storage import inside_transaction
 
 log = structlog.get_logger("jifen.webhooks")
@@ -100,11 +100,19 @@ async def _send_one(
     *,
     secrets: list[PartnerKey],
 ) -> Attempt:
+    """One attempt. What nobody thought of is one that failed: it must not stay for ever what is
+    tried next, and in front of all others.
+    """
     now, body = sender.clock(), delivery.payload.encode()
-    headers = signature_headers(
-        delivery.message_id, body, secrets=secrets, ring=sender.ring, now=now
-    )
-    answer = await sender.client.post(endpoint.url, body, headers, now=now)
+    try:
+        headers = signature_headers(
+            delivery.message_id, body, secrets=secrets, ring=sender.ring, now=now
+        )
+        answer = await sender.client.post(endpoint.url, body, headers, now=now)
+    except Exception as fault:
+        # Its text may hold the address.
+        log.error("webhook_broke", partner=endpoint.code, error=type(fault).__name__)
+        answer = Answer(error=SendError.PROTOCOL)
     return Attempt(delivery, answer, at=sender.clock(), jitter=sender.jitter())
 
 

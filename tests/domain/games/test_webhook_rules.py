@@ -59,6 +59,10 @@ def test_who_asks_for_a_longer_pause_gets_it(asked: int, seconds: float) -> None
         ("٣", None),
         ("soon", None),
         ("9" * 65, None),
+        ("Mon, 32 Jan 2026 00:00:00 GMT", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2026 99999999999:00:00 GMT", None),
+        ("Mon, 01 Jan 2026 00:00:00 +99999999999999", None),
     ],
 )
 def test_retry_after_is_read_in_seconds_and_as_a_date(

@@ -23,6 +23,8 @@ from tests.domain.games.webhook_receiver import HANG, Hook, running_hook
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAME = "hooks.partner.example"
+IN_OTHER_LETTERS = "xn--n3h.example"
+"""☃.example: a name in use, which the newer rules for names do not read."""
 BRIEF = SendingRules(timeout_s=1.0, answer_s=0.3)
 OPEN = SendingRules(is_open=True, timeout_s=0.3, answer_s=0.3)
 
@@ -41,7 +43,7 @@ class Names:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for NAME, with its key, that nobody but these tests trusts."""
+    """A certificate for both names, with its key, that nobody but these tests trusts."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
     made = (
@@ -52,7 +54,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         .serial_number(1)
         .not_valid_before(datetime.now(UTC) - timedelta(days=1))
         .not_valid_after(datetime.now(UTC) + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(one) for one in (NAME, IN_OTHER_LETTERS)]),
+            critical=False,
+        )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -134,6 +139,17 @@ async def test_the_certificate_must_be_that_of_the_name(
     assert tls_hook.told == []
 
 
+@pytest.mark.usefixtures("one_is_public")
+async def test_a_name_in_other_letters_is_asked_for_as_it_was_entered(
+    tls_hook: Hook, trusting: ssl.SSLContext
+) -> None:
+    names = Names(["127.0.0.1"])
+    client = WebhookClient(BRIEF, resolve=names.resolve, tls=trusting)
+    answer = await post(client, f"https://{IN_OTHER_LETTERS}:{tls_hook.port}/hook")
+    assert answer == Answer(status=204)
+    assert names.asked == tls_hook.server_names == [IN_OTHER_LETTERS]
+
+
 @pytest.mark.parametrize(
     ("url", "error"),
     [
@@ -188,11 +204,12 @@ async def test_an_answer_without_an_end_is_let_go() -> None:
         assert datetime.now(UTC) - began < timedelta(seconds=5)
 
 
-async def test_what_is_no_name_of_a_host_is_told_and_no_more() -> None:
+@pytest.mark.parametrize("host", [".example", "010.0.0.1", "1.2.3.256", "[v1.x]"])
+async def test_what_is_no_name_of_a_host_is_told_and_no_more(host: str) -> None:
     names = Names(["127.0.0.1"])
     client = WebhookClient(OPEN, resolve=names.resolve)
     with running_hook() as hook:
-        url = f"https://.example:{hook.port}/hook"
+        url = f"https://{host}:{hook.port}/hook"
         assert await post(client, url) == Answer(error=SendError.PROTOCOL)
 
 

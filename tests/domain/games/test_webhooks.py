@@ -16,14 +16,14 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from domain import audit, games
 from domain.access import KeyRing
 from domain.errors import InvalidInput, PartnerUnknown
-from domain.games import ChangePartner, WebhookState
+from domain.games import ChangePartner, WebhookClient, WebhookState
 from domain.games.webhooks.deliveries import Attempt, claim, record
 from domain.games.webhooks.sending import Answer
 from domain.paging import PageRequest
 from domain.storage import fetch_all
 from tests.domain.access import fixtures as access
 from tests.domain.games.arcade import CLERK
-from tests.domain.games.hooked import Hooked, open_hooked
+from tests.domain.games.hooked import IN_DEVELOPMENT, Hooked, open_hooked
 from tests.domain.games.webhook_receiver import HANG, Hook, running_hook
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -134,6 +134,32 @@ async def _fails_and_comes_again(hooked: Hooked, hook: Hook, name: str) -> None:
     assert hook.ids == [one.message_id] * 2, name
     assert hook.told[0].body == hook.told[1].body
     assert (await hooked.deliveries())[-1].state is WebhookState.DELIVERED
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("header", [{}, {"retry-after": "Mon, 01 Jan 2026 99999999999:00:00 GMT"}])
+async def test_an_attempt_is_counted_whatever_breaks_it(
+    ring: KeyRing, hook: Hook, header: dict[str, str]
+) -> None:
+    """By its answer, or, without one, by what nobody thought of."""
+    client = WebhookClient(IN_DEVELOPMENT) if header else Breaks(IN_DEVELOPMENT)
+    hooked = await open_hooked(ring, hook.url, now=NOW, client=client)
+    hook.will_answer(503, header)
+    await hooked.tell("gm_alice")
+    turn = await hooked.turn()
+    assert turn is not None
+    assert (turn.delivered, turn.failed) == (0, 1)
+    one = await hooked.only()
+    told = (503, "status") if header else (None, "protocol")
+    assert (one.last_status, one.last_error) == told
+    assert (one.attempts, one.next_at) == (1, NOW + timedelta(seconds=5))
+
+
+class Breaks(WebhookClient):
+    """Raises what no client should."""
+
+    async def post(self, *given: Any, **more: Any) -> Answer:
+        raise RuntimeError
 
 
 @ONE_DATABASE
