@@ -20,8 +20,9 @@ import httpx
 import uvicorn
 
 from wheelpark import signing
-from wheelpark.gateway import Gateway, TryLater
+from wheelpark.gateway import RECEIPTS, Gateway, TryLater
 from wheelpark.members_app import members_app
+from wheelpark.receipts import receipt_is_signed
 from wheelpark.reconcile import NotYet, reconcile
 from wheelpark.server import build
 from wheelpark.settings import Settings, private_key
@@ -56,6 +57,9 @@ def main() -> None:
         metavar="DAY",
         help="compare a day, such as 2026-11-22",
     )
+    given.add_argument(
+        "--receipts", nargs="+", metavar="ID", help="ask how wins stand, and check the signatures"
+    )
     options = given.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -71,6 +75,9 @@ def main() -> None:
     )
     if options.reconcile is not None:
         asyncio.run(compare(settings, options.reconcile))
+        return
+    if options.receipts is not None:
+        asyncio.run(ask_receipts(settings, options.receipts))
         return
     set_up(settings, staff_token=demo["staffToken"], address=f"http://127.0.0.1:{options.port}")
     app = build(
@@ -96,6 +103,20 @@ async def compare(settings: Settings, day: date) -> None:
     print(f"{day}: {found.theirs} lines there, {found.mine} here")  # noqa: T201
     for one in found.differences:
         print(f"  {one['kind']} {one['externalId']}: {one['ours']} there, {one['theirs']} here")  # noqa: T201
+
+
+async def ask_receipts(settings: Settings, external_ids: list[str]) -> None:
+    """Say how wins stand with the merchant."""
+    async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
+        gateway = Gateway(settings, http)
+        keys = await gateway.public_keys()
+        told = await gateway.query(RECEIPTS, externalIds=external_ids)
+    for one in told["partner"]["receipts"]:
+        good = receipt_is_signed(one, partner=settings.partner, keys=keys)
+        print(  # noqa: T201
+            f"{one['externalId']}: {one['status']} {one['code'] or ''}"
+            f" ({'signed' if good else 'NOT signed by the merchant'})"
+        )
 
 
 def set_up(settings: Settings, *, staff_token: str, address: str) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
 import sqlite3
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from domain import games, ledger
 from domain.files import FileStore
@@ -21,9 +25,11 @@ from tests.domain.ledger.commands import SHANGHAI
 from tests.graphql.gateway import NOW, Gateway, Session, global_id
 from wheelpark import signing
 from wheelpark.delivery import AGAIN_AFTER_S, Delivery
+from wheelpark.gateway import RECEIPTS, TryLater
 from wheelpark.gateway import Gateway as PlatformGateway
-from wheelpark.gateway import TryLater
+from wheelpark.receipts import receipt_is_signed
 from wheelpark.reconcile import NotYet, Reconciled, reconcile
+from wheelpark.server import build
 from wheelpark.settings import Settings, private_key
 from wheelpark.store import Store, Win
 
@@ -202,3 +208,59 @@ async def test_a_day_is_compared(park: Park) -> None:
         "theirs": None,
     }
     assert less == Reconciled(theirs=2, mine=1, differences=[missing])
+
+
+async def test_receipts_are_asked_for_and_proved(park: Park) -> None:
+    park.win("w1")
+    await park.delivery().turn()
+    platform = PlatformGateway(park.settings, httpx.AsyncClient(transport=park.line))
+    told = await platform.query(RECEIPTS, externalIds=["w1", "nothing"])
+    [receipt] = told["partner"]["receipts"]
+    keys = await platform.public_keys()
+    assert receipt["status"] == "APPLIED"
+    assert receipt_is_signed(receipt, partner="wheelpark", keys=keys)
+    assert not receipt_is_signed(receipt | {"status": "REJECTED"}, partner="wheelpark", keys=keys)
+    assert not receipt_is_signed(receipt, partner="another", keys=keys)
+
+
+async def test_an_event_that_is_no_good_holds_up_no_other(park: Park) -> None:
+    park.store.add_event("VISIT", visitor="v" * 65)
+    park.gateway.clock.advance(seconds=1)
+    for visitor in ("v1", "v2"):
+        park.store.add_event("VISIT", visitor=visitor)
+    delivery = park.delivery()
+    while await delivery.turn():
+        pass
+    assert park.store.unsent_events(count=9) == []
+    [row] = await fetch_all("SELECT count(*) AS events FROM game_event")
+    assert row["events"] == 2
+
+
+async def test_a_webhook_counts_once_and_only_if_it_is_signed(park: Park) -> None:
+    park.win("w1")
+    app = build(replace(park.settings, clock=time.time), store=park.store)
+    hook = Webhook(park.settings.webhook_secret)
+
+    async def post(type_: str, *, webhook_id: str, signed: str | None = None) -> int:
+        body = json.dumps({"type": type_, "data": {"externalIds": ["w1"]}})
+        at = datetime.now(UTC)
+        headers = {
+            "webhook-id": webhook_id,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": signed or hook.sign(webhook_id, at, body),
+        }
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://game.test"
+        ) as http:
+            return (await http.post("/webhooks", content=body, headers=headers)).status_code
+
+    async with app.router.lifespan_context(app):
+        assert await post("reward.applied", webhook_id="m1", signed="v1,AAAA") == 401
+        assert park.states()["w1"][0] == "NEW"
+        assert await post("reward.applied", webhook_id="m1") == 204
+        assert park.states()["w1"][0] == "APPLIED"
+        assert await post("reward.reversed", webhook_id="m2") == 204
+        assert park.states()["w1"][0] == "REVERSED"
+        assert await post("reward.applied", webhook_id="m1") == 204
+        assert park.states()["w1"][0] == "REVERSED", "it was heard before"
+        assert await post("member.deleted", webhook_id="m3") == 204

@@ -82,8 +82,8 @@ class Delivery:
         log.info("batch %s: %s", batch_id, batch["counts"])
         return True
 
-    async def _tell_events(self) -> bool:
-        rows = self._store.unsent_events(count=ITEMS_MAX)
+    async def _tell_events(self, *, count: int = ITEMS_MAX) -> bool:
+        rows = self._store.unsent_events(count=count)
         if not rows:
             return False
         events = [
@@ -100,8 +100,11 @@ class Delivery:
         # Each event has its id for ever, so a batch that goes out twice counts once.
         values = {"batchId": f"events-{events[0]['externalId']}-{len(events)}", "events": events}
         payload = await self._gateway.mutate(RECORD, values)
+        # A batch is taken whole or not at all: where one of many is no good, it goes alone.
+        if payload["userErrors"] and len(rows) > 1:
+            return await self._tell_events(count=1)
         if payload["userErrors"]:
-            log.warning("events were refused: %s", payload["userErrors"])
+            log.warning("%s was refused: %s", events[0], payload["userErrors"])
         self._store.events_sent([row["external_id"] for row in rows])
         return True
 

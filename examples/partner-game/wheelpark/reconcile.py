@@ -72,7 +72,8 @@ def lines(wins: Iterable[Win]) -> list[bytes]:
             "externalId": win.external_id,
             "kind": "GRANT",
             "points": win.points,
-            "status": "REJECTED" if win.state == "REJECTED" else "APPLIED",
+            # What was refused for now waits to be sent again, with its code.
+            "status": "APPLIED" if win.code is None else "REJECTED",
         }
         found.append(json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
     return found

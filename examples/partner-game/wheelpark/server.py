@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -116,10 +116,12 @@ class WheelPark:
             told: Any = self._webhook.verify(body, dict(request.headers))
         except WebhookVerificationError:
             return Response(status_code=401)
-        state = STATES.get(told["type"])
-        if self._store.heard(request.headers["webhook-id"], told["type"]) and state is not None:
-            for external_id in told["data"]["externalIds"]:
-                self._store.set_state(external_id, state)
+        self._store.hear(
+            request.headers["webhook-id"],
+            told["type"],
+            external_ids=told["data"].get("externalIds", []),
+            state=STATES.get(told["type"]),
+        )
         return Response(status_code=204)
 
     async def _learn_prizes(self) -> None:
@@ -148,16 +150,19 @@ class WheelPark:
         return {"fields": fields, "wins": wins}
 
 
-def build(settings: Settings, *, more: list[BaseRoute] | None = None) -> Starlette:
+def build(
+    settings: Settings, *, store: Store | None = None, more: Sequence[BaseRoute] = ()
+) -> Starlette:
     """The application, which sends what was won for as long as it runs."""
+    kept = store or Store(settings.folder / "wheelpark.db", settings.clock)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
             gateway = Gateway(settings, http)
-            park = WheelPark(settings, store, gateway)
+            park = WheelPark(settings, kept, gateway)
             app.state.park = park
-            sending = asyncio.create_task(Delivery(settings, store, gateway).run())
+            sending = asyncio.create_task(Delivery(settings, kept, gateway).run())
             try:
                 yield
             finally:
@@ -177,7 +182,6 @@ def build(settings: Settings, *, more: list[BaseRoute] | None = None) -> Starlet
         log.warning("%s: %s", request.url.path, failure)
         return _said("网络开小差了，请稍后再试。", status=503)
 
-    store = Store(settings.folder / "wheelpark.db", settings.clock)
     return Starlette(
         routes=[
             Route("/", served("page")),
@@ -185,7 +189,7 @@ def build(settings: Settings, *, more: list[BaseRoute] | None = None) -> Starlet
             Route("/api/spin", served("spin"), methods=["POST"]),
             Route("/api/wins", served("wins")),
             Route("/webhooks", served("webhook"), methods=["POST"]),
-            *(more or []),
+            *more,
             Mount("/page", StaticFiles(directory=PAGE)),
         ],
         exception_handlers={TryLater: later},

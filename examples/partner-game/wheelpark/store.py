@@ -171,19 +171,21 @@ class Store:
                 (received_at.timestamp(), batch_id),
             )
 
-    def set_state(self, external_id: str, state: str) -> None:
-        """Note what a webhook told of a win."""
+    def hear(
+        self, webhook_id: str, type_: str, *, external_ids: Sequence[str], state: str | None
+    ) -> None:
+        """Note what a webhook told of wins. Each comes once or more: the first one counts."""
         with self._opened() as db:
-            db.execute("UPDATE win SET state = ? WHERE external_id = ?", (state, external_id))
-
-    def heard(self, webhook_id: str, type_: str) -> bool:
-        """Whether a webhook is new: each comes once or more."""
-        with self._opened() as db:
+            db.execute("BEGIN IMMEDIATE")
             done = db.execute(
                 "INSERT OR IGNORE INTO webhook VALUES (?, ?, ?)",
                 (webhook_id, type_, self.now_text()),
             )
-            return done.rowcount == 1
+            if done.rowcount == 1 and state is not None:
+                db.executemany(
+                    "UPDATE win SET state = ?, code = NULL WHERE external_id = ?",
+                    [(state, one) for one in external_ids],
+                )
 
     def add_event(self, kind: str, *, visitor: str, member_ref: str | None = None) -> None:
         """Keep what a visitor did, to be told to the merchant."""
