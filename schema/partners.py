@@ -73,7 +73,11 @@ class Partner:
     async def ledger(
         self, info: Info, first: First = 20, after: After = None
     ) -> Connection[PartnerLedgerLine] | None:
-        """What the partner pushed and took effect, or waits to, in the order of its arrival."""
+        """What the partner pushed and took effect, or waits to, in the order of its arrival.
+
+        A push may still be under way when a later one is here already. Who follows the ledger reads
+        on from a line whose `receivedAt` was a minute ago.
+        """
         request = PARTNER_LEDGER.request(first=first, after=after)
         page = await game_resolvers.partner_ledger(info.context, request)
         return PARTNER_LEDGER.connection(page, request)

@@ -213,6 +213,9 @@ class PartnerLedgerLine:
     occurred_at: datetime
     """When it happened, as the partner said."""
 
+    received_at: datetime
+    """When it came in: its place in the ledger."""
+
     status: RewardStatus
     """How it stands."""
 

@@ -32,6 +32,7 @@ class LedgerLine:
     points: int
     kind: RewardItemKind
     occurred_at: datetime
+    received_at: datetime
     status: RewardStatus
 
 
@@ -61,12 +62,14 @@ class GameReward:
 async def partner_ledger(partner_id: UUID, page: PageRequest) -> Page[LedgerLine]:
     """A page of what the partner pushed, oldest first, by the key (received_at, id).
 
-    What was refused is left out, and so is what was there before under another id.
+    What was refused is left out, and so is what was there before under another id. A push takes the
+    place of the moment at which it came in, so lines may come to stand before others of the same
+    few seconds that were read already.
     """
     after, after_id = page.after or _BEGINNING
     rows = await fetch_all(
         "SELECT * FROM reward_item WHERE partner_id = $1 AND status IN ('APPLIED', 'PENDING')"
-        " AND (received_at > $2 OR received_at = $2 AND id > $3)"
+        " AND received_at >= $2 AND (received_at, id) > ($2, $3)"
         " ORDER BY received_at, id LIMIT $4",
         *(partner_id, after, after_id, page.limit),
     )
@@ -77,6 +80,7 @@ async def partner_ledger(partner_id: UUID, page: PageRequest) -> Page[LedgerLine
             points=row["points"],
             kind=RewardItemKind(row["kind"]),
             occurred_at=row["occurred_at"],
+            received_at=row["received_at"],
             status=RewardStatus(row["status"]),
         )
         for row in rows[: page.first]
@@ -100,7 +104,7 @@ async def game_rewards(member_id: UUID, page: PageRequest) -> Page[GameReward]:
     before, before_id = page.after or _END
     rows = await fetch_all(
         f"{_OF_MEMBER} AND i.member_id = $1"
-        " AND (i.occurred_at < $2 OR i.occurred_at = $2 AND i.id < $3)"
+        " AND i.occurred_at <= $2 AND (i.occurred_at, i.id) < ($2, $3)"
         " ORDER BY i.occurred_at DESC, i.id DESC LIMIT $4",
         *(member_id, before, before_id, page.limit),
     )
