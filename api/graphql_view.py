@@ -123,7 +123,7 @@ class GraphQLView(GraphQL[RequestContext, None]):
         # 3. Read the body; what a partner signed is verified before anything is parsed.
         limits = self.settings.limits
         body_sent = await read_post(request, limits=limits, caller=context.caller)
-        context = signed(request, body_sent, context)
+        context = await signed(request, body_sent, context)
         asked = read_request(request, body_sent, limits=limits)
         media_type = response_media_type(request.headers.get("accept"))
         # 4. Find the document.

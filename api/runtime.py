@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from api.authentication import ConfirmCaller, confirm_nothing
 from api.conditional import Revise
 from api.health import Check
-from api.partners.signing import FindGuard, guard_nobody
+from api.partners.signing import FindGuard
 from api.persisted.keeping import KeptDocuments
 from api.settings import Settings
 from api.streaming.connections import FindEnded, find_nobody_ended
@@ -23,9 +23,9 @@ from resolvers.context import Services
 class Runtime:
     """Services that are open, the programme's clock, and what the edge asks of them.
 
-    `jwks` answers the public key set as plain JSON values; `confirm` looks behind a good token,
-    `find_ended` behind those of connections that stay open; `guard` tells what
-    the edge checks of a partner; `checks` are what `/readyz` probes;
+    `jwks` answers the public key set as plain JSON values; `guard` tells what the edge checks of a
+    partner, and whoever opens a gateway has to say it; `confirm` looks behind a good token,
+    `find_ended` behind those of connections that stay open; `checks` are what `/readyz` probes;
     `kept_documents` are those that clients sent with their hash;
     `revise` tells whether anything that a caller can read has changed.
     """
@@ -33,10 +33,10 @@ class Runtime:
     services: Services
     clock: Clock
     jwks: Callable[[], dict[str, Any]]
+    guard: FindGuard
     checks: tuple[Check, ...] = ()
     confirm: ConfirmCaller = confirm_nothing
     find_ended: FindEnded = find_nobody_ended
-    guard: FindGuard = guard_nobody
     kept_documents: KeptDocuments = field(default_factory=KeptDocuments)
     revise: Revise = revision
 

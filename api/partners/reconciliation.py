@@ -140,7 +140,8 @@ class _Uploads:
         partner_id = _partner_of(context)
         admit(request, context.caller, bounds=self._settings.stress)
         day, sha256 = _day(request), _declared(request, bytes_max=self._bounds.upload_bytes_max)
-        if signed(request, _signed_text(request, day), context).signed_by is None:
+        context = await signed(request, _signed_text(request, day), context)
+        if context.signed_by is None:
             raise TransportFault(FaultCode.SIGNATURE_MISSING, SIGNATURE_MISSING_MESSAGE)
         await _charge(context)
         with self._alone(partner_id):

@@ -17,7 +17,7 @@ import structlog
 from starlette.requests import HTTPConnection, Request
 from starlette.types import Scope
 
-from api.transport import TransportFault, overloaded
+from api.transport import TransportFault, overloaded, rate_limited
 from domain.access import Caller, CallerKind
 from domain.games import (
     PartnerGuard,
@@ -27,9 +27,13 @@ from domain.games import (
 )
 from domain.storage import StorageFault
 from resolvers.context import RequestContext
+from resolvers.rates import RateKey, RateLimited
 from schema.faults import SIGNATURE_MISSING_MESSAGE, FaultCode
 
 log = structlog.get_logger("jifen.partners")
+
+BAD_SIGNATURE_COST: Final = 5
+"""What a bad token costs: about what it takes to verify one."""
 
 HEADERS: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
@@ -48,10 +52,6 @@ _REFUSED: Final = {
 
 FindGuard: TypeAlias = Callable[[UUID, datetime], Awaitable[PartnerGuard | None]]
 """Reads the guard of the partner with this account."""
-
-
-async def guard_nobody(account_id: UUID, now: datetime) -> None:
-    """Take every partner as its token says, from anywhere: for an edge without a database."""
 
 
 async def guard_of(
@@ -74,10 +74,11 @@ async def guard_of(
     return guard
 
 
-def signed(request: Request, body: bytes, context: RequestContext) -> RequestContext:
+async def signed(request: Request, body: bytes, context: RequestContext) -> RequestContext:
     """The context of a request of a partner, who may have signed its body. Raises TransportFault.
 
-    A request that has any header of a signature must have a good one.
+    A request that has any header of a signature must have a good one. Others are paid for by the
+    address that they come from, as bad tokens are: whoever has a token may have no key.
     """
     guard = context.guard
     given = [request.headers.getlist(name) for name in HEADERS]
@@ -90,9 +91,19 @@ def signed(request: Request, body: bytes, context: RequestContext) -> RequestCon
         headers = SignatureHeaders(id=message_id, timestamp=timestamp, signature=signature)
         key_id = verify_signature(guard.keys, headers, body, now=context.now)
     except SignatureRefused as refusal:
+        await _charge(context)
         code, text = _REFUSED[refusal.reason]
         raise TransportFault(code, text) from None
     return replace(context, signed_by=key_id)
+
+
+async def _charge(context: RequestContext) -> None:
+    """Raises TransportFault where not even that is left."""
+    key = RateKey("address", context.address)
+    try:
+        await context.services.rates.charge(key, BAD_SIGNATURE_COST, now=context.now)
+    except RateLimited as refusal:
+        raise rate_limited(refusal.retry_after_s) from None
 
 
 def peer_address(scope: Scope) -> str:

@@ -37,7 +37,7 @@ class RateSettings(BaseModel):
     partner: BucketSettings = _bucket(60_000, 120_000)
     staff: BucketSettings = _bucket(12_000, 14_400)
     address: BucketSettings = _bucket(6_000, 7_200)
-    """Of an anonymous caller's address; bad tokens are paid for by it, too."""
+    """Of an anonymous caller's address; bad tokens and signatures are paid for by it, too."""
 
     sign_in: BucketSettings = _bucket(300, 120)
     """Sign-ins from one address, behind which there may be many people."""
