@@ -34,7 +34,7 @@ from api.stress.admission import outside
 from api.stress.deadlines import deadline_of
 from api.stress.entry import admit
 from api.transport import TransportFault, overloaded, rate_limited
-from domain.access import CallerKind, Scope
+from domain.access import Account, CallerKind, Scope, find_account
 from domain.files import FileStore
 from domain.games import (
     Compared,
@@ -93,7 +93,10 @@ async def _file(request: Request, *, files: FileStore) -> Response:
     if found is None or path is None:
         raise _not_found("This link leads nowhere, or its time is over.")
     guard = await partner_guard(found.partner_id, now=now)
-    if guard.partner is None or not guard.admits(peer_address(request.scope)):
+    account = None if guard.partner is None else await find_account(guard.partner.code)
+    if guard.partner is None or account is None or not _counts(link, account):
+        raise _not_found("This link leads nowhere, or its time is over.")
+    if not guard.admits(peer_address(request.scope)):
         message = "This partner may not call from this address."
         raise TransportFault(FaultCode.NETWORK_FORBIDDEN, message)
     digest = base64.b64encode(bytes.fromhex(found.sha256)).decode()
@@ -107,6 +110,12 @@ async def _file(request: Request, *, files: FileStore) -> Response:
             "repr-digest": f"sha-256=:{digest}:",
         },
     )
+
+
+def _counts(link: DownloadLink, account: Account) -> bool:
+    """Whether whom it was given to has not lost all access since, as tokens of that time have."""
+    since = account.tokens_not_before
+    return account.disabled_at is None and (since is None or link.made_s >= int(since.timestamp()))
 
 
 def _link(request: Request) -> DownloadLink | None:

@@ -17,7 +17,7 @@ from domain.storage import execute
 
 LIFE_MAX: Final = timedelta(minutes=5)
 LEEWAY: Final = timedelta(seconds=30)
-"""How far the partner's clock may be ahead of ours."""
+"""How far clocks may be apart: the partner's ahead of ours, and those of our gateways."""
 
 ASSERTION_CHARACTERS_MAX: Final = 4_096
 _JTI_CHARACTERS_MAX: Final = 256
@@ -97,7 +97,8 @@ def read_assertion(
 async def spend_assertion(account_id: UUID, assertion: Assertion, *, now: datetime) -> None:
     """Use the assertion up, inside the transaction that answers it. AssertionInvalid the next time.
 
-    Those of the partner that have expired are forgotten: their moment refuses them by now.
+    Those of the partner that have expired are forgotten as soon as no gateway would take them, also
+    one whose clock is behind: their moment refuses them by then.
     """
     digest = hashlib.sha256(assertion.id.encode("utf-8", "surrogatepass")).digest()
     spent = await execute(
@@ -108,7 +109,8 @@ async def spend_assertion(account_id: UUID, assertion: Assertion, *, now: dateti
     if spent != 1:
         raise AssertionInvalid("it was used before")
     await execute(
-        "DELETE FROM partner_assertion WHERE account_id = $1 AND expires_at < $2", account_id, now
+        "DELETE FROM partner_assertion WHERE account_id = $1 AND expires_at < $2",
+        *(account_id, now - LEEWAY),
     )
 
 

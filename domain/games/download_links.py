@@ -31,6 +31,11 @@ class DownloadLink:
     key_id: str
     signature: str
 
+    @property
+    def made_s(self) -> int:
+        """When it was made (Unix time)."""
+        return self.until_s - int(LIVES.total_seconds())
+
     def is_good(self, *, keys: KeyRing, now: datetime) -> bool:
         """Whether it is ours, and its time is not over."""
         public = keys.verifying_key(self.key_id, now=now)

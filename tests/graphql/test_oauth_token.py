@@ -74,6 +74,17 @@ async def test_ids_are_kept_until_they_would_have_expired(gateway: Gateway) -> N
         assert len(await fetch_all(kept, platform.partner.account_id)) == count
 
 
+async def test_an_id_outlives_the_clock_of_a_gateway_that_is_ahead(gateway: Gateway) -> None:
+    platform = await take_in(gateway)
+    used = platform.assertion()
+    assert (await by_assertion(platform, used)).status_code == 200
+    gateway.clock.moment = NOW + timedelta(minutes=2, seconds=20)
+    assert (await by_assertion(platform, platform.assertion())).status_code == 200
+    # For one that is behind the first assertion is good still, were it not for its id.
+    gateway.clock.moment = NOW + timedelta(minutes=1, seconds=55)
+    assert (await by_assertion(platform, used)).json() == DENIED
+
+
 async def test_an_assertion_that_proves_nothing_is_told_nothing(gateway: Gateway) -> None:
     platform = await take_in(gateway)
     other = await take_in(gateway, "other")

@@ -237,6 +237,19 @@ async def test_the_link_is_good_for_a_quarter_of_an_hour_and_for_one_file(fair: 
     assert code_of(await upload(fair.platform, b"")) == (403, "NETWORK_FORBIDDEN")
 
 
+async def test_the_link_of_who_is_disabled_leads_nowhere_at_once(fair: Fair) -> None:
+    await write(fair)
+    clock, code = fair.gateway.clock, fair.platform.code
+    url = (await ask(fair))["downloadUrl"]
+    clock.advance(minutes=1)
+    await games.disable_partner(code, by=OPERATOR, now=clock.now())
+    assert code_of(await fetch(fair.gateway, url)) == (404, "NOT_FOUND")
+    await games.enable_partner(code, by=OPERATOR, now=clock.now())
+    assert code_of(await fetch(fair.gateway, url)) == (404, "NOT_FOUND")
+    url = (await ask(fair))["downloadUrl"]
+    assert (await fetch(fair.gateway, url)).status_code == 200
+
+
 REFUSED: list[tuple[dict[str, Any], tuple[int, str]]] = [
     ({"drop": "authorization"}, (401, "UNAUTHENTICATED")),
     ({"drop": "webhook-signature"}, (401, "SIGNATURE_MISSING")),
