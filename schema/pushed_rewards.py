@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import strawberry
 
@@ -12,6 +12,7 @@ from domain import games
 from domain.access import Scope
 from domain.errors import ErrorCode
 from domain.games import RewardItemKind, RewardStatus
+from domain.members import ById, MemberRef
 from resolvers import games as resolvers
 from resolvers.game_events import CampaignRecord
 from schema.connections import KeysetList
@@ -293,17 +294,17 @@ class PartnerGameCampaign:
 )
 async def push_rewards(info: Info, input: PushRewardsInput) -> PushRewardsPayload:
     """Give members what they won, and take back what they did not. Not all or nothing."""
-    items = [_item(item, index) for index, item in enumerate(input.items)]
+    items = [_item(item) for item in input.items]
     batch: RewardBatch = view(
         await resolvers.push_rewards(info.context, batch_id=input.batch_id, items=items)
     )
     return PushRewardsPayload(batch=batch)
 
 
-def _item(item: RewardItemInput, index: int) -> games.RewardItem:
+def _item(item: RewardItemInput) -> games.RewardItem:
     return games.RewardItem(
         external_id=item.external_id,
-        member=item.member.value(field=("items", index, "member")),
+        member=_member(item.member),
         campaign=item.campaign_id,
         campaign_id=_campaign_id(item.campaign_id),
         points=item.points,
@@ -314,6 +315,16 @@ def _item(item: RewardItemInput, index: int) -> games.RewardItem:
         prize_code=item.prize_code,
         disclosure_version=item.disclosure_version,
     )
+
+
+def _member(reference: MemberReference) -> MemberRef:
+    """Whom the reference names; nobody by what is no id of a member, so that the others count."""
+    try:
+        return reference.value(field=("member",))
+    except CodedError:
+        # Of a version that no member's id has; the same text is the same again.
+        nobody = (reference.id or "").encode("utf-8", "replace").decode()
+        return ById(uuid5(NAMESPACE_OID, nobody))
 
 
 def _campaign_id(global_id: str) -> UUID | None:

@@ -123,5 +123,6 @@ async def _campaign(partner: Partner, *, by: Actor, now: datetime) -> GameCampai
         )
         known = await games.define_game_campaign(wheel, by=by, now=now)
     if known.disclosure is None:
-        return await games.freeze_disclosure(known.id, PRIZES, by=by, now=now)
+        # As if it had been told before the opening, so that events of the last days count.
+        return await games.freeze_disclosure(known.id, PRIZES, by=by, now=known.opens_at)
     return known

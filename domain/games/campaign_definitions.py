@@ -144,7 +144,7 @@ async def change_game_campaign(
     """Change a campaign; its budget never below what is spent of it.
 
     Refused: GameCampaignUnknown, DefinitionChanged (somebody was faster), BudgetSpent,
-    InvalidInput.
+    DisclosureFrozen (its opening is to move, and it has opened with a disclosure), InvalidInput.
     """
     assert command.changes.keys() <= CHANGEABLE_OF_CAMPAIGN, "the rest is for ever"
 
@@ -156,6 +156,8 @@ async def change_game_campaign(
         _check(after)
         if after.budget < before.spent:
             raise BudgetSpent(spent=before.spent, field=("budget",))
+        if after.opens_at != before.opens_at and before.is_disclosed(now):
+            raise DisclosureFrozen(field=("opens_at",))
         was, is_now = _facts(before), _facts(after)
         differing = [name for name in was if was[name] != is_now[name]]
         if differing:
@@ -194,7 +196,7 @@ async def freeze_disclosure(
             after = {"disclosure": known.version}
             _record(by, "game_campaign.freeze", campaign, after=after, now=now)
             return campaign
-        if known is not None and now >= campaign.opens_at:
+        if campaign.is_disclosed(now):
             raise DisclosureFrozen(field=("campaign_id",))
         version = 1 if known is None else known.version + 1
         await execute(

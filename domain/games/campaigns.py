@@ -51,7 +51,8 @@ class GameCampaign:
     """A campaign of a partner, open from `opens_at` until `closes_at`, which is exclusive.
 
     `budget` is what its grants may add up to; `spent` is what they do, less what was taken back.
-    One that draws prizes is closed until its disclosure is frozen. What it grants matures that many
+    One that draws prizes is closed until its disclosure is frozen: nothing was drawn under it
+    before. What it grants matures that many
     days after the event, at once for none, and expires by `expiry`.
     """
 
@@ -82,8 +83,16 @@ class GameCampaign:
 
     def is_open(self, moment: datetime) -> bool:
         """Whether an event of this moment may be rewarded."""
-        told = not self.draws_prizes or self.disclosure is not None
-        return told and self.opens_at <= moment < self.closes_at
+        opens_at = self.opens_at
+        if self.draws_prizes:
+            if self.disclosure is None:
+                return False
+            opens_at = max(opens_at, self.disclosure.frozen_at)
+        return opens_at <= moment < self.closes_at
+
+    def is_disclosed(self, now: datetime) -> bool:
+        """Whether it has opened with its disclosure, under which something may have been won."""
+        return self.disclosure is not None and now >= self.opens_at
 
     def lifetime(self, earned_at: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """When points of an event mature, and when they expire.

@@ -35,23 +35,28 @@ _ITEMS: Final = Table(
     batch_id="text",
     member_digest="text",
     content_digest="text",
+    came_with="uuid",
 )
 
 _PLAIN: Final = (
     *("partner_id", "external_id", "id", "member_id", "paid_to", "campaign_id", "points"),
     *("occurred_at", "received_at", "day", "reverses", "reversed_by", "business_reference"),
     *("prize_code", "disclosure_version", "entry_seq", "batch_id"),
-    *("member_digest", "content_digest"),
+    *("member_digest", "content_digest", "came_with"),
 )
 
 
 async def payers_of(partner_id: UUID, grants: Sequence[str]) -> set[UUID]:
-    """In whose journals the grants with these ids stand: accounts to lock with the members'."""
+    """In whose journals the grants with these ids stand: accounts to lock with the members'.
+
+    Of what is the same business event as another one, where that one stands.
+    """
     if not grants:
         return set()
     rows = await fetch_all(
-        "SELECT paid_to FROM reward_item WHERE partner_id = $1 AND external_id = ANY($2::text[])"
-        " AND paid_to IS NOT NULL",
+        "SELECT f.paid_to FROM reward_item g"
+        " JOIN reward_item f ON f.id = g.id AND f.status <> 'DUPLICATE'"
+        " WHERE g.partner_id = $1 AND g.external_id = ANY($2::text[]) AND f.paid_to IS NOT NULL",
         *(partner_id, list(grants)),
     )
     return {row["paid_to"] for row in rows}
@@ -76,6 +81,21 @@ async def items_of(
         if one.status is RewardStatus.PENDING and one.reverses is not None:
             waiting.setdefault(one.reverses, []).append(one)
     return kept, waiting
+
+
+async def firsts_of(duplicates: Collection[KeptItem]) -> dict[UUID, KeptItem]:
+    """The items that these are the same business events as, locked, by their ids.
+
+    No statement for none.
+    """
+    if not duplicates:
+        return {}
+    rows = await fetch_all(
+        "SELECT * FROM reward_item WHERE id = ANY($1::uuid[]) AND status <> 'DUPLICATE'"
+        " ORDER BY external_id FOR NO KEY UPDATE",
+        sorted({one.id for one in duplicates}),
+    )
+    return {row["id"]: kept_item_of(row) for row in rows}
 
 
 async def grants_of_events(

@@ -63,7 +63,8 @@ class Deciding:
 
     `kept` are the partner's items by their ids, those of this batch among them from their turn on;
     `waiting` are reversals by the grant that they wait for. `events` are the grants of the business
-    events that the batch names, by campaign. `budgets` are what is left of each campaign.
+    events that the batch names, by campaign; `firsts` are those that duplicates among `kept`
+    repeat, by their ids. `budgets` are what is left of each campaign.
     """
 
     partner_id: UUID
@@ -76,6 +77,7 @@ class Deciding:
     kept: dict[str, KeptItem]
     waiting: dict[str, list[KeptItem]]
     events: dict[tuple[UUID, str], KeptItem]
+    firsts: dict[UUID, KeptItem]
     caps: Caps
     budgets: dict[UUID, int]
     grants: list[KeptItem] = field(default_factory=list)
@@ -93,16 +95,19 @@ class Deciding:
         if earlier is not None and earlier.is_remembered:
             if not earlier.is_same(candidate):
                 return Answer(kept=None, code=ErrorCode.IDEMPOTENCY_CONFLICT)
+            self._resolve_late(earlier)
             return Answer(kept=earlier, is_duplicate=True)
         kept = self._kept(candidate, earlier)
         code = flaw_of(candidate, now=self.now)
         if code is None:
             code = self._judge(candidate, kept)
         if code is not None:
-            _reject(kept, code)
+            reject(kept, code)
             kept.first_status = RewardStatus.REJECTED
         self.kept[kept.external_id] = kept
         self.changed[kept.external_id] = kept
+        if kept.is_remembered:
+            self._resolve_waiting(kept)
         return Answer(kept=kept, is_duplicate=kept.status is RewardStatus.DUPLICATE)
 
     def _judge(self, candidate: Candidate, kept: KeptItem) -> ErrorCode | None:
@@ -141,7 +146,6 @@ class Deciding:
         self.grants.append(kept)
         if kept.business_reference:
             self.events[event] = kept
-        self._resolve_waiting(kept)
         return None
 
     def _repeat(self, kept: KeptItem, first: KeptItem) -> ErrorCode | None:
@@ -150,7 +154,7 @@ class Deciding:
             return ErrorCode.IDEMPOTENCY_CONFLICT
         kept.status = kept.first_status = RewardStatus.DUPLICATE
         kept.id = first.id
-        self._resolve_waiting(kept)
+        self.firsts[first.id] = first
         return None
 
     def _spend(self, kept: KeptItem, campaign: GameCampaign) -> ErrorCode | None:
@@ -170,20 +174,30 @@ class Deciding:
         assert kept.reverses is not None
         kept.status = kept.first_status = RewardStatus.PENDING
         grant = self.kept.get(kept.reverses)
-        if grant is None or grant.status is RewardStatus.REJECTED:
+        if grant is None or not grant.is_remembered:
             self.waiting.setdefault(kept.reverses, []).append(kept)
             return
         self._resolve(kept, grant)
         kept.first_status = kept.status
 
+    def _resolve_late(self, earlier: KeptItem) -> None:
+        """Resolve what waits, or is waited for, though both are there: they came at one moment."""
+        self._resolve_waiting(earlier)
+        grant = self.kept.get(earlier.reverses) if earlier.reverses else None
+        if grant is not None and grant.is_remembered:
+            self._resolve_waiting(grant)
+
     def _resolve_waiting(self, grant: KeptItem) -> None:
+        """What became of `grant` is certain now, and so is what waits for it."""
         for reversal in self.waiting.pop(grant.external_id, ()):
             self._resolve(reversal, grant)
             self.changed[reversal.external_id] = reversal
 
-    def _resolve(self, reversal: KeptItem, grant: KeptItem) -> None:
-        if flaw := _reversal_flaw(reversal, grant):
-            _reject(reversal, flaw)
+    def _resolve(self, reversal: KeptItem, named: KeptItem) -> None:
+        # One business event has one effect, by whichever of its ids that is taken back.
+        grant = self.firsts[named.id] if named.status is RewardStatus.DUPLICATE else named
+        if flaw := reversal_flaw(reversal, grant):
+            reject(reversal, flaw)
             return
         reversal.status = RewardStatus.APPLIED
         grant.reversed_by = reversal.external_id
@@ -197,7 +211,7 @@ class Deciding:
         self.caps.count(grant.member_id, grant.campaign_id, -grant.points)
         self.caps.partner_left += grant.points
         self.budgets[grant.campaign_id] += grant.points
-        _reject(grant, code)
+        reject(grant, code)
         grant.first_status, grant.reversed_by = grant.status, None
         for reversal, of in self.reversals:
             if of is grant:
@@ -207,15 +221,15 @@ class Deciding:
         self.reversals = [pair for pair in self.reversals if pair[1] is not grant]
         for one in self.changed.values():
             if one.status is RewardStatus.DUPLICATE and one.id == grant.id:
-                _reject(one, code)
-                one.first_status = one.status
+                reject(one, code)
+                one.first_status, one.id = one.status, uuid7()
 
     def withdraw_reversal(self, reversal: KeptItem, grant: KeptItem, code: ErrorCode) -> None:
         """The ledger did not take the reversal."""
         grant.reversed_by = None
         if reversal.first_status is not RewardStatus.PENDING:
             reversal.first_status = RewardStatus.REJECTED
-        _reject(reversal, code)
+        reject(reversal, code)
 
     def _kept(self, candidate: Candidate, earlier: KeptItem | None) -> KeptItem:
         item = candidate.item
@@ -242,13 +256,14 @@ class Deciding:
         )
 
 
-def _reject(kept: KeptItem, code: ErrorCode) -> None:
+def reject(kept: KeptItem, code: ErrorCode) -> None:
+    """The item is refused for this."""
     kept.status, kept.code = RewardStatus.REJECTED, code
 
 
-def _reversal_flaw(reversal: KeptItem, grant: KeptItem) -> ErrorCode | None:
+def reversal_flaw(reversal: KeptItem, grant: KeptItem) -> ErrorCode | None:
     """Why the reversal cannot take this back: it is of one grant, wholly, once."""
-    if grant.kind is not RewardItemKind.GRANT or grant.status is not RewardStatus.APPLIED:
+    if grant.kind is not RewardItemKind.GRANT or grant.status is RewardStatus.REJECTED:
         return ErrorCode.ENTRY_NOT_REVERSIBLE
     if grant.member_id != reversal.member_id:
         return ErrorCode.MEMBER_NOT_FOUND

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from domain.access import KeyRing
 from domain.errors import IdempotencyConflict, InvalidInput, Refusal
 from domain.games.campaigns import campaigns_by_ids
 from domain.games.item_store import (
+    firsts_of,
     grants_of_day,
     grants_of_events,
     items_of,
@@ -46,9 +47,11 @@ from domain.games.reward_items import (
     batch_digest,
     candidates_of,
 )
+from domain.games.settling import settle
 from domain.games.spending import BudgetMoved, day_points, lock_spending, spend
+from domain.games.telling import told_effects, told_rejections
 from domain.ledger import Books, Earn, Source, TakeBack, post
-from domain.outbox import Event, announce
+from domain.outbox import announce
 from domain.program import Programme, program
 from domain.storage import Row, TransactionContended, execute, fetch_one, transaction
 from domain.texts import clean_text
@@ -85,9 +88,11 @@ async def push_rewards(command: PushRewards, *, keys: KeyRing, now: datetime) ->
     for attempt in range(_TRIES_MAX):
         push = _Push(command, candidates, keys=keys, locks_budgets=attempt > 0, now=now)
         try:
-            return await transaction(push.run)
+            batch = await transaction(push.run)
         except BudgetMoved:
             continue
+        await settle(command.partner, batch, now=now)
+        return batch
     raise TransactionContended("others kept spending from the same budgets")
 
 
@@ -134,7 +139,10 @@ class _Push:
             *(partner_id, batch_id, digest, self.now, receipts_to_json(receipts)),
             *(signed.signature, signed.key_id),
         )
-        await announce(_events(deciding, self.command.partner), now=self.now)
+        refused = [one for one in deciding.changed.values() if one.code is not None]
+        partner = self.command.partner
+        effects = told_effects(deciding.grants, deciding.reversals, partner=partner)
+        await announce([*effects, *told_rejections(refused, partner=partner)], now=self.now)
         await spend(
             partner_id,
             deciding.day,
@@ -161,11 +169,19 @@ class _Push:
         asked = {one.item.external_id for one in sound}
         asked |= {one.item.reverses for one in sound if one.item.reverses}
         kept, waiting = await items_of(partner.account_id, sorted(asked))
+        aimed_at = {one.item.reverses for one in sound} | waiting.keys()
+        repeated = [one for one in kept.values() if one.status is RewardStatus.DUPLICATE]
+        firsts = await firsts_of([one for one in repeated if one.external_id in aimed_at])
         campaign_ids = {one.item.campaign_id for one in sound if one.item.campaign_id}
         if self.locks_budgets:
             await lock_spending(partner.account_id, day, campaign_ids)
         campaigns = await campaigns_by_ids(campaign_ids)
         references = {one.item.business_reference for one in sound if one.item.business_reference}
+        events = await grants_of_events(campaigns, references)
+        # Whatever an item was found by, it is one object: what is changed in it counts for all.
+        one_each = {
+            one.id: one for one in kept.values() if one.status is not RewardStatus.DUPLICATE
+        }
         return Deciding(
             partner_id=partner.account_id,
             batch_id=self.command.batch_id,
@@ -176,7 +192,8 @@ class _Push:
             campaigns=campaigns,
             kept=kept,
             waiting=waiting,
-            events=await grants_of_events(campaigns, references),
+            events={event: one_each.setdefault(one.id, one) for event, one in events.items()},
+            firsts={first: one_each.setdefault(first, one) for first, one in firsts.items()},
             caps=await self._caps(day, {one for one in named.members if one is not None}),
             budgets={one.id: one.left for one in campaigns.values()},
         )
@@ -217,13 +234,14 @@ class _Push:
         assert grant.member_id is not None
         assert grant.campaign_id is not None
         campaign = deciding.campaigns[grant.campaign_id]
-        matures_at, expires_at = campaign.lifetime(grant.occurred_at, programme.zone)
+        # What a clock ahead of ours says is no moment that anything can have happened at.
+        happened_at = min(grant.occurred_at, self.now)
+        matures_at, expires_at = campaign.lifetime(happened_at, programme.zone)
         return Earn(
             member_id=grant.member_id,
             points=grant.points,
             source=self._source(grant),
-            # What a clock ahead of ours says is no moment that anything can have happened at.
-            effective_at=min(grant.occurred_at, self.now),
+            effective_at=happened_at,
             matures_at=matures_at,
             expires_at=expires_at,
         )
@@ -262,42 +280,3 @@ def _spent(deciding: Deciding) -> Mapping[UUID, int]:
             assert one.campaign_id is not None
             spent[one.campaign_id] = spent.get(one.campaign_id, 0) + sign_of * one.points
     return spent
-
-
-def _events(deciding: Deciding, partner: Partner) -> list[Event]:
-    """What took effect now, for webhooks and for whoever follows."""
-
-    def facts(one: KeptItem, grant: KeptItem) -> dict[str, Any]:
-        return {
-            "partner_id": str(one.partner_id),
-            "partner": partner.code,
-            "external_id": one.external_id,
-            "reward_id": str(one.id),
-            "grant_id": str(grant.id),
-            "campaign_id": str(one.campaign_id),
-            "points": one.points,
-            "occurred_at": one.occurred_at.isoformat(),
-        }
-
-    granted = [
-        Event(kind="RewardGranted", member_id=one.member_id, facts=facts(one, one))
-        for one in deciding.grants
-    ]
-    reversed_ = [
-        Event(kind="RewardReversed", member_id=one.member_id, facts=facts(one, grant))
-        for one, grant in deciding.reversals
-    ]
-    return [*granted, *reversed_, *_rejections(deciding, partner)]
-
-
-def _rejections(deciding: Deciding, partner: Partner) -> list[Event]:
-    """What was refused now, as one event: it is told to the partner, and concerns no member."""
-    refused = [one for one in deciding.changed.values() if one.status is RewardStatus.REJECTED]
-    if not refused or partner.webhook_url is None:
-        return []
-    facts = {
-        "partner_id": str(partner.account_id),
-        "partner": partner.code,
-        "external_ids": [one.external_id for one in refused],
-    }
-    return [Event(kind="RewardsRejected", member_id=None, facts=facts)]

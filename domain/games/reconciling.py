@@ -235,7 +235,7 @@ async def _keep(wanted: Reconciliation, *, partner: Partner, again: bool) -> Seq
         "reconciliation_id": str(wanted.id),
         "date": str(wanted.day),
     }
-    event = Event(kind="ReconciliationReady", member_id=None, facts=facts)
+    event = Event(kind="ReconciliationReady", member_id=wanted.partner_id, facts=facts)
     await announce([event], now=wanted.written_at)
     return replaced
 

@@ -114,7 +114,8 @@ class KeptItem:
     """An item as it stands in the database, or is about to: what is decided changes it.
 
     `paid_to` and `entry_seq` name its entry of the journal; `paid_to` is the member, unless two
-    records were joined since. `first_status` is what its first receipt said.
+    records were joined since. `came_with` is the merge with which it came to the member; what is
+    decided anew came with none. `first_status` is what its first receipt said.
     """
 
     partner_id: UUID
@@ -140,6 +141,7 @@ class KeptItem:
     business_reference: str | None = None
     prize_code: str | None = None
     disclosure_version: int | None = None
+    came_with: UUID | None = None
     is_stored: bool = False
 
     @property
@@ -215,6 +217,7 @@ def kept_item_of(row: Row) -> KeptItem:
         business_reference=row["business_reference"],
         prize_code=row["prize_code"],
         disclosure_version=row["disclosure_version"],
+        came_with=row["came_with"],
         is_stored=True,
     )
 

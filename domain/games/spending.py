@@ -26,7 +26,7 @@ async def day_points(partner_id: UUID, day: date) -> int:
 
 async def lock_spending(partner_id: UUID, day: date, campaign_ids: Collection[UUID]) -> None:
     """Lock the budgets, sorted, and the day, before they are read: for whoever lost a race."""
-    await _locked_budgets(campaign_ids)
+    await _locked_budgets(partner_id, campaign_ids)
     await execute(
         "INSERT INTO game_day (partner_id, day, points) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
         *(partner_id, day),
@@ -45,7 +45,7 @@ async def spend(
     The last locks of the transaction. Raises BudgetMoved where it would be more than there is.
     """
     moved = {campaign_id: points for campaign_id, points in budgets.items() if points}
-    rows: Sequence[Row] = await _locked_budgets(moved) if moved else []
+    rows: Sequence[Row] = await _locked_budgets(partner_id, moved) if moved else []
     spent = [{"id": row["id"], "spent": row["spent"] + moved[row["id"]]} for row in rows]
     if any(new["spent"] > row["budget"] for new, row in zip(spent, rows, strict=True)):
         raise BudgetMoved
@@ -62,9 +62,10 @@ async def spend(
         raise BudgetMoved
 
 
-async def _locked_budgets(campaign_ids: Collection[UUID]) -> Sequence[Row]:
+async def _locked_budgets(partner_id: UUID, campaign_ids: Collection[UUID]) -> Sequence[Row]:
+    """Of the partner's own campaigns alone: nobody waits for what others name."""
     return await fetch_all(
-        "SELECT id, budget, spent FROM game_campaign WHERE id = ANY($1::uuid[])"
-        " ORDER BY id FOR NO KEY UPDATE",
-        sorted(campaign_ids),
+        "SELECT id, budget, spent FROM game_campaign"
+        " WHERE partner_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+        *(partner_id, sorted(campaign_ids)),
     )

@@ -35,7 +35,11 @@ Listener = Callable[[frozenset[UUID]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened: to a member, or to the programme (`member_id` None)."""
+    """Something that happened: to a member, or to the programme (`member_id` None).
+
+    `member_id` of what a partner alone is told is its account: that stream is nobody else's, so it
+    makes no answer stale, and no other partner waits for it.
+    """
 
     kind: str
     member_id: UUID | None

@@ -66,9 +66,7 @@ class Migration(migration.Migration):
                 PRIMARY KEY (partner_id, member_ref)
             )
             """,
-            # A record has one name of its own with a partner; others came with other records.
-            "CREATE UNIQUE INDEX game_binding_own ON game_binding (member_id, partner_id) "
-            "WHERE came_with IS NULL",
+            # A record with which others were joined has several names, also after they are parted.
             "CREATE INDEX game_binding_member ON game_binding (member_id, partner_id)",
             # The answer to a batch, for ever.
             """

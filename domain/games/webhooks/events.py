@@ -76,7 +76,7 @@ async def announce_deletion(member_ids: Collection[UUID], *, now: datetime) -> N
         [
             Event(
                 kind=MEMBER_DELETED,
-                member_id=None,
+                member_id=partner_id,
                 facts={"partner_id": str(partner_id), "member_refs": refs},
             )
             for partner_id, refs in names.items()

@@ -171,6 +171,8 @@ async def test_the_edges_of_what_is_too_old_or_ahead_are_good(arcade: Arcade) ->
     old = arcade.item("a", occurred_at=NOW - timedelta(days=30))
     ahead = arcade.item("b", occurred_at=NOW + timedelta(minutes=5))
     assert told(await arcade.push("b1", old, ahead)) == [APPLIED, APPLIED]
+    # A clock ahead of ours makes nobody wait for points that are given at once.
+    assert await arcade.available("alice") == 20
     older = arcade.item("c", occurred_at=old.occurred_at - timedelta(microseconds=1))
     farther = arcade.item("d", occurred_at=ahead.occurred_at + timedelta(microseconds=1))
     batch = await arcade.push("b2", older, farther)

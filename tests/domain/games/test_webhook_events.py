@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -14,7 +16,7 @@ from domain.access import KeyRing
 from domain.files import ErasureJournal, FileStore
 from domain.games import webhook_consumer
 from domain.games.webhooks.events import TYPES
-from domain.outbox import Announced, Event, announce, drain
+from domain.outbox import PROGRAMME, Announced, Event, announce, drain, positions
 from domain.storage import execute, fetch_all
 from tests.domain.access import fixtures as access
 from tests.domain.games.arcade import NOW, Arcade, open_arcade, people_of
@@ -24,6 +26,7 @@ key_path = access.key_path
 ring = access.ring
 
 URL = "https://arcade.example/hook"
+A_DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -72,6 +75,24 @@ async def test_a_reversal_that_is_refused_when_its_grant_comes_is_told(arcade: A
     assert in_any_order(await written()) == [
         message("reward.applied", externalIds=["later"]),
         message("reward.rejected", externalIds=["early"]),
+    ]
+
+
+async def test_what_a_partner_alone_is_told_makes_nobodys_answer_stale(
+    arcade: Arcade, tmp_path: Path
+) -> None:
+    """Everybody's ETags hang on the programme's stream, whose row all partners would wait for."""
+    partner, alice = arcade.partner, arcade.people["alice"]
+    before = await positions([PROGRAMME, partner.account_id])
+    assert before[partner.account_id] == 0
+    await arcade.push("b1", arcade.item("zero", points=0))
+    await games.announce_deletion([alice], now=NOW)
+    assert await games.write_reconciliation(
+        partner, NOW.date(), files=FileStore(tmp_path), zone=ZoneInfo("UTC"), now=NOW + 2 * A_DAY
+    )
+    assert await positions([PROGRAMME, partner.account_id]) == before | {partner.account_id: 3}
+    assert sorted(one["type"] for one in await written()) == [
+        *("member.deleted", "reconciliation.ready", "reward.rejected")
     ]
 
 
