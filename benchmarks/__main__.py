@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import ledger
+from benchmarks import games, ledger
 
-BENCHMARKS = {"ledger": ledger.run}
+BENCHMARKS = {"ledger": ledger.run, "games": games.run}
 
 
 def main(names: list[str]) -> None:

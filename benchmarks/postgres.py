@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -26,6 +27,18 @@ class Server:
         self._postgres, self._pgbench = postgres, pgbench
         self.databases = PostgresDatabases(postgres)
         self.version = postgres.version
+        self._numbers = count(1)
+
+    @contextmanager
+    def copy(self, url: str) -> Iterator[str]:
+        """The URL of a copy of a database that nobody is connected to, for the time of a block."""
+        source = urlsplit(url).path.removeprefix("/")
+        name = f"{source}_copy_{next(self._numbers)}"
+        self._postgres.run(f"CREATE DATABASE {name} TEMPLATE {source}")
+        try:
+            yield self._postgres.url(name)
+        finally:
+            self._postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def pgbench(
         self, url: str, script: str, *, clients: int, seconds: float = 0, prepared: bool = True

@@ -7,7 +7,7 @@ import inspect
 import pkgutil
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 from unittest import mock
@@ -22,7 +22,7 @@ PARTS: Final = {
     "domain.ledger.book.chain.canonical_content": "hashing",
     "domain.ledger.book.chain.text_commitment": "hashing",
     "domain.ledger.book.chain.link": "hashing",
-    "domain.ledger.posting._apply": "decisions",
+    "domain.ledger.posting.apply_command": "decisions",
     "domain.ledger.posting.open_books": "reading rows",
     "domain.ledger.posting.load_open_lots": "reading rows",
     "domain.ledger.posting.write_books": "building rows",
@@ -86,11 +86,11 @@ class Shares:
 
 
 @contextmanager
-def measured() -> Iterator[Shares]:
-    """Measure what is posted inside the block, with the ledger's functions wrapped."""
+def measured(parts: Mapping[str, str] = PARTS) -> Iterator[Shares]:
+    """Measure what is posted inside the block, with the functions that make the parts wrapped."""
     shares = Shares()
     with ExitStack() as stack:
-        for path, name in PARTS.items():
+        for path, name in parts.items():
             where, _, what = path.rpartition(".")
             owner = pkgutil.resolve_name(where)
             function = getattr(owner, what)
