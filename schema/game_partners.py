@@ -74,7 +74,7 @@ class GamePartner:
 
     @computed(SEES_PARTNERS)
     def sandbox(self) -> bool:
-        """Whether it only tries things out."""
+        """Whether it only tries things out, with members whom the operator has bound to it."""
         return _partner(self).sandbox
 
     @computed(SEES_PARTNERS)
@@ -176,7 +176,8 @@ class RegisterPartnerInput:
     """What it may do; left out for `rewards:write` and `rewards:read`."""
 
     sandbox: bool | None = False
-    """Whether it only tries things out."""
+    """Whether it only tries things out: no member can allow it, but whom the operator has bound to
+    it. Its points are real."""
 
     networks: list[str] | None = None
     """From where it may call, as CIDR; left out for anywhere."""
@@ -211,7 +212,7 @@ class ChangePartnerInput:
     """What it may do instead of what it could."""
 
     sandbox: bool | None = strawberry.UNSET
-    """Whether it only tries things out."""
+    """False where it no longer only tries things out. Nobody begins to."""
 
     networks: list[str] | None = strawberry.UNSET
     """From where it may call; empty or null for anywhere."""

@@ -63,10 +63,7 @@ def unfreeze_account(
     member: Annotated[str, typer.Argument(help="The member's id, as an audit names it.")],
 ) -> None:
     """Let a frozen account spend again, once it passes the audit."""
-    try:
-        member_id = _id_of_member(member)
-    except (ValueError, CodedError):
-        raise typer.BadParameter("no id of a member", param_hint="MEMBER") from None
+    member_id = id_of_member(member)
 
     async def work(settings: Settings, clock: Clock) -> bool | list[Violation]:
         try:
@@ -110,9 +107,13 @@ def _progress(total: int | None) -> Iterator[Callable[[int], None]]:
         yield lambda entries: progress.advance(task, entries)
 
 
-def _id_of_member(text: str) -> UUID:
+def id_of_member(text: str) -> UUID:
     """The member of a UUID, as commands print it, or of a global id, as the API gives it."""
     try:
         return UUID(text)
     except ValueError:
+        pass
+    try:
         return decode_uuid(text, "Member")
+    except (ValueError, CodedError):
+        raise typer.BadParameter("no id of a member", param_hint="MEMBER") from None

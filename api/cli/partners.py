@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from api.cli.ledger import id_of_member
 from api.cli.operators import operator
 from api.cli.session import console, with_database
 from api.settings import Settings
@@ -49,6 +50,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("add-partner")(add_partner)
     app.command("change-partner")(change_partner)
+    app.command("bind-sandbox-member")(bind_sandbox_member)
     app.command("list-partners")(list_partners)
     app.command("add-partner-key")(add_partner_key)
     app.command("retire-partner-key")(retire_partner_key)
@@ -67,7 +69,13 @@ def add_partner(
         list[Scope] | None,
         typer.Option(help="What it may do; left out: rewards:write and rewards:read."),
     ] = None,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="It only tries things out.")] = False,
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox",
+            help="It tries things out, with members from `bind-sandbox-member`; points are real.",
+        ),
+    ] = False,
     network: Networks = None,
     webhook_url: WebhookUrl = None,
 ) -> None:
@@ -94,7 +102,9 @@ def change_partner(
     points_per_day: Points = None,
     points_per_member_day: PointsOfMember = None,
     scope: Annotated[list[Scope] | None, typer.Option(help="What it may do from now on.")] = None,
-    sandbox: Annotated[bool | None, typer.Option(help="Whether it only tries things out.")] = None,
+    no_sandbox: Annotated[
+        bool, typer.Option("--no-sandbox", help="It no longer only tries things out.")
+    ] = False,
     network: Networks = None,
     anywhere: Annotated[
         bool, typer.Option("--anywhere", help="It may call from anywhere.")
@@ -112,7 +122,7 @@ def change_partner(
         "name_en": name_en,
         "points_per_day": points_per_day,
         "points_per_member_day": points_per_member_day,
-        "sandbox": sandbox,
+        "sandbox": False if no_sandbox else None,
         "networks": () if anywhere else tuple(network) if network else None,
         "webhook_url": webhook_url,
     }
@@ -132,6 +142,20 @@ def change_partner(
         return await games.change_partner(command, by=by, now=now)
 
     _change(act)
+
+
+def bind_sandbox_member(
+    code: Code,
+    member: Annotated[str, typer.Argument(help="The id of a member who knows of it.")],
+) -> None:
+    """Bind a member to a partner that tries things out: nobody else can be."""
+    member_id = id_of_member(member)
+
+    async def work(settings: Settings, clock: Clock) -> Partner:
+        return await games.bind_sandbox_member(code, member_id, by=operator(), now=clock.now())
+
+    partner = with_database(work)
+    console.print(f"{member_id} is bound to {partner.code}", highlight=False, soft_wrap=True)
 
 
 def list_partners() -> None:

@@ -13,7 +13,14 @@ from domain.games.allowing import (
     remove_game_binding,
 )
 from domain.games.bind_tokens import exchange_bind_token, forget_bind_tokens
-from domain.games.bindings import Binding, UnboundBecause, bind_member, bindings_of, unbind_member
+from domain.games.bindings import (
+    Binding,
+    UnboundBecause,
+    bind_member,
+    bind_sandbox_member,
+    bindings_of,
+    unbind_member,
+)
 from domain.games.campaign_definitions import (
     CHANGEABLE_OF_CAMPAIGN,
     ChangeGameCampaign,
@@ -206,6 +213,7 @@ __all__ = [
     "add_partner_key",
     "announce_deletion",
     "bind_member",
+    "bind_sandbox_member",
     "binding_consumer",
     "bindings_of",
     "buyers_consumer",

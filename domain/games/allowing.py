@@ -20,7 +20,7 @@ from domain.errors import (
     PartnerUnknown,
 )
 from domain.games.bind_tokens import bind_token, keep_bind_token
-from domain.games.bindings import UnboundBecause, bind_locked, unbind_member
+from domain.games.bindings import UnboundBecause, bind_locked, unbind_member, was_bound
 from domain.games.partners import CODE_CHARACTERS_MAX, Partner, find_partner
 from domain.members import PARTNER, Consent, SetConsent
 from domain.outbox import Announced, Consumer
@@ -65,8 +65,9 @@ async def create_game_binding(command: CreateGameBinding, *, now: datetime) -> N
     """Agree to the current words for the partner, and be bound; where it stands, another token.
 
     The same key gives the same token again, also after it has expired. Refused: InvalidInput,
-    IdempotencyConflict, ConsentRequired, PartnerUnknown (also one that is disabled),
-    ConsentUnknown (the programme has no words for partners), MemberNotFound.
+    IdempotencyConflict, ConsentRequired, PartnerUnknown (also one that is disabled, and one that
+    tries things out, unless staff has bound the member to it before), ConsentUnknown (the programme
+    has no words for partners), MemberNotFound.
     """
     key = _checked(command.idempotency_key, command.partner_code)
     fields = {"partner_code": command.partner_code, "consent": command.consent}
@@ -85,7 +86,7 @@ async def create_game_binding(command: CreateGameBinding, *, now: datetime) -> N
             )
         if not command.consent:
             raise ConsentRequired(field=("consent",))
-        if partner is None or not await _is_enabled(partner):
+        if partner is None or not await _is_open(partner, mine):
             raise PartnerUnknown(field=("partner_code",))
         consent = await _agree(mine, partner, now=now)
         bound = await bind_locked(partner, mine, consent_version=consent.version, now=now)
@@ -198,9 +199,14 @@ async def _agree(member_id: UUID, partner: Partner, *, now: datetime) -> Consent
     return await members.set_consent(said, now=now)
 
 
-async def _is_enabled(partner: Partner) -> bool:
+async def _is_open(partner: Partner, member_id: UUID) -> bool:
+    """Whether the member may allow the partner. The points of one that tries things out are points
+    like all others, so it has those members alone whom staff has given it.
+    """
     account = await access.find_account(partner.code)
-    return account is not None and account.disabled_at is None
+    if account is None or account.disabled_at is not None:
+        return False
+    return not partner.sandbox or await was_bound(partner.account_id, member_id)
 
 
 def _checked(key: str, partner_code: str) -> str:

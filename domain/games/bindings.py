@@ -14,8 +14,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from domain.errors import PartnerUnknown
-from domain.games.partners import Partner, partner_of
+from domain import audit
+from domain.audit import Actor, Target
+from domain.errors import InvalidInput, PartnerUnknown
+from domain.games.partners import Partner, known_partner, partner_of
 from domain.members import lock_member
 from domain.outbox import Event, announce
 from domain.storage import execute, fetch_all, fetch_one, transaction
@@ -66,6 +68,35 @@ async def bind_member(
         return bound.member_ref
 
     return await transaction(work)
+
+
+async def bind_sandbox_member(code: str, member_id: UUID, *, by: Actor, now: datetime) -> Partner:
+    """Bind a member, who knows of it, to a partner that tries things out.
+
+    They may leave it and come back as they do with any other. Refused: PartnerUnknown,
+    InvalidInput (it is no such partner), MemberNotFound.
+    """
+
+    async def work() -> Partner:
+        partner = await known_partner(code)
+        if not partner.sandbox:
+            raise InvalidInput(field=("code",), rule="a partner that tries things out")
+        await bind_member(partner.account_id, member_id, now=now)
+        target = Target(kind="partner", id=code)
+        after = {"member": str(member_id)}
+        audit.record(by, "partner.bind_sandbox_member", target=target, after=after, now=now)
+        return partner
+
+    return await transaction(work)
+
+
+async def was_bound(partner_id: UUID, member_id: UUID) -> bool:
+    """Whether the member is bound to the partner, or was before."""
+    found = await fetch_one(
+        "SELECT 1 AS found FROM game_binding WHERE partner_id = $1 AND member_id = $2 LIMIT 1",
+        *(partner_id, member_id),
+    )
+    return found is not None
 
 
 async def bind_locked(

@@ -46,7 +46,8 @@ class Partner:
 
     `account_id` is that of its access account. `networks` are those that it may call from, as CIDR;
     none means any. `points_per_day` and `points_per_member_day` bound what its grants add up to on
-    one day of the programme, in all and for one member. A `sandbox` partner tries things out.
+    one day of the programme, in all and for one member. A `sandbox` partner tries things out, with
+    members whom staff has bound to it.
     """
 
     account_id: UUID
@@ -130,7 +131,8 @@ async def register_partner(command: RegisterPartner, *, by: Actor, now: datetime
 
 
 async def change_partner(command: ChangePartner, *, by: Actor, now: datetime) -> Partner:
-    """Change a partner; what it pushed stays as it is.
+    """Change a partner; what it pushed stays as it is. Only one that members could never allow by
+    themselves tries things out, so none does so later.
 
     Refused: PartnerUnknown, DefinitionChanged (somebody was faster), InvalidInput.
     """
@@ -144,6 +146,8 @@ async def change_partner(command: ChangePartner, *, by: Actor, now: datetime) ->
             raise DefinitionChanged(version=before.version, field=("version",))
         after = replace(before, **command.changes)
         after = replace(after, **clean_terms(_terms(after)))
+        if after.sandbox and not before.sandbox:
+            raise InvalidInput(field=("sandbox",), rule="false: members may have allowed it")
         was, is_now = _terms(before), _terms(after)
         differing = [name for name in was if was[name] != is_now[name]]
         given = await _given_scopes(command, by=by, now=now)

@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from domain import custody, games, outbox
-from domain.games import binding_consumer
+from domain.errors import InvalidInput
+from domain.games import ChangePartner, binding_consumer
 from domain.members import has_consented
 from domain.outbox import Consumer
 from domain.storage import fetch_all
@@ -17,6 +18,7 @@ from tests.graphql.gateway import NOW, Gateway, Session
 from tests.graphql.joining import merged, undone
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.operations import operation
+from tests.graphql.partners import take_in
 from tests.graphql.test_push_rewards import CLERK, Fair, open_fair
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -189,6 +191,37 @@ async def test_who_does_not_agree_is_not_bound(fair: Fair) -> None:
     assert codes(await allow(fair, bob, key="")) == ["INVALID_INPUT"]
     assert codes(await leave(fair, bob, code="nobody")) == ["PARTNER_UNKNOWN"]
     assert await everything_kept() == before
+
+
+async def test_who_tries_things_out_has_the_members_whom_staff_gave_it(gateway: Gateway) -> None:
+    platform = await take_in(gateway, "tries", sandbox=True)
+    alice, bob = await gateway.sign_in("o-alice"), await gateway.sign_in("o-bob")
+
+    async def ask(member: Session, key: str) -> Any:
+        given = {"partnerCode": platform.code, "consent": True, "idempotencyKey": key}
+        return await gateway.send("CreateGameBinding", member.access_token, input=given)
+
+    await games.bind_sandbox_member(platform.code, alice.member, by=CLERK, now=NOW)
+    before = await everything_kept()
+    assert codes(await ask(bob, "k1")) == ["PARTNER_UNKNOWN"]
+    assert await everything_kept() == before
+    token = (await ask(alice, "k1"))["binding"]["bindToken"]
+    answer = await platform.push(operation("ExchangeBindToken"), {"input": {"bindToken": token}})
+    assert answer.json()["data"]["exchangeBindToken"]["memberRef"].startswith("gm_")
+    # They leave and come back as with any other.
+    left = {"partnerCode": platform.code, "idempotencyKey": "k2"}
+    assert (await gateway.send("RemoveGameBinding", alice.access_token, input=left))["removed"]
+    assert codes(await ask(alice, "k3")) == []
+
+    change = ChangePartner(code=platform.code, version=1, changes={"sandbox": False})
+    await games.change_partner(change, by=CLERK, now=NOW)
+    assert codes(await ask(bob, "k2")) == []
+    change = ChangePartner(code=platform.code, version=2, changes={"sandbox": True})
+    with pytest.raises(InvalidInput) as refusal:
+        await games.change_partner(change, by=CLERK, now=NOW)
+    assert refusal.value.field == ("sandbox",)
+    with pytest.raises(InvalidInput):
+        await games.bind_sandbox_member(platform.code, bob.member, by=CLERK, now=NOW)
 
 
 async def test_who_takes_it_back_is_rewarded_no_more(fair: Fair) -> None:
