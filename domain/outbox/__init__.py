@@ -3,7 +3,8 @@
 An event is a fact in the past tense (`PointsChanged`). It is written by the transaction whose
 effect it tells, so it exists exactly if the effect does. The events of one member are a stream:
 numbered 1, 2, 3 ... without a gap, in the order in which their transactions committed
-(decisions/0007). What concerns the programme and no member stands in a stream of its own.
+(decisions/0007). What concerns the programme and no member stands in a stream of its own; so does
+what one partner alone is told.
 """
 
 from domain.outbox.announcing import Event, announce, on_committed
