@@ -1,4 +1,4 @@
-"""A partner with a campaign and many members who allow it; the members are made by plain SQL."""
+"""A partner with a campaign, a past, and many members who allow it: most of it by plain SQL."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from benchmarks.ledger.accounts import open_accounts
 from benchmarks.ledger.scripts import member_id
 from domain import access, games, members, storage
 from domain.access import AccessTokens, KeyRing
@@ -22,16 +23,28 @@ from tests.graphql.partners import SCOPES, public_text
 from tests.graphql.programme import set_up_programme
 
 MEMBERS: Final = 5_000
+PAST_ITEMS: Final = 200_000
+"""Pushed before, so that statements are planned as for a partner that has been here for a while."""
 PLENTY: Final = 10**12
 
-_MEMBERS = """
-    INSERT INTO member (id, nickname, joined_at, version)
-    SELECT member_id, '', $2, 1 FROM unnest($1::uuid[]) AS m (member_id)
-"""
+PAST_AT_ONCE: Final = 10_000
+
 _BINDINGS = """
     INSERT INTO game_binding (partner_id, member_ref, member_id, bound_at)
     SELECT $3, 'gm_' || replace(member_id::text, '-', ''), member_id, $2
     FROM unnest($1::uuid[]) AS m (member_id)
+"""
+_PAST = """
+    INSERT INTO reward_item (partner_id, external_id, id, member_id, paid_to, campaign_id, kind,
+                             points, occurred_at, received_at, day, business_reference, status,
+                             first_status, entry_seq, batch_id, member_digest, content_digest)
+    SELECT $1, 'past-' || n, gen_random_uuid(), member_id, member_id, $2, 'GRANT', 7, at, at,
+           at::date, 'past-event-' || n, 'APPLIED', 'APPLIED', 1000000 + n, 'past', '', ''
+    FROM (
+        SELECT n, lpad(to_hex(1 + n % $3::bigint), 32, '0')::uuid AS member_id,
+               $4::timestamptz - n * interval '1 second' AS at
+        FROM generate_series($5::bigint, $5::bigint + $6::bigint - 1) AS g (n)
+    ) AS past
 """
 
 
@@ -79,8 +92,11 @@ async def open_stall(url: str, folder: Path) -> Stall:
     )
     campaign_id = (await games.define_game_campaign(campaign, by=OPERATOR, now=now)).id
     ids = [member_id(number) for number in range(1, MEMBERS + 1)]
-    await storage.execute(_MEMBERS, ids, now)
+    await open_accounts(MEMBERS)
     await storage.execute(_BINDINGS, ids, now, partner.account_id)
+    past = (partner.account_id, campaign_id, MEMBERS, now - timedelta(days=2))
+    for first in range(1, PAST_ITEMS, PAST_AT_ONCE):
+        await storage.execute(_PAST, *past, first, PAST_AT_ONCE)
     await storage.execute("ANALYZE")
     tokens = AccessTokens(keys, ISSUER)
     token, _ = await access.issue_token(
