@@ -23,7 +23,8 @@ class ReplayWebhooksInput:
     """Which partner."""
 
     since: datetime | None = None
-    """What was made then or later, 10,000 at a time, the oldest first."""
+    """What was made then or later, 10,000 at a time, the oldest first; again, while these wait, it
+    goes on with the others."""
 
     ids: list[strawberry.ID] | None = None
     """These, 500 at the most."""

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sqlite3
 import stat
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +26,7 @@ from domain.ledger import verify_account
 from tests.closing import ClosingReport
 from tests.graphql.gateway import plain_id
 from tests.graphql.operations import operation
+from tests.run.pasting import first_push, pasted, pushed_twice, require
 from tests.run.running import MakeRun, free_ports
 from tests.run.seeded import HISTORY, REDEEMED, SPENT_ON_NOTHING
 
@@ -199,8 +198,7 @@ def test_every_token_is_taken(first: MakeRun, who: str) -> None:
 
 def test_what_is_printed_can_be_pasted(first: MakeRun) -> None:
     """The sign-in and the home query, in the shell and with the tools that they are written for."""
-    if not (shutil.which("curl") and shutil.which("sed")):
-        pytest.skip("the printed commands need curl and sed")
+    require("curl", "sed")
     for url in (f"{first.url}/graphql", f"{first.url}/schema.graphql", first.fake_url):
         assert url in first.output
     sign_in, home = re.findall(
@@ -218,9 +216,24 @@ def test_what_is_printed_can_be_pasted(first: MakeRun) -> None:
     assert len(me["ledger"]["nodes"]) == 3
 
 
-def pasted(commands: str, *, cwd: Path) -> Any:
-    done = subprocess.run(["bash", "-c", commands], cwd=cwd, capture_output=True, check=True)
-    return orjson.loads(done.stdout)
+def test_the_first_push_of_the_partners_guide_can_be_pasted(first: MakeRun) -> None:
+    """From its file of secrets to points that can be spent at once, answered but for the time."""
+    require("curl", "openssl", "od", "base64", "python3")
+    demo = first.demo()
+
+    def available() -> Any:
+        points = "{ me { points { available } } }"
+        return ask(demo["graphqlUrl"], points, demo["memberToken"])["me"]["points"]["available"]
+
+    before = available()
+    answer, again = pushed_twice(cwd=first.folder)
+    printed = orjson.loads(first_push()[2])
+    [receipt] = answer["data"]["pushRewards"]["batch"]["receipts"]
+    printed["data"]["pushRewards"]["batch"]["receipts"][0]["externalId"] = receipt["externalId"]
+    assert answer == printed
+    printed["data"]["pushRewards"]["batch"]["replayed"] = True
+    assert again == printed
+    assert available() == before + 20
 
 
 def test_the_page_for_developers_is_served(first: MakeRun) -> None:

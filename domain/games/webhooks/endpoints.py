@@ -90,7 +90,8 @@ async def replay_webhooks(
     """Send deliveries of the partner again, from the first attempt on, under their ids; how many.
 
     Either those with these ids (500 at most), or those made at `since` or later: 10,000 at a time,
-    the oldest first; again, it goes on with the others. Refused: PartnerUnknown, InvalidInput.
+    the oldest first. Again, it goes on with the others as long as these wait; what has gone is
+    taken anew. Refused: PartnerUnknown, InvalidInput.
     """
     if (since is None) == (ids is None):
         raise InvalidInput(field=("since",), rule="either `since` or `ids`")
