@@ -59,7 +59,7 @@ bench: $(DEV) ## Run the benchmarks and print what they measure
 bench-ledger: $(DEV) ## Run the ledger beside pgbench, and print where its time goes
 	@$(PY) -m benchmarks ledger
 
-bench-games: $(DEV) ## Push rewards beside raw SQL that writes the same rows, and print where the time goes
+bench-games: $(DEV) ## Push rewards beside raw SQL that writes the same rows
 	@$(PY) -m benchmarks games
 
 soak: $(DEV) ## Run the long form of every test marked soak (hours)

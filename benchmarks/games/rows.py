@@ -69,6 +69,8 @@ class Watch:
     tables: Sequence[Any]
     counts: dict[str, int]
     until: int
+    last: Sequence[Written] = ()
+    """What the last look found."""
 
     @classmethod
     async def begin(cls, connection: asyncpg.Connection[Any]) -> Self:
@@ -101,4 +103,5 @@ class Watch:
                     )
                 )
         self.until = await self.connection.fetchval("SELECT txid_current()")
+        self.last = found
         return found
