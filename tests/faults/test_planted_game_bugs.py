@@ -6,13 +6,23 @@ The bugs are planted from outside; the product has no switch for them.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domain import storage
-from domain.games import GameCampaign, push_decisions, reward_items, spending
+from domain.games import (
+    GameCampaign,
+    RewardBatch,
+    RewardStatus,
+    push_decisions,
+    pushing,
+    receipts,
+    reward_items,
+    spending,
+)
 from domain.storage import Row, fetch_all
 from tests.faults.storm_books import what_is_wrong
 from tests.faults.storm_in_process import StormInProcess
@@ -75,11 +85,24 @@ def reversals_that_wait_for_ever(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(push_decisions.Deciding, "_resolve_waiting", lambda *_: None)
 
 
+def replays_told_anew(plant: pytest.MonkeyPatch) -> None:
+    """A batch that is sent again is told that all of it was there."""
+    replayed = receipts.replayed_batch
+
+    def anew(*given: Any) -> RewardBatch:
+        batch = replayed(*given)
+        again = [replace(one, status=RewardStatus.DUPLICATE) for one in batch.receipts]
+        return replace(batch, receipts=again)
+
+    plant.setattr(pushing, "replayed_batch", anew)
+
+
 FOUND: dict[Plant, str] = {
     budgets_without_lock: "has spent",
     a_budget_that_is_never_used_up: "was refused for a budget with room for it",
     caps_of_members_not_counted: "more than",
     items_forgotten: "applied 2 times",
+    replays_told_anew: "was answered in two ways",
     reversals_that_wait_for_ever: "its reversals [('PENDING', None)]",
 }
 
