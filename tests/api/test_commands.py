@@ -366,6 +366,7 @@ ACTS = {
     *("import-products", "import-purchases", "outbox replay", "unfreeze-account", "erase-again"),
     *("publish-consents", "add-partner", "change-partner", "add-partner-key", "retire-partner-key"),
     *("import-programme", "reconcile-games", "webhooks enable", "webhooks replay"),
+    "bind-sandbox-member",
 }
 """Commands by which somebody decides something: each is told to the log."""
 
