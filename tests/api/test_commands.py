@@ -362,11 +362,10 @@ def test_levels_are_evaluated(command: CommandLine) -> None:
 ACTS = {
     *("add-client", "add-staff", "set-grants", "issue-token", "revoke-tokens"),
     *("disable-account", "enable-account", "create-keys", "rotate-keys", "rotate-phone-keys"),
-    *("import-members", "export-members"),
+    *("import-members", "export-members", "bind-sandbox-member"),
     *("import-products", "import-purchases", "outbox replay", "unfreeze-account", "erase-again"),
     *("publish-consents", "add-partner", "change-partner", "add-partner-key", "retire-partner-key"),
     *("import-programme", "reconcile-games", "webhooks enable", "webhooks replay"),
-    "bind-sandbox-member",
 }
 """Commands by which somebody decides something: each is told to the log."""
 
