@@ -25,7 +25,8 @@ OF_ONE_AT_ONCE: Final = 3
 SENDS_MAX: Final = 3
 """Each batch is pushed at least once, at most so often."""
 
-IDS_AT_ONCE: Final = 500
+IDS_AT_ONCE: Final = 300
+"""More would cost more than one operation may."""
 PAUSE_S: Final = 0.05
 TRIES_MAX: Final = 1_000
 
