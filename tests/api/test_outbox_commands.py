@@ -7,11 +7,9 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
-import pytest
 from typer.testing import CliRunner
 
 from api.cli.__main__ import app
-from api.cli.session import console
 from domain import storage
 from domain.outbox import DeliveryLimits, drain, parked
 from tests.domain.ledger.commands import ALICE, BOB, NOW
@@ -22,7 +20,9 @@ T = TypeVar("T")
 
 def run(url: str, *arguments: str, status: int = 0) -> str:
     """Run a command to its end; returns what it printed, complaints too."""
-    result = CliRunner().invoke(app, ["outbox", *arguments], env={"DATABASE_URL": url})
+    # As wide as a terminal that is not narrow, whatever this run is shown in.
+    environment = {"DATABASE_URL": url, "COLUMNS": "200"}
+    result = CliRunner().invoke(app, ["outbox", *arguments], env=environment)
     assert result.exit_code == status, (result.output, result.exception)
     return result.output
 
@@ -40,11 +40,7 @@ def ask(url: str, question: Callable[[], Awaitable[T]]) -> T:
     return asyncio.run(connected())
 
 
-def test_an_operator_sees_what_is_parked_and_replays_it(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # As wide as a terminal that is not narrow, whatever this run is shown in.
-    monkeypatch.setattr(console, "width", 200)
+def test_an_operator_sees_what_is_parked_and_replays_it(database_url: str) -> None:
     listener = Listener("letters", fails=choking_on("bad"))
 
     async def park() -> None:
