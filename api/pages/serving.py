@@ -40,6 +40,7 @@ GUIDES: Final = {
     "shops": "doc_shops",
     "members": "doc_members",
     "operations": "doc_operations",
+    "levels": "doc_levels",
     "rewards": "doc_rewards",
     "ledger": "doc_ledger",
     "errors": "doc_errors",

@@ -364,7 +364,7 @@ ACTS = {
     *("disable-account", "enable-account", "create-keys", "rotate-keys", "rotate-phone-keys"),
     *("import-members", "export-members"),
     *("import-products", "import-purchases", "outbox replay", "unfreeze-account", "erase-again"),
-    "publish-consents",
+    *("publish-consents", "import-programme"),
 }
 """Commands by which somebody decides something: each is told to the log."""
 
@@ -372,7 +372,7 @@ NO_ACTS = {
     *("run", "serve", "work", "fake-wechat", "migrate", "refresh-recommendations"),
     *("sweep-points", "audit-ledger", "evaluate-levels"),
     *("list-clients", "list-staff", "verify-audit", "outbox status", "outbox parked"),
-    *("print-schema", "print-errors", "print-access"),
+    *("print-schema", "print-errors", "print-access", "export-programme"),
 }
 """Commands that serve, or show, or do what a schedule or an upgrade does anyway."""
 
