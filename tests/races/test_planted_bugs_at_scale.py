@@ -17,6 +17,8 @@ from tests.races.contention import Gate
 from tests.races.storming import AT_ONCE, storm
 from tests.races.test_duplicate_storm import lock_all, opened, wrongs
 
+pytestmark = pytest.mark.faults
+
 UNLOCKED = store._LOCK_ACCOUNTS.replace("FOR NO KEY UPDATE", "")
 KEYS, TIMES = 10, 10
 
