@@ -26,8 +26,8 @@ run: $(RUNTIME) ## Migrate, seed the demo programme, serve the gateway and the f
 game: $(DEV) ## Serve the game of examples/partner-game beside a running demo
 	@$(PY) examples/partner-game/demo.py $(ARGS)
 
-test: $(DEV) ## Run every test, on SQLite and on PostgreSQL
-	@$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder \
+test: $(DEV) ## Run the tests, on SQLite and on PostgreSQL
+	@$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder --ignore tests/repository \
 	  -m 'not faults and not conformance' $(ARGS)
 
 conformance: $(DEV) $(CLIENTS) ## Try the gateway with other people's clients (needs npm)
@@ -37,7 +37,7 @@ faults: $(DEV) ## Run the tests that kill, stop and overload servers, and the br
 	@$(PY) -m pytest -m faults -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: lint ## Run the whole gate: lint, then the guards of tests/repository
-	@$(PY) -m pytest tests/repository
+	@$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder tests/repository
 
 lint: $(DEV) ## Check style, types and the layers' import contracts
 	@$(PY) -m ruff check .

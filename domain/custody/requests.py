@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from domain import idempotency, members
 from domain.storage import transaction
-from domain.texts import clean_text
-
-KEY_CHARACTERS_MAX: Final = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +33,7 @@ async def answer_once(
     Runs in one transaction; the second value says whether the answer is an earlier one. Refused:
     InvalidInput for the key, IdempotencyConflict where it came with other fields.
     """
-    clean_text(
-        asked.key,
-        field=("idempotency_key",),
-        characters_min=1,
-        characters_max=KEY_CHARACTERS_MAX,
-    )
+    idempotency.checked_key(asked.key)
     digests = idempotency.digests(asked.fields)
     what = f"custody.{asked.what}"
 

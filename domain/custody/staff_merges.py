@@ -8,20 +8,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from domain import audit, idempotency, members
 from domain.audit import Actor, Target
 from domain.custody.merging import Merge, MergeBecause, merge
 from domain.custody.parting import find_merge, last_merge_of, part
-from domain.errors import IdempotencyConflict, InvalidInput, MemberNotFound, MergeUnknown
+from domain.errors import InvalidInput, MemberNotFound, MergeUnknown
 from domain.files import FileStore
 from domain.members import MemberRef
 from domain.storage import transaction
-from domain.texts import clean_text
-
-KEY_CHARACTERS_MAX: Final = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,18 +97,14 @@ async def _once(
     now: datetime,
 ) -> Merge:
     """Do the work in one transaction that tells the audit log; or the answer that the key has."""
-    clean_text(key, field=("idempotency_key",), characters_min=1, characters_max=KEY_CHARACTERS_MAX)
+    idempotency.checked_key(key)
     assert by.account_id is not None, "accounts of staff merge"
     scope = f"custody.{what}:{by.account_id}"
 
     async def once() -> Merge:
-        earlier = (await idempotency.recall(scope, {key: digests})).get(key)
-        if earlier is not None and earlier.differing:
-            raise IdempotencyConflict(
-                field=("idempotency_key",), key=key, differing=earlier.differing
-            )
-        merged = await work() if earlier is None else await _as_told(earlier.result)
-        if earlier is None:
+        answer = await idempotency.recall_answer(scope, key, digests)
+        merged = await work() if answer is None else await _as_told(answer)
+        if answer is None:
             await idempotency.remember(scope, {key: (digests, _answer(merged))}, now=now)
         audit.record(
             by,
@@ -121,7 +113,7 @@ async def _once(
             after={
                 "merge": str(merged.id),
                 "loser": str(merged.loser_id),
-                "replayed": earlier is not None,
+                "replayed": answer is not None,
             },
             now=now,
         )

@@ -9,16 +9,23 @@ does. Two racing transactions with one key: the second meets the unique constrai
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
+from domain.errors import IdempotencyConflict
 from domain.storage import Row, Table, Write, execute, fetch_all, write_together
+from domain.texts import clean_text
+
+T = TypeVar("T")
 
 Digests = Mapping[str, str]
+
+KEY_CHARACTERS_MAX: Final = 128
+_KEY_FIELD: Final = ("idempotency_key",)
 
 FORGOTTEN: Final = ""
 """In the place of a digest that is not kept any more: nothing differs from it."""
@@ -56,11 +63,31 @@ class Recalled:
 
     def compared_with(self, given: Digests) -> Recalled:
         """The same answer, compared with another input: a batch may use one key twice."""
-        names = sorted(self.digests.keys() | given.keys())
-        differing = (
-            name for name in names if self.digests.get(name) not in {FORGOTTEN, given.get(name)}
-        )
-        return replace(self, differing=tuple(differing))
+        return replace(self, differing=differing(self.digests, given))
+
+
+def differing(known: Digests, given: Digests) -> tuple[str, ...]:
+    """The fields in which the input given differs from the known one, in alphabetical order."""
+    names = sorted(known.keys() | given.keys())
+    return tuple(name for name in names if known.get(name) not in {FORGOTTEN, given.get(name)})
+
+
+def checked_key(key: str) -> str:
+    """The idempotency key that a client chose, 1 to 128 characters of one line; InvalidInput."""
+    return clean_text(key, field=_KEY_FIELD, characters_min=1, characters_max=KEY_CHARACTERS_MAX)
+
+
+def first_of_each(
+    items: Iterable[T], *, key: Callable[[T], str]
+) -> tuple[list[T], list[tuple[T, T]]]:
+    """The first item of each key of a batch, and each later one together with that first."""
+    first: dict[str, T] = {}
+    repeats = []
+    for item in items:
+        original = first.setdefault(key(item), item)
+        if original is not item:
+            repeats.append((item, original))
+    return [*first.values()], repeats
 
 
 def digests(fields: Mapping[str, object]) -> dict[str, str]:
@@ -87,6 +114,21 @@ async def recall(scope: str, inputs: Mapping[str, Digests]) -> dict[str, Recalle
         list(inputs),
     )
     return {row["key"]: _recalled(row).compared_with(inputs[row["key"]]) for row in rows}
+
+
+async def recall_answer(
+    scope: str, key: str, digests: Digests, *, field: tuple[str, ...] = _KEY_FIELD
+) -> Any | None:
+    """The answer that the key was given before, or None. IdempotencyConflict for another input.
+
+    `field` is what the input calls its key.
+    """
+    earlier = (await recall(scope, {key: digests})).get(key)
+    if earlier is None:
+        return None
+    if earlier.differing:
+        raise IdempotencyConflict(field=field, key=key, differing=earlier.differing)
+    return earlier.result
 
 
 async def recall_among(
@@ -137,12 +179,17 @@ def _recalled(row: Row) -> Recalled:
 
 
 __all__ = [
+    "KEY_CHARACTERS_MAX",
     "Digests",
     "Recalled",
+    "checked_key",
+    "differing",
     "digests",
+    "first_of_each",
     "forget",
     "recall",
     "recall_among",
+    "recall_answer",
     "remember",
     "remembering",
 ]

@@ -23,7 +23,7 @@ from domain.errors import (
     PointsOutOfRange,
 )
 from domain.ledger.book import Books
-from domain.ledger.client_keys import checked_key, child_id, recall, remember
+from domain.ledger.client_keys import child_id, recall, remember
 from domain.ledger.commands import Adjust, Key
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import Source
@@ -166,7 +166,7 @@ async def approve_adjustment(
     Refused: InvalidInput, AdjustmentUnknown, ApprovalByRequester, AdjustmentNotPending,
     InsufficientPoints, AccountFrozen, PointsOutOfRange, IdempotencyConflict.
     """
-    checked_key(command.idempotency_key)
+    idempotency.checked_key(command.idempotency_key)
     approver = _account_of(by)
     key = Key(scope=f"points.approve:{approver}", key=command.idempotency_key)
     digests = idempotency.digests({"adjustment_id": str(command.adjustment_id)})
@@ -222,7 +222,7 @@ async def pending_adjustments(page: PageRequest, *, by: Actor, now: datetime) ->
 
 
 def _check(command: AdjustPoints) -> None:
-    checked_key(command.idempotency_key)
+    idempotency.checked_key(command.idempotency_key)
     if command.points == 0:
         raise PointsOutOfRange(points=0, field=("points",))
     checked_points(abs(command.points))

@@ -1,4 +1,4 @@
-"""Keys that clients choose: each is answered once, and names what it makes."""
+"""Keys that clients choose (`idempotency`), as the ledger has them, and what they name."""
 
 from __future__ import annotations
 
@@ -10,24 +10,11 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import orjson
 
 from domain import idempotency
-from domain.errors import IdempotencyConflict
 from domain.idempotency import Digests
 from domain.ledger.commands import Key
 from domain.storage import Write, write_together
-from domain.texts import clean_text
 
-KEY_CHARACTERS_MAX: Final = 128
 REFERENCE_CHARACTERS_MAX: Final = 128
-
-
-def checked_key(key: str) -> str:
-    """The idempotency key that a client chose, 1 to 128 characters of one line; InvalidInput."""
-    return clean_text(
-        key,
-        field=("idempotency_key",),
-        characters_min=1,
-        characters_max=KEY_CHARACTERS_MAX,
-    )
 
 
 def child_id(kind: str, *of: str) -> UUID:
@@ -38,14 +25,7 @@ def child_id(kind: str, *of: str) -> UUID:
 
 async def recall(key: Key, digests: Digests) -> Any | None:
     """The answer that the key was given before, or None. IdempotencyConflict for another input."""
-    earlier = (await idempotency.recall(key.scope, {key.key: digests})).get(key.key)
-    if earlier is None:
-        return None
-    if earlier.differing:
-        raise IdempotencyConflict(
-            field=("idempotency_key",), key=key.key, differing=earlier.differing
-        )
-    return earlier.result
+    return await idempotency.recall_answer(key.scope, key.key, digests)
 
 
 async def remember(

@@ -15,7 +15,6 @@ from domain import idempotency
 from domain.errors import HoldExists, HoldNotOpen, InvalidInput, MemberNotFound
 from domain.ledger.client_keys import (
     REFERENCE_CHARACTERS_MAX,
-    checked_key,
     child_id,
     recall,
     remember,
@@ -147,7 +146,7 @@ async def capture_points(command: CapturePoints, *, now: datetime) -> Captured:
     Refused: InvalidInput, PointsOutOfRange, HoldNotOpen (another shop's is none), AccountFrozen,
     InsufficientPoints (more than is held), IdempotencyConflict.
     """
-    checked_key(command.idempotency_key)
+    idempotency.checked_key(command.idempotency_key)
     if command.points is not None:
         checked_points(command.points)
     key = Key(scope=f"points.capture:{command.owner}", key=command.idempotency_key)
@@ -184,7 +183,7 @@ async def capture_points(command: CapturePoints, *, now: datetime) -> Captured:
 
 async def release_points(command: ReleasePoints, *, now: datetime) -> PointsHold:
     """Give a hold back. Refused: InvalidInput, HoldNotOpen, IdempotencyConflict."""
-    checked_key(command.idempotency_key)
+    idempotency.checked_key(command.idempotency_key)
     key = Key(scope=f"points.release:{command.owner}", key=command.idempotency_key)
     digests = idempotency.digests({"hold_id": str(command.hold_id)})
 
@@ -230,7 +229,7 @@ _REFERENCE_OF = "SELECT reference FROM points_hold WHERE member_id = $1 AND hold
 
 def _check(command: HoldPoints) -> None:
     clean_identity(command.reference, field=("reference",), characters_max=REFERENCE_CHARACTERS_MAX)
-    checked_key(command.idempotency_key)
+    idempotency.checked_key(command.idempotency_key)
     if not 1 <= command.expires_in_minutes <= HOLD_MINUTES_MAX:
         raise InvalidInput(field=("expires_in_minutes",), rule=f"1 to {HOLD_MINUTES_MAX} minutes")
     checked_points(command.points)

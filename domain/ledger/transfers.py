@@ -14,7 +14,7 @@ from uuid import UUID
 from domain import idempotency
 from domain.errors import InvalidInput, MemberNotFound, TransferLimitExceeded
 from domain.ledger.book import Books
-from domain.ledger.client_keys import checked_key, child_id
+from domain.ledger.client_keys import child_id
 from domain.ledger.commands import Place, Transfer
 from domain.ledger.decisions import checked_points
 from domain.ledger.entries import Source
@@ -115,7 +115,7 @@ def _check(command: TransferPoints) -> None:
         raise InvalidInput(field=("to_member",), rule="another member")
     if command.note is not None:
         clean_text(command.note, field=("note",), characters_max=NOTE_CHARACTERS_MAX, lines=True)
-    checked_key(command.idempotency_key)
+    idempotency.checked_key(command.idempotency_key)
     checked_points(command.points)
 
 

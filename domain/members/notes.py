@@ -13,7 +13,6 @@ from uuid_utils.compat import uuid7
 from domain import audit, idempotency
 from domain.audit import Actor, Target
 from domain.errors import MemberNotFound
-from domain.members.client_keys import checked_key, recall, remember
 from domain.members.references import MemberRef, as_named, lock_resolved
 from domain.members.standing import heirs
 from domain.members.timeline import TimelineItem, keep_timeline_items
@@ -68,7 +67,7 @@ async def add_member_note(command: AddMemberNote, *, by: Actor, now: datetime) -
 
     Refused: InvalidInput, MemberNotFound, IdempotencyConflict.
     """
-    checked_key(command.idempotency_key)
+    idempotency.checked_key(command.idempotency_key)
     clean_text(
         command.text,
         field=("text",),
@@ -82,7 +81,7 @@ async def add_member_note(command: AddMemberNote, *, by: Actor, now: datetime) -
     async def work() -> MemberNote:
         # The member as named: a merge meanwhile makes no other request of it.
         digests = idempotency.digests({"member": as_named(command.member), "text": command.text})
-        answer = await recall(scope, command.idempotency_key, digests)
+        answer = await idempotency.recall_answer(scope, command.idempotency_key, digests)
         if answer is not None:
             return await _told_again(answer, by=by, now=now)
         [member_id] = await lock_resolved([command.member])
@@ -93,7 +92,8 @@ async def add_member_note(command: AddMemberNote, *, by: Actor, now: datetime) -
         )
         await _keep(note, by=by, now=now)
         answer = {"member_id": str(member_id), "note_id": str(note.id)}
-        await remember(scope, command.idempotency_key, digests=digests, answer=answer, now=now)
+        known = {command.idempotency_key: (digests, answer)}
+        await idempotency.remember(scope, known, now=now)
         return note
 
     return await transaction(work)

@@ -26,14 +26,16 @@ from domain.purchases.orders import (
     EXTERNAL_ID_LENGTH_MAX,
     FUTURE_TOLERANCE,
     LINE_ID_LENGTH_MAX,
-    PLACED_AT_MIN,
     PRODUCT_CODE_LENGTH_MAX,
     QUANTITY_MAX,
     SHOP_LENGTH_MAX,
     Order,
     OrderLine,
+    date_refusal,
     digestible,
+    identity_invalid,
     microseconds,
+    text_invalid,
 )
 from domain.purchases.popularity import most_bought
 from domain.purchases.presence import any_purchase, last_placed
@@ -67,7 +69,6 @@ __all__ = [
     "LINE_ID_LENGTH_MAX",
     "MEMBER_TABLES",
     "ORDERS_MAX",
-    "PLACED_AT_MIN",
     "PRODUCT_CODE_LENGTH_MAX",
     "QUANTITY_MAX",
     "SHOP_LENGTH_MAX",
@@ -90,8 +91,10 @@ __all__ = [
     "Refunded",
     "any_purchase",
     "current_rule",
+    "date_refusal",
     "digestible",
     "find_orders",
+    "identity_invalid",
     "import_orders",
     "last_placed",
     "lines_of",
@@ -108,5 +111,6 @@ __all__ = [
     "rule_flaws",
     "rule_from_json",
     "rule_to_json",
+    "text_invalid",
     "write_refunded",
 ]

@@ -10,14 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from domain import idempotency
-from domain.errors import ErrorCode, IdempotencyConflict, InvalidInput, Refusal
+from domain.errors import ErrorCode, InvalidInput, Refusal
 from domain.program import program
 from domain.purchases.earning import current_rule
 from domain.purchases.orders import Order, order_digests
 from domain.purchases.recorded import Recorded
 from domain.purchases.recording import (
     ORDERS_MAX,
-    Candidate,
     conflict,
     judge,
     lock_owners,
@@ -101,9 +100,9 @@ async def _record_once(command: RecordPurchases, *, rule_code: str, now: datetim
         command.orders, contents, programme=programme, lines_max=LINES_MAX, now=now
     )
     owners = await lock_owners(sound)
-    recalled = await idempotency.recall(scope, {command.batch_id: digests})
-    if command.batch_id in recalled:
-        return _replay(command, recalled[command.batch_id])
+    answer = await idempotency.recall_answer(scope, command.batch_id, digests, field=("batch_id",))
+    if answer is not None:
+        return _replay(command, answer)
 
     sorted_out = await triage(sound, source=command.source)
     outcomes: dict[int, Recorded | Refusal] = dict(refused)
@@ -114,7 +113,9 @@ async def _record_once(command: RecordPurchases, *, rule_code: str, now: datetim
         else recorded_of(recalled)
         for candidate, recalled in sorted_out.known
     }
-    first, repeats = _first_of_each_id(sorted_out.unknown)
+    first, repeats = idempotency.first_of_each(
+        sorted_out.unknown, key=lambda one: one.order.external_id
+    )
     outcomes |= await record_new(
         first,
         owners=owners,
@@ -125,7 +126,7 @@ async def _record_once(command: RecordPurchases, *, rule_code: str, now: datetim
     )
     for repeat, original in repeats:
         duplicates.add(repeat.index)
-        differing = _differing(repeat, original)
+        differing = idempotency.differing(original.digests, repeat.digests)
         outcomes[repeat.index] = (
             conflict(repeat, differing) if differing else outcomes[original.index]
         )
@@ -138,33 +139,12 @@ async def _record_once(command: RecordPurchases, *, rule_code: str, now: datetim
     return PurchaseBatch(id=command.batch_id, replayed=False, receipts=receipts)
 
 
-def _replay(command: RecordPurchases, earlier: idempotency.Recalled) -> PurchaseBatch:
-    if earlier.differing:
-        raise IdempotencyConflict(
-            field=("batch_id",), key=command.batch_id, differing=earlier.differing
-        )
+def _replay(command: RecordPurchases, answer: Sequence[Any]) -> PurchaseBatch:
     receipts = [
         _receipt_from_json(stored, index=index, order=order)
-        for index, (stored, order) in enumerate(zip(earlier.result, command.orders, strict=True))
+        for index, (stored, order) in enumerate(zip(answer, command.orders, strict=True))
     ]
     return PurchaseBatch(id=command.batch_id, replayed=True, receipts=receipts)
-
-
-def _first_of_each_id(
-    candidates: Sequence[Candidate],
-) -> tuple[list[Candidate], list[tuple[Candidate, Candidate]]]:
-    """The first order of each id, and each later one together with that first."""
-    first: dict[str, Candidate] = {}
-    repeats = []
-    for candidate in candidates:
-        original = first.setdefault(candidate.order.external_id, candidate)
-        if original is not candidate:
-            repeats.append((candidate, original))
-    return [*first.values()], repeats
-
-
-def _differing(one: Candidate, other: Candidate) -> list[str]:
-    return [name for name in sorted(one.digests) if one.digests[name] != other.digests[name]]
 
 
 def _receipt(

@@ -66,7 +66,7 @@ def refusal_of(order: Order, *, currency: str, lines_max: int, now: datetime) ->
     """
     return (
         _text_refusal(order)
-        or _date_refusal(order, now=now)
+        or date_refusal(order.placed_at, field="placed_at", now=now)
         or _currency_refusal(order, currency)
         or _lines_refusal(order, lines_max=lines_max)
         or _number_refusal(order)
@@ -103,35 +103,38 @@ def order_digests(order: Order, *, currency: str) -> dict[str, str]:
 
 def _text_refusal(order: Order) -> Refusal | None:
     if not is_identity(order.external_id, characters_max=EXTERNAL_ID_LENGTH_MAX):
-        return _identity_invalid(("external_id",), EXTERNAL_ID_LENGTH_MAX)
+        return identity_invalid(("external_id",), EXTERNAL_ID_LENGTH_MAX)
     for name, text, length_max in (
         ("channel", order.channel, CHANNEL_LENGTH_MAX),
         ("shop", order.shop, SHOP_LENGTH_MAX),
     ):
         if text is not None and not is_storable(text, characters_max=length_max):
-            return _text_invalid((name,), length_max)
+            return text_invalid((name,), length_max)
     for at, line in enumerate(order.lines):
         if not is_identity(line.line_id, characters_max=LINE_ID_LENGTH_MAX):
-            return _identity_invalid(("lines", str(at), "line_id"), LINE_ID_LENGTH_MAX)
+            return identity_invalid(("lines", str(at), "line_id"), LINE_ID_LENGTH_MAX)
         if not is_storable(line.product_code, characters_max=PRODUCT_CODE_LENGTH_MAX):
-            return _text_invalid(("lines", str(at), "product_code"), PRODUCT_CODE_LENGTH_MAX)
+            return text_invalid(("lines", str(at), "product_code"), PRODUCT_CODE_LENGTH_MAX)
     return None
 
 
-def _text_invalid(path: tuple[str, ...], length_max: int) -> Refusal:
+def text_invalid(path: tuple[str, ...], length_max: int) -> Refusal:
+    """The refusal of a text that cannot be stored."""
     return TextInvalid(field=path, rule=f"1 to {length_max} characters of plain text")
 
 
-def _identity_invalid(path: tuple[str, ...], length_max: int) -> Refusal:
+def identity_invalid(path: tuple[str, ...], length_max: int) -> Refusal:
+    """The refusal of an id that cannot be stored, or has what nobody sees."""
     rule = f"1 to {length_max} characters of plain text, none of them invisible"
     return TextInvalid(field=path, rule=rule)
 
 
-def _date_refusal(order: Order, *, now: datetime) -> Refusal | None:
-    if order.placed_at > now + FUTURE_TOLERANCE:
-        return FutureDated(field=("placed_at",))
-    if order.placed_at < PLACED_AT_MIN:
-        return InvalidInput(field=("placed_at",), rule="1970 or later")
+def date_refusal(moment: datetime, *, field: str, now: datetime) -> Refusal | None:
+    """Why a shop cannot mean this moment: it is to come, or before 1970."""
+    if moment > now + FUTURE_TOLERANCE:
+        return FutureDated(field=(field,))
+    if moment < PLACED_AT_MIN:
+        return InvalidInput(field=(field,), rule="1970 or later")
     return None
 
 

@@ -89,11 +89,11 @@ async def _record_once(
         else:
             sound.append(NewRefund(index=index, refund=refund, digests=contents[index]))
     locked = await lock_orders(command.source, [one.refund for one in sound])
-    recalled = await idempotency.recall(scope, {command.batch_id: digests})
-    if command.batch_id in recalled:
-        return _replay(command, recalled[command.batch_id])
+    answer = await idempotency.recall_answer(scope, command.batch_id, digests, field=("batch_id",))
+    if answer is not None:
+        return _replay(command, answer)
 
-    first, repeats = _first_of_each_id(sound)
+    first, repeats = idempotency.first_of_each(sound, key=lambda one: one.refund.external_id)
     known = await idempotency.recall(
         refund_scope(command.source), {one.refund.external_id: one.digests for one in first}
     )
@@ -117,10 +117,11 @@ async def _record_once(
         earlier = known.get(repeat.refund.external_id)
         if earlier is not None:
             outcomes[repeat.index] = _known(repeat, earlier.compared_with(repeat.digests))
-        elif repeat.digests != original.digests:
-            outcomes[repeat.index] = _conflict(repeat, _differing(repeat, original))
         else:
-            outcomes[repeat.index] = outcomes[original.index]
+            differing = idempotency.differing(original.digests, repeat.digests)
+            outcomes[repeat.index] = (
+                _conflict(repeat, differing) if differing else outcomes[original.index]
+            )
     receipts = [
         _receipt(index, refund, outcomes[index], is_duplicate=index in duplicates)
         for index, refund in enumerate(command.refunds)
@@ -141,33 +142,12 @@ def _conflict(one: NewRefund, differing: Sequence[str]) -> IdempotencyConflict:
     )
 
 
-def _differing(one: NewRefund, other: NewRefund) -> list[str]:
-    return [name for name in sorted(one.digests) if one.digests[name] != other.digests[name]]
-
-
-def _replay(command: RecordRefunds, earlier: Recalled) -> RefundBatch:
-    if earlier.differing:
-        raise IdempotencyConflict(
-            field=("batch_id",), key=command.batch_id, differing=earlier.differing
-        )
+def _replay(command: RecordRefunds, answer: Sequence[Any]) -> RefundBatch:
     receipts = [
         _receipt_from_json(stored, index=index, refund=refund)
-        for index, (stored, refund) in enumerate(zip(earlier.result, command.refunds, strict=True))
+        for index, (stored, refund) in enumerate(zip(answer, command.refunds, strict=True))
     ]
     return RefundBatch(id=command.batch_id, replayed=True, receipts=receipts)
-
-
-def _first_of_each_id(
-    refunds: Sequence[NewRefund],
-) -> tuple[list[NewRefund], list[tuple[NewRefund, NewRefund]]]:
-    """The first refund of each id, and each later one together with that first."""
-    first: dict[str, NewRefund] = {}
-    repeats = []
-    for one in refunds:
-        original = first.setdefault(one.refund.external_id, one)
-        if original is not one:
-            repeats.append((one, original))
-    return [*first.values()], repeats
 
 
 def _receipt(

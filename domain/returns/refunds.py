@@ -13,23 +13,21 @@ from typing import Final
 from domain import idempotency
 from domain.errors import (
     AmountInvalid,
-    FutureDated,
-    InvalidInput,
     LinesInvalid,
     QuantityInvalid,
     Refusal,
-    TextInvalid,
 )
 from domain.purchases import (
     AMOUNT_FEN_MAX,
     EXTERNAL_ID_LENGTH_MAX,
-    FUTURE_TOLERANCE,
     LINE_ID_LENGTH_MAX,
     LINES_MAX,
-    PLACED_AT_MIN,
     QUANTITY_MAX,
+    date_refusal,
     digestible,
+    identity_invalid,
     microseconds,
+    text_invalid,
 )
 from domain.texts import is_identity, is_storable
 
@@ -64,7 +62,7 @@ def refusal_of(refund: Refund, *, now: datetime) -> Refusal | None:
     """
     return (
         _text_refusal(refund)
-        or _date_refusal(refund, now=now)
+        or date_refusal(refund.refunded_at, field="refunded_at", now=now)
         or _amount_refusal(refund)
         or _lines_refusal(refund)
     )
@@ -93,30 +91,13 @@ def refund_digests(refund: Refund) -> dict[str, str]:
 
 def _text_refusal(refund: Refund) -> Refusal | None:
     if not is_identity(refund.external_id, characters_max=EXTERNAL_ID_LENGTH_MAX):
-        return _identity_invalid(("external_id",), EXTERNAL_ID_LENGTH_MAX)
+        return identity_invalid(("external_id",), EXTERNAL_ID_LENGTH_MAX)
     # The order and its lines are looked for: an id from before `is_identity` is found as it is.
     if not is_storable(refund.order_external_id, characters_max=EXTERNAL_ID_LENGTH_MAX):
-        return _text_invalid(("order_external_id",), EXTERNAL_ID_LENGTH_MAX)
+        return text_invalid(("order_external_id",), EXTERNAL_ID_LENGTH_MAX)
     for at, line in enumerate(refund.lines):
         if not is_storable(line.line_id, characters_max=LINE_ID_LENGTH_MAX):
-            return _text_invalid(("lines", str(at), "line_id"), LINE_ID_LENGTH_MAX)
-    return None
-
-
-def _text_invalid(path: tuple[str, ...], length_max: int) -> Refusal:
-    return TextInvalid(field=path, rule=f"1 to {length_max} characters of plain text")
-
-
-def _identity_invalid(path: tuple[str, ...], length_max: int) -> Refusal:
-    rule = f"1 to {length_max} characters of plain text, none of them invisible"
-    return TextInvalid(field=path, rule=rule)
-
-
-def _date_refusal(refund: Refund, *, now: datetime) -> Refusal | None:
-    if refund.refunded_at > now + FUTURE_TOLERANCE:
-        return FutureDated(field=("refunded_at",))
-    if refund.refunded_at < PLACED_AT_MIN:
-        return InvalidInput(field=("refunded_at",), rule="1970 or later")
+            return text_invalid(("lines", str(at), "line_id"), LINE_ID_LENGTH_MAX)
     return None
 
 

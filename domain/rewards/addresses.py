@@ -14,7 +14,6 @@ from domain import idempotency
 from domain.errors import AddressLimitReached, AddressUnknown
 from domain.members import lock_members, own_scope, recall_own, remember_own
 from domain.outbox import Event, announce
-from domain.rewards.client_keys import checked_key
 from domain.storage import Row, execute, fetch_all, fetch_one, transaction
 from domain.texts import clean_text
 
@@ -59,7 +58,7 @@ class AddAddress:
 
 async def add_address(command: AddAddress, *, now: datetime) -> Address:
     """Keep another place. Refused: InvalidInput, AddressLimitReached, IdempotencyConflict."""
-    checked_key(command.idempotency_key)
+    idempotency.checked_key(command.idempotency_key)
     _check(command.place)
     digests = idempotency.digests(asdict(command.place))
 

@@ -16,7 +16,6 @@ from domain.outbox import Event, announce
 from domain.program import program
 from domain.rewards import rules
 from domain.rewards.checkout import RewardRules, state_of
-from domain.rewards.client_keys import checked_key
 from domain.rewards.redeeming import put_back
 from domain.rewards.redemptions import Redemption, locked_redemption, standing_redemption
 from domain.rewards.rules import CouponStatus, RedemptionStatus
@@ -45,7 +44,7 @@ async def cancel_redemption(
     meanwhile through the days of grace. Refused: InvalidInput, RedemptionUnknown,
     RedemptionNotCancellable, PointsOutOfRange, IdempotencyConflict.
     """
-    checked_key(command.idempotency_key)
+    idempotency.checked_key(command.idempotency_key)
     digests = idempotency.digests({"redemption_id": str(command.redemption_id)})
 
     async def work() -> Redemption:

@@ -17,7 +17,6 @@ from domain.errors import CouponNotStackable, CouponUnknown, InvalidInput
 from domain.ledger import POINTS_MAX
 from domain.outbox import Event, announce
 from domain.rewards import rules
-from domain.rewards.client_keys import checked_key, recall, remember
 from domain.rewards.codes import as_printed
 from domain.rewards.offers import value_of
 from domain.rewards.rules import CouponState, CouponStatus, Order
@@ -144,7 +143,7 @@ async def _use(
     digested: dict[str, Any] | None = None,
     now: datetime,
 ) -> CouponInUse:
-    checked_key(command.idempotency_key)
+    idempotency.checked_key(command.idempotency_key)
     reference = clean_text(
         command.order_reference,
         field=("order_reference",),
@@ -160,7 +159,7 @@ async def _use(
 
     async def work() -> CouponInUse:
         rows = await fetch_all(_LOCK, code, order.owner, order.reference)
-        answer = await recall(scope, command.idempotency_key, digests)
+        answer = await idempotency.recall_answer(scope, command.idempotency_key, digests)
         if answer is not None:
             return _of_answer(answer)
         row = next((one for one in rows if one["code"] == code), None)
@@ -171,9 +170,8 @@ async def _use(
         if after.status is CouponStatus.RESERVED:
             await _make_room(row, [one for one in rows if one is not row], now=now)
         made = await _written(row, before, after, now=now)
-        await remember(
-            scope, command.idempotency_key, digests=digests, answer=_answer_of(made), now=now
-        )
+        known = {command.idempotency_key: (digests, _answer_of(made))}
+        await idempotency.remember(scope, known, now=now)
         return made
 
     return await transaction(work)

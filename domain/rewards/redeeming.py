@@ -30,7 +30,6 @@ from domain.members import recall_own, remember_own
 from domain.outbox import Event, announce
 from domain.program import program
 from domain.rewards.addresses import Place, address
-from domain.rewards.client_keys import checked_key
 from domain.rewards.coupons import issue
 from domain.rewards.offers import Reward, rewards_by_ids, stock_left
 from domain.rewards.redemptions import Redemption, redemption
@@ -67,7 +66,7 @@ async def redeem_reward(command: RedeemReward, *, now: datetime) -> Redemption:
     LevelTooLow, RewardLimitReached, AddressUnknown, OutOfStock where nothing is left at all,
     PointsOutOfRange, InsufficientPoints, AccountFrozen, OutOfStock where others were faster.
     """
-    checked_key(command.idempotency_key)
+    idempotency.checked_key(command.idempotency_key)
     if not 1 <= command.quantity <= QUANTITY_MAX:
         raise InvalidInput(field=("quantity",), rule=f"1 to {QUANTITY_MAX}")
     digests = idempotency.digests(

@@ -57,7 +57,8 @@ async def disqualify(
     if not days:
         return []
     ladder = await read_ladder()
-    careers = await _settled(days, ladder=ladder, zone=zone, now=now) if ladder else {}
+    whose = {member_id for member_id, _ in days}
+    careers = await _settled(whose, ladder=ladder, zone=zone, now=now) if ladder else {}
     await _write_off(days | await days_given_up(items, zone=zone))
     _take_off(careers.values(), days, now=now)
     sources = {item.member_id: item.source_kind for item in items}
@@ -77,19 +78,18 @@ async def preview_disqualify(
     if ladder is None:
         return LevelsForeseen(before="", after="")
     days = days_of([item for item in items if item.member_id == member_id], zone=zone)
-    careers = await load_careers([member_id], ladder=ladder, zone=zone)
-    await load_days(careers.values(), now=now)
+    careers = await _settled([member_id], ladder=ladder, zone=zone, now=now)
     career = careers[member_id].career
-    career.settle(now=now)
     before = career.code
     _take_off(careers.values(), days, now=now)
     return LevelsForeseen(before=before, after=career.code)
 
 
 async def _settled(
-    days: Mapping[tuple[UUID, date], Total], *, ladder: Ladder, zone: ZoneInfo, now: datetime
+    member_ids: Collection[UUID], *, ladder: Ladder, zone: ZoneInfo, now: datetime
 ) -> dict[UUID, Stored]:
-    careers = await load_careers({member_id for member_id, _ in days}, ladder=ladder, zone=zone)
+    """The careers with the days that count, as time leaves them now. Two statements."""
+    careers = await load_careers(member_ids, ladder=ladder, zone=zone)
     await load_days(careers.values(), now=now)
     for stored in careers.values():
         stored.career.settle(now=now)

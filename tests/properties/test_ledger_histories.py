@@ -18,7 +18,7 @@ from tests.properties.doings import DOINGS
 from tests.properties.reducing import Round, live, smallest
 from tests.properties.town import TICKS, Difference, Town
 
-TOGETHER: Final = 10 if os.environ.get("JIFEN_SOAK") else 50
+TOGETHER: Final = 10 if os.environ.get("JIFEN_SOAK") else 25
 """Members of one town, each with steps of its own, who share one clock.
 
 The short form has few towns: a round takes PostgreSQL hardly longer for 50 members than for 10.

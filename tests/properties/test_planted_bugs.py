@@ -22,6 +22,8 @@ from tests.properties.doings import DOINGS, earn, redeem, take_back
 from tests.properties.reducing import Round, live, smallest
 from tests.properties.town import Difference
 
+pytestmark = pytest.mark.faults
+
 MEMBERS: Final = 4
 EVERYTHING: Final = tuple(range(len(DOINGS)))
 EARNINGS: Final = tuple(n for n in EVERYTHING if DOINGS[n] is earn)

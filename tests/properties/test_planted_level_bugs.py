@@ -19,6 +19,8 @@ from domain.tiers.terms import Term
 from domain.tiers.windows import TermDates
 from tests.properties.career import DAY, Difference, live
 
+pytestmark = pytest.mark.faults
+
 STREETS_MAX: Final = 8
 
 

@@ -32,6 +32,8 @@ from domain.storage import fetch_all
 from tests.domain.ledger.commands import NOW, earn, key, redeem
 from tests.races.contention import Gate
 
+pytestmark = pytest.mark.faults
+
 CROWD = 20
 LOTS = 10
 MEMBER = uuid4()

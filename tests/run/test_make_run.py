@@ -246,6 +246,7 @@ def test_the_page_for_developers_is_served(first: MakeRun) -> None:
         assert httpx.get(f"{first.url}{asset}", trust_env=False).status_code == 200, asset
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("name", ["PORT", "FAKE_WECHAT_PORT"])
 def test_a_busy_port_is_told_in_one_line(
     first: MakeRun, start: Start, tmp_path: Path, name: str
@@ -276,6 +277,7 @@ WRONG = {
 }
 
 
+@pytest.mark.faults
 def test_what_is_wrong_with_the_environment_is_told_in_one_line(
     start: Start, tmp_path: Path
 ) -> None:

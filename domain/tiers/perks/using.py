@@ -43,7 +43,6 @@ from domain.tiers.perks.uses import PERK_USES, PerkUse, perk_use
 from domain.tiers.perks.values import HOLD_BY_THEMSELVES
 from domain.tiers.reviewing import review_if_due
 
-KEY_CHARACTERS_MAX: Final = 128
 REFERENCE_CHARACTERS_MAX: Final = 128
 REASON_CHARACTERS_MAX: Final = 256
 
@@ -93,12 +92,7 @@ async def use_perk(command: UsePerk, *, now: datetime) -> PerkUsed:
     Refused, in this order: InvalidInput, MemberNotFound, IdempotencyConflict, PerkUnknown,
     PerkHoldsByItself, PerkNeedsBirthday, PerkQuotaUsed.
     """
-    clean_text(
-        command.idempotency_key,
-        field=("idempotency_key",),
-        characters_min=1,
-        characters_max=KEY_CHARACTERS_MAX,
-    )
+    idempotency.checked_key(command.idempotency_key)
     if command.reference is not None:
         clean_identity(
             command.reference, field=("reference",), characters_max=REFERENCE_CHARACTERS_MAX

@@ -88,7 +88,8 @@ async def test_places_go_round_the_callers() -> None:
 
 
 async def test_a_burst_is_let_in_and_worked_off() -> None:
-    room = places(executing_max=4)
+    # A machine that stands still for a moment makes no queue that stands.
+    room = places(executing_max=4, burst_s_max=30.0)
     requests = [Request(room, caller % 3) for caller in range(200)]
     tasks = [request.begin() for request in requests]
     await turn_of_the_loop()
