@@ -135,9 +135,7 @@ class ChargingExtension(DocumentExtension):
         context.operation.cost = context.spending.requested = requested
         try:
             self.check_access()
-            cost_max = self.documents.limits.cost_max_of(
-                execution.operation_type, in_batches=context.sends_batches
-            )
+            cost_max = self.documents.limits.cost_max_of(in_batches=context.sends_batches)
             if cost_max is not None and requested > cost_max:
                 raise cost_exceeded(requested, cost_max=cost_max)
         except CodedError:

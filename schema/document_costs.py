@@ -7,7 +7,7 @@ where an object may be of several types, all that is asked of any of them is add
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TypeAlias
@@ -20,7 +20,6 @@ from graphql import (
     GraphQLSchema,
     Node,
     OperationDefinitionNode,
-    OperationType,
     is_abstract_type,
     is_introspection_type,
     value_from_ast_untyped,
@@ -44,12 +43,12 @@ def operation_costs(
     schema: GraphQLSchema,
     document: DocumentNode,
     *,
-    cost_max: Callable[[OperationType], int | None] = lambda _: None,
+    cost_max: int | None = None,
 ) -> dict[str | None, CostPlan]:
     """The plan of each operation of a valid document, by name (None: the anonymous one).
 
-    Raises CodedError when one costs more than `cost_max` of its kind whatever its variables, and
-    for a document whose fields cannot be counted within bounded work.
+    Raises CodedError when one costs more than `cost_max` whatever its variables, and for a
+    document whose fields cannot be counted within bounded work.
     """
     fragments = {
         one.name.value: one
@@ -60,16 +59,15 @@ def operation_costs(
     plans: dict[str | None, CostPlan] = {}
     for operation in document.definitions:
         if isinstance(operation, OperationDefinitionNode):
-            limit = cost_max(operation.operation)
             try:
                 plan = _Planner(collector).plan(operation)
             except TooInvolved:
                 message = "The operation is too involved for its cost to be counted."
                 raise CodedError(
-                    FaultCode.COST_LIMIT, message, nodes=[operation], limit=limit
+                    FaultCode.COST_LIMIT, message, nodes=[operation], limit=cost_max
                 ) from None
-            if limit is not None and plan.least > limit:
-                raise cost_exceeded(plan.least, cost_max=limit, nodes=[operation])
+            if cost_max is not None and plan.least > cost_max:
+                raise cost_exceeded(plan.least, cost_max=cost_max, nodes=[operation])
             plans[operation.name.value if operation.name else None] = plan
     return plans
 

@@ -82,8 +82,9 @@ class DocumentLimits:
     """What a document may be. `rules` are checked before the others; each looks at the document
     as a whole, when it enters it.
 
-    `cost_max` is the most that an operation may cost, `batch_cost_max` that a mutation may by which
-    somebody sends a batch. Documents are held to them by the least that they can cost.
+    `cost_max` is the most that an operation may cost, `batch_cost_max` that one may of a caller who
+    sends batches, who asks about whole ones too. Before it is known who asks, documents are held to
+    the larger of the two by the least that they can cost.
     """
 
     cost_max: int | None = None
@@ -94,12 +95,9 @@ class DocumentLimits:
     errors_max: int = 5
     kept_tokens_max: int = 60_000
 
-    def cost_max_of(
-        self, operation: OperationType | StrawberryOperationType, *, in_batches: bool = True
-    ) -> int | None:
-        """The most that an operation of this kind may cost of one who sends batches, or not."""
-        is_batch = in_batches and operation.value == OperationType.MUTATION.value
-        return self.batch_cost_max if is_batch else self.cost_max
+    def cost_max_of(self, *, in_batches: bool) -> int | None:
+        """The most that an operation may cost of one who sends batches, or not."""
+        return self.batch_cost_max if in_batches else self.cost_max
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +212,9 @@ class Documents:
         if errors:
             raise InvalidDocument(errors)
         try:
-            costs = operation_costs(schema, document, cost_max=self.limits.cost_max_of)
+            costs = operation_costs(
+                schema, document, cost_max=self.limits.cost_max_of(in_batches=True)
+            )
         except CodedError as failure:
             raise InvalidDocument([failure]) from None
         prepared = PreparedDocument(

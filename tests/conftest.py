@@ -34,6 +34,11 @@ from tests.servers import (
 )
 from tests.servers.guarded import sweep
 
+# Readline exports the terminal's size to child processes, so to those that tests are run in at the
+# same time; consoles that are made there would keep it as theirs.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 REPORT = pytest.StashKey[ClosingReport]()
 
 

@@ -222,6 +222,13 @@ async def test_what_was_pushed_can_be_read_again(fair: Fair) -> None:
     }
 
 
+async def test_receipts_of_a_whole_batch_are_read_at_once(fair: Fair) -> None:
+    ids = [f"a{number}" for number in range(500)]
+    await fair.push("b1", *(fair.item(one, 1) for one in ids[:3]))
+    found = await fair.ask(operation("Receipts"), externalIds=ids)
+    assert [one["externalId"] for one in found["receipts"]] == ids[:3]
+
+
 async def test_what_is_another_partners_is_like_nothing(fair: Fair) -> None:
     await fair.push("b1", fair.item("a"))
     other = await open_fair(fair.gateway, "other")

@@ -363,11 +363,8 @@ async def test_it_runs_on_postgresql_too(start: Start, tmp_path: Path, postgres_
     assert postgres_url.split("@", maxsplit=1)[0] not in run.output, "the password is not printed"
     assert_clean_end(run)
     assert sorted(path.name for path in (tmp_path / "var").iterdir()) == [
-        ".keys.json.lock",
-        ".phone-keys.json.lock",
-        "demo.json",
-        "keys.json",
-        "phone-keys.json",
+        *(".keys.json.lock", ".phone-keys.json.lock"),
+        *("demo.json", "keys.json", "phone-keys.json"),
     ]
     await assert_ledgers_verify(postgres_url)
 
@@ -377,7 +374,7 @@ def test_interrupted_it_ends_cleanly_and_the_next_run_keeps_the_data(
     seeded: Seeded, start: Start, report: ClosingReport
 ) -> None:
     before = seeded.run.demo()
-    pages = [operation(page) for page in ("Home", "Redemptions", "Coupons")]
+    pages = [*map(operation, ("Home", "Redemptions", "Coupons"))]
     shown = [ask(before["graphqlUrl"], page, before["memberToken"]) for page in pages]
     assert_clean_end(seeded.run)
 
@@ -397,6 +394,5 @@ def test_interrupted_it_ends_cleanly_and_the_next_run_keeps_the_data(
         f"make run: ready after {seeded.seconds:.1f} s the first time, {wall:.1f} s the second"
         f" ({processor:.1f} s of them computing)"
     )
-    # Where other programs keep every processor busy, the time of ours alone is judged.
-    busy = os.getloadavg()[0] > (os.cpu_count() or 1)
-    assert (processor if busy else wall) < SECOND_START_SECONDS_MAX
+    busy_with_others = os.getloadavg()[0] > (os.cpu_count() or 1)
+    assert (processor if busy_with_others else wall) < SECOND_START_SECONDS_MAX

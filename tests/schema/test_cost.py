@@ -262,7 +262,7 @@ def test_fragments_that_double_cost_no_more_than_their_text() -> None:
 
 
 def test_a_document_without_end_is_too_involved() -> None:
-    schema = build_sample(DocumentLimits(cost_max=1_000))
+    schema = build_sample(DocumentLimits(cost_max=500, batch_cost_max=1_000))
     # No two of these selections are the same, and there are 3^9 of them.
     involved = "ping"
     fragments = ""
@@ -275,7 +275,7 @@ def test_a_document_without_end_is_too_involved() -> None:
 
 
 def test_what_can_never_be_afforded_is_refused_before_it_is_kept() -> None:
-    schema = build_sample(DocumentLimits(cost_max=100))
+    schema = build_sample(DocumentLimits(cost_max=50, batch_cost_max=100))
     assert cost(NOTES % 97, schema=schema) == 100
     with pytest.raises(InvalidDocument) as refused:
         schema.prepare(NOTES % 98)
