@@ -3,6 +3,7 @@
 from typing import Final
 
 from domain import (
+    feedback,
     games,
     ledger,
     members,
@@ -27,6 +28,7 @@ PARTS: Final[tuple[tuple[str, MemberTables], ...]] = (
     ("returns", returns.MEMBER_TABLES),
     ("recommendations", recommendations.MEMBER_TABLES),
     ("games", games.MEMBER_TABLES),
+    ("feedback", feedback.MEMBER_TABLES),
     ("members", members.MEMBER_TABLES),
     ("custody", MEMBER_TABLES),
 )

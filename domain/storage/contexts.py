@@ -26,6 +26,7 @@ CONTEXTS = (
     "returns",
     "recommendations",
     "games",
+    "feedback",
     "custody",
 )
 

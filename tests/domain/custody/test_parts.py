@@ -144,6 +144,7 @@ KEPT = {
     "purchase_refund",
     "purchase_refund_line",
     "qualifying_day",
+    "ticket_event",
 }
 
 
@@ -196,6 +197,8 @@ LEFT = {
     *(f"reward_item.{name}" for name in ("batch_id", "code", "content_digest", "external_id")),
     *(f"reward_item.{name}" for name in ("first_status", "kind", "prize_code", "status")),
     *("reward_item.reversed_by", "reward_item.reverses"),
+    *(f"ticket.{name}" for name in ("cause", "channel", "kind", "status", "topic")),
+    *(f"ticket_event.{name}" for name in ("actor_kind", "facts", "kind")),
 }
 
 # Hashes, secrets, the workings of the programme, and what is told under another name.
