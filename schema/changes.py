@@ -46,6 +46,11 @@ def _game_reward(event: Announced) -> strawberry.ID:
     return encode_global_id("GameReward", event.facts["grant_id"])
 
 
+def _notification(event: Announced) -> strawberry.ID:
+    key = f"{event.member_id}:{event.facts['notification_id']}"
+    return encode_global_id("Notification", key)
+
+
 def _export(event: Announced) -> strawberry.ID:
     # The id of one that was asked for by a record which was joined to the member's is as it was.
     asked_as = event.facts.get("asked_as", event.member_id)
@@ -90,6 +95,9 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "PerkUseCancelled": ("PERK_USE_CANCELLED", _member),
     "AddressAdded": ("ADDRESS_ADDED", _member),
     "AddressRemoved": ("ADDRESS_REMOVED", _member),
+    "Notified": ("NOTIFIED", _notification),
+    "NotificationsRead": ("NOTIFICATIONS_READ", _member),
+    "NotificationPreferencesSet": ("NOTIFICATION_PREFERENCES_SET", _member),
 }
 """For each kind of event: what clients call it, and the object that it is about.
 

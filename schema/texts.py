@@ -95,6 +95,7 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.REFUND_BEFORE_ORDER: Text(
         zh="退款时间早于下单时间", en="The money was given back before the order was placed"
     ),
+    ErrorCode.NOTIFICATION_UNKNOWN: Text(zh="没有找到该消息", en="There is no such notification"),
     ErrorCode.EXPORT_LIMIT_REACHED: Text(
         zh="一天内最多导出 {refusal.limit} 次个人数据，请稍后再试",
         en="Your data can be exported {refusal.limit} times a day; try again later",
@@ -273,6 +274,19 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ),
     ErrorCode.SMS_UNAVAILABLE: Text(
         zh="短信服务暂不可用，请稍后再试", en="Text messages cannot be sent now; try again later"
+    ),
+    ErrorCode.EMAIL_CODE_INVALID: Text(
+        zh="验证码错误或已失效，请重新获取",
+        en="The code is wrong or not good any more; ask for another",
+    ),
+    ErrorCode.EMAIL_CODE_TOO_SOON: Text(
+        zh="验证码发送过于频繁，请稍后再试", en="Too many codes were sent; try again later"
+    ),
+    ErrorCode.EMAIL_UNAVAILABLE: Text(
+        zh="邮件服务暂不可用，请稍后再试", en="E-mail cannot be sent now; try again later"
+    ),
+    ErrorCode.EMAIL_REFUSED: Text(
+        zh="该邮箱无法接收邮件，请更换邮箱", en="No mail can be sent to this address; try another"
     ),
     ErrorCode.PHONE_OF_ANOTHER: Text(
         zh="该手机号属于另一位会员，无法合并",

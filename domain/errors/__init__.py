@@ -90,6 +90,7 @@ Refusal
 │   ├── BudgetSpent                 more is spent than the budget would be
 │   ├── ConsentRequired             the member did not say yes
 │   └── BindTokenInvalid            not the partner's, exchanged before, or expired
+├── NotificationUnknown             the member has no such notification
 ├── WeChatRefusal                   WeChat did not vouch for the user
 │   ├── UnknownApp                  the app id is not one of this programme
 │   ├── WeChatCodeInvalid           the login code is unknown or has expired
@@ -103,6 +104,11 @@ Refusal
 │   ├── SignInCodeTooSoon           another code was sent a minute ago, or ten in a day
 │   ├── SmsUnavailable              text messages cannot be sent now
 │   └── PhoneOfAnother              the number leads to a record that cannot be joined
+├── EmailRefusal                    an e-mail address cannot be proved
+│   ├── EmailCodeInvalid            wrong, used, too old or tried too often
+│   ├── EmailCodeTooSoon            another code was sent a minute ago, or ten in a day
+│   ├── EmailUnavailable            e-mail cannot be sent now
+│   └── EmailRefused                the mail server takes none for the address
 ├── ConsentRefusal                  a consent cannot be given so
 │   ├── ConsentUnknown              the programme asks for none to this purpose
 │   └── ConsentOutdated             other words than the current ones are agreed to
@@ -129,6 +135,13 @@ from domain.errors.definitions import (
     LevelUnknown,
     PerkExists,
     ProgrammeFileInvalid,
+)
+from domain.errors.emails import (
+    EmailCodeInvalid,
+    EmailCodeTooSoon,
+    EmailRefusal,
+    EmailRefused,
+    EmailUnavailable,
 )
 from domain.errors.flaws import Flaws
 from domain.errors.games import (
@@ -161,6 +174,7 @@ from domain.errors.members import (
     SignInCodeTooSoon,
     SmsUnavailable,
 )
+from domain.errors.notifications import NotificationUnknown
 from domain.errors.orders import (
     AmountInvalid,
     CurrencyMismatch,
@@ -283,6 +297,11 @@ __all__ = [
     "DefinitionRefusal",
     "DisclosureFrozen",
     "DisclosureUnknown",
+    "EmailCodeInvalid",
+    "EmailCodeTooSoon",
+    "EmailRefusal",
+    "EmailRefused",
+    "EmailUnavailable",
     "EntryNotReversible",
     "ErrorCode",
     "ExportLimitReached",
@@ -309,6 +328,7 @@ __all__ = [
     "MergeRefusal",
     "MergeUnknown",
     "NotBound",
+    "NotificationUnknown",
     "OrderRefusal",
     "OrderUnknown",
     "OutOfStock",
