@@ -18,8 +18,8 @@ import orjson
 
 from domain.feedback.calendars import ALWAYS, ServiceCalendar, calendar_from_json
 from domain.feedback.defining_service import calendars_at
+from domain.feedback.kinds import FeedbackKind
 from domain.feedback.promises import levels_from_json, priority_of, promise_for
-from domain.feedback.rules import FeedbackKind
 from domain.feedback.sla import Pause, due, is_open, next_opening
 from domain.storage import fetch_one
 from domain.tiers import ServiceLevel
@@ -100,7 +100,7 @@ async def agreed(
 
 
 async def deadlines(terms: Terms, *, pauses: Sequence[Pause] = ()) -> Deadlines:
-    """The deadlines of a ticket whose clock stood still during the pauses. One statement at most."""
+    """The deadlines of a ticket whose clock stood still during the pauses; at most one statement."""
     calendars = await calendars_at([terms.calendar_version])
     return deadlines_by(calendars[terms.calendar_version], terms, pauses=pauses)
 

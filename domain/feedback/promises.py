@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.errors import Flaws, InvalidInput
-from domain.feedback.rules import FeedbackKind
+from domain.feedback.kinds import FeedbackKind
 from domain.feedback.sla import MINUTES_MAX
 from domain.texts import clean_code
 from domain.tiers import ServiceLevel
