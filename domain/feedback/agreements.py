@@ -100,7 +100,7 @@ async def agreed(
 
 
 async def deadlines(terms: Terms, *, pauses: Sequence[Pause] = ()) -> Deadlines:
-    """The deadlines of a ticket whose clock stood still during the pauses; at most one statement."""
+    """The deadlines of a ticket whose clock stood still during the pauses. One statement."""
     calendars = await calendars_at([terms.calendar_version])
     return deadlines_by(calendars[terms.calendar_version], terms, pauses=pauses)
 

@@ -1,0 +1,55 @@
+"""Pictures, and files that only look like some."""
+
+from __future__ import annotations
+
+import zipfile
+from io import BytesIO
+from typing import Any
+
+from PIL import Image
+
+
+def picture(kind: str = "JPEG", size: tuple[int, int] = (32, 24), **how: Any) -> bytes:
+    """A picture of one colour, with whatever else is asked for."""
+    written = BytesIO()
+    Image.new("RGB", size, (200, 30, 60)).save(written, kind, **how)
+    return written.getvalue()
+
+
+def archive() -> bytes:
+    """An archive with a program in it."""
+    written = BytesIO()
+    with zipfile.ZipFile(written, "w") as files:
+        files.writestr("run.exe", b"MZ" + b"\0" * 64)
+    return written.getvalue()
+
+
+def jpeg_with(comment: bytes) -> bytes:
+    """A JPEG with this comment at its front."""
+    plain = picture()
+    segment = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment
+    return plain[:2] + segment + plain[2:]
+
+
+def archive_inside() -> bytes:
+    """A JPEG that is an archive too, although nothing follows the picture.
+
+    The archive stands in a comment, behind which its own comment goes on to the file's end.
+    """
+    plain = picture()
+    made = archive()
+    assert made.endswith(b"\0\0"), "an archive without a comment says so in its last two bytes"
+    behind = len(plain) - 2
+    return jpeg_with(made[:-2] + behind.to_bytes(2, "little"))
+
+
+def moving(kind: str) -> bytes:
+    """Two pictures after each other."""
+    written = BytesIO()
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(written, kind, save_all=True, append_images=frames[1:], duration=100)
+    return written.getvalue()
+
+
+PROGRAM = b"MZ\x90\x00\x03" + b"\0" * 4_000
+"""What a program of Windows begins with."""
