@@ -62,6 +62,7 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "ProfileUpdated": ("PROFILE_UPDATED", _member),
     "InterestsDeclared": ("INTERESTS_DECLARED", _member),
     "PhoneBound": ("PHONE_BOUND", _member),
+    "EmailSet": ("EMAIL_SET", _member),
     "PhoneUnbound": ("PHONE_UNBOUND", _member),
     "MembersMerged": ("MEMBERS_MERGED", _member),
     "MembersParted": ("MEMBERS_PARTED", _member),

@@ -15,6 +15,7 @@ from resolvers import game_bindings
 from resolvers import games as game_resolvers
 from resolvers import ledger as ledger_resolvers
 from resolvers import members as resolvers
+from resolvers import notifications as notification_resolvers
 from resolvers import profile as profile_resolvers
 from resolvers import purchases as purchase_resolvers
 from resolvers import recommendations as recommendation_resolvers
@@ -35,6 +36,8 @@ from schema.game_bindings import PARTNERS_LIKELY, GameBinding
 from schema.games import GAME_REWARDS, GameReward
 from schema.ledger import ENTRIES, AsOf, Kinds, KnownAt, LedgerEntry, PointsBalance, past_moment
 from schema.node import Node, node_type
+from schema.notification_settings import NotificationPreferences
+from schema.notifications import INBOX, Notification
 from schema.policies import OWNER
 from schema.purchases import PURCHASES, Purchase
 from schema.recommendations import Recommendations, RecommendationSurface, popular_shelf
@@ -136,6 +139,12 @@ class Member(Node):
         phone = await record.phone()
         return PhoneNumber(phone) if phone else None
 
+    @computed(OWNER, cost=READS, versioned=True)
+    async def email_masked(self) -> str | None:
+        """The member's e-mail address, most of it hidden; null while none is confirmed."""
+        record: MemberRecord = view(self)
+        return await record.email_masked()
+
     @computed(OWNER)
     def preferred_channel(self) -> str | None:
         """The code of the channel by which the member wants to be reached."""
@@ -159,6 +168,25 @@ class Member(Node):
         """How many notifications the member has not read."""
         record: MemberRecord = view(self)
         return (await record.freshness()).unread
+
+    @computed(OWNER, cost=READS, versioned=True)
+    async def notifications(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[Notification] | None:
+        """What the member was told, newest first."""
+        record: MemberRecord = view(self)
+        request = INBOX.request(first=first, after=after)
+        page = await notification_resolvers.inbox(info.context, record.id, request)
+        return INBOX.connection(page, request)
+
+    @computed(OWNER, cost=READS, versioned=True)
+    async def notification_preferences(self) -> NotificationPreferences | None:
+        """How the member wants to be told."""
+        record: MemberRecord = view(self)
+        preferences: NotificationPreferences = view(
+            await notification_resolvers.preferences(record.id)
+        )
+        return preferences
 
     @computed(OWNER, cost=Cost(own=STATEMENT_COST, items=100), versioned=True)
     async def interests(self) -> list[Interest] | None:

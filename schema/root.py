@@ -11,6 +11,7 @@ from schema import (
     coupon_checkout,
     custody,
     defining,
+    emails,
     game_bindings,
     game_campaigns,
     game_events,
@@ -21,6 +22,8 @@ from schema import (
     members,
     merges,
     notes,
+    notification_settings,
+    notifications,
     partners,
     perks,
     phones,
@@ -82,11 +85,15 @@ class Mutation:
     request_sign_in_code = phones.request_sign_in_code
     sign_in_with_phone = phones.sign_in_with_phone
     bind_phone = phones.bind_phone
+    set_email = emails.set_email
+    confirm_email = emails.confirm_email
     refresh_session = sessions.refresh_session
     sign_out = sessions.sign_out
     update_profile = profile.update_profile
     set_interests = profile.set_interests
     set_consent = consents.set_consent
+    mark_notifications_read = notifications.mark_notifications_read
+    set_notification_preferences = notification_settings.set_notification_preferences
     track_behavior = behavior.track_behavior
     export_my_data = custody.export_my_data
     request_account_deletion = custody.request_account_deletion
@@ -126,6 +133,7 @@ class Mutation:
     publish_earning_rule = programme_settings.publish_earning_rule
     set_programme = programme_settings.set_programme
     import_programme = programme_settings.import_programme
+    define_notification_text = notification_settings.define_notification_text
     ship_redemption = redemptions.ship_redemption
     deliver_redemption = redemptions.deliver_redemption
     register_partner = game_partners.register_partner

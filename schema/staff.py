@@ -20,6 +20,7 @@ from resolvers import ledger_audits as auditing
 from resolvers import level_definitions as defining
 from resolvers import level_grants as granting
 from resolvers import notes as note_resolvers
+from resolvers import notifications as notification_resolvers
 from resolvers import perks as perk_resolvers
 from resolvers import programme_settings as settings
 from resolvers import redemptions as redeeming
@@ -43,6 +44,7 @@ from schema.level_grants import LevelGrant
 from schema.member_references import MemberReference
 from schema.node import decode_uuid, encode_global_id
 from schema.notes import NOTES, SERVES, MemberNote
+from schema.notification_settings import TEXTS, TEXTS_READ, NotificationText
 from schema.perks import USES, PerkUse
 from schema.policies import SEES_MEMBERS, SEES_PARTNERS, SEES_POINTS
 from schema.policies import staff as staff_with
@@ -286,6 +288,23 @@ class Staff:
         """All versions of an earning rule, newest first."""
         request = RULES.request(first=first, after=after)
         return RULES.connection(await settings.published_rules(code, request), request)
+
+    @computed(DEFINES, cost=TEXTS_READ)
+    async def notification_texts(self) -> list[NotificationText] | None:
+        """The text that each kind of notification has now, by kind."""
+        texts: list[NotificationText] = view(await notification_resolvers.defined_texts())
+        return texts
+
+    @computed(DEFINES, cost=READS)
+    async def notification_text_history(
+        self,
+        kind: Annotated[str, argument("Of which kind.")],
+        first: First = 20,
+        after: After = None,
+    ) -> Connection[NotificationText] | None:
+        """All texts that staff gave to a kind, newest first."""
+        request = TEXTS.request(first=first, after=after)
+        return TEXTS.connection(await notification_resolvers.text_history(kind, request), request)
 
     @computed(DEFINES, cost=READS)
     async def programme(self, info: Info) -> ProgrammeSettings | None:

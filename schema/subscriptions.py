@@ -11,16 +11,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any, TypeAlias
+from uuid import UUID
 
 import strawberry
 
 from domain.outbox import Announced
 from resolvers import ledger as ledger_resolvers
+from resolvers import notifications as notification_resolvers
 from resolvers import subscriptions as resolvers
 from schema.changes import EVENTS, position
 from schema.cost import COST, READS
 from schema.fields import Info, argument, computed, object_type, view
 from schema.ledger import LedgerEntry
+from schema.notifications import Notification
 from schema.policies import OWNER, POLICY, Policy
 from schema.scalars import Points
 
@@ -77,6 +80,30 @@ async def points_changed(info: Info, since: Since = None) -> AsyncGenerator[Poin
     return events
 
 
+@object_type(policy=OWNER)
+class NotificationReceived(StreamEvent):
+    """The member was told something."""
+
+    @computed(OWNER, cost=READS)
+    async def notification(self, info: Info) -> Notification | None:
+        """What it is, as it is now."""
+        event: Announced = view(self)
+        key = (event.member_id, UUID(event.facts["notification_id"]))
+        found = await notification_resolvers.notification_node(info.context, key)
+        notification: Notification | None = view(found)
+        return notification
+
+
+async def notification_received(
+    info: Info, since: Since = None
+) -> AsyncGenerator[NotificationReceived, None]:
+    """All that the member is told, once and in the order of the telling."""
+    events: AsyncGenerator[NotificationReceived, None] = view(
+        await resolvers.follow(info.context, kind="Notified", after=position(since))
+    )
+    return events
+
+
 def subscription(policy: Policy, resolver: Any) -> Any:
     """Declare a field of the subscription root."""
     return strawberry.subscription(resolver=resolver, metadata={POLICY: policy, COST: READS})
@@ -87,3 +114,4 @@ class Subscription:
     """What can be followed, over WebSocket or server-sent events."""
 
     points_changed = subscription(OWNER, points_changed)
+    notification_received = subscription(OWNER, notification_received)

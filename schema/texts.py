@@ -57,6 +57,21 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.REVERSED_BEFORE: Text(
         zh="同一单据已经撤销过该积分记录", en="The same cause undid this entry before"
     ),
+    ErrorCode.TICKET_UNKNOWN: Text(zh="没有找到该工单", en="There is no such ticket"),
+    ErrorCode.TICKET_NOT_OPEN: Text(
+        zh="工单当前状态（{refusal.state}）不允许该操作",
+        en="The ticket is {refusal.state}, so this cannot be done",
+    ),
+    ErrorCode.TICKETS_NOT_MERGEABLE: Text(
+        zh="只能合并同一会员的两个不同工单",
+        en="Only two different tickets of one member can be merged",
+    ),
+    ErrorCode.TOPIC_UNKNOWN: Text(zh="没有该反馈主题", en="There is no such topic"),
+    ErrorCode.CAUSE_UNKNOWN: Text(zh="没有该原因分类", en="There is no such cause of this topic"),
+    ErrorCode.TICKET_ORDER_UNKNOWN: Text(zh="没有找到您的这笔订单", en="You have no such order"),
+    ErrorCode.ASSIGNEE_UNKNOWN: Text(
+        zh="没有该客服人员", en="Nobody with this login serves members"
+    ),
     ErrorCode.ADJUSTMENT_UNKNOWN: Text(zh="没有找到该积分调整", en="There is no such adjustment"),
     ErrorCode.APPROVAL_BY_REQUESTER: Text(
         zh="积分调整须由申请人以外的同事审批",
@@ -96,6 +111,13 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
         zh="退款时间早于下单时间", en="The money was given back before the order was placed"
     ),
     ErrorCode.NOTIFICATION_UNKNOWN: Text(zh="没有找到该消息", en="There is no such notification"),
+    ErrorCode.ATTACHMENT_UNKNOWN: Text(
+        zh="图片不存在、已过期或已随其他消息发送，请重新上传",
+        en="There is no such file, or it went with another message: upload it anew",
+    ),
+    ErrorCode.MESSAGE_NOT_HELD: Text(
+        zh="该消息不存在，或无需审核", en="There is no such message, or it waits for no decision"
+    ),
     ErrorCode.EXPORT_LIMIT_REACHED: Text(
         zh="一天内最多导出 {refusal.limit} 次个人数据，请稍后再试",
         en="Your data can be exported {refusal.limit} times a day; try again later",

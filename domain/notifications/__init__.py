@@ -22,12 +22,24 @@ from domain.notifications.preferences import (
 )
 from domain.notifications.quiet import Channel, Preferences, QuietHours
 from domain.notifications.telling import NOTIFIED, Notification, notify
+from domain.notifications.texts import (
+    DefinedText,
+    Worded,
+    Wording,
+    define_notification_text,
+    defined_texts,
+    newest_texts,
+    notification_text_flaws,
+    text_history,
+    worded,
+)
 
 __all__ = [
     "KINDS",
     "MEMBER_TABLES",
     "NOTIFIED",
     "Channel",
+    "DefinedText",
     "Freshness",
     "InboxItem",
     "KindGroup",
@@ -37,12 +49,20 @@ __all__ = [
     "Preferences",
     "QuietHours",
     "SetNotificationPreferences",
+    "Worded",
+    "Wording",
+    "define_notification_text",
+    "defined_texts",
     "freshness",
     "inbox",
     "inbox_item",
     "kind_of",
     "mark_notifications_read",
+    "newest_texts",
+    "notification_text_flaws",
     "notify",
     "preferences",
     "set_notification_preferences",
+    "text_history",
+    "worded",
 ]

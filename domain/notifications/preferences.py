@@ -162,7 +162,7 @@ def _hours(row: Row) -> QuietHours | None:
 
 def _check(command: SetNotificationPreferences) -> None:
     if Channel.INBOX in {channel for _, channel in command.said}:
-        raise InvalidInput(field=("preferences",), rule="no INBOX, which has everything")
+        raise InvalidInput(field=("channels",), rule="no INBOX, which has everything")
     if Channel.INBOX in command.quiet:
         raise InvalidInput(field=("quiet_hours",), rule="no INBOX, which makes no sound")
     for hours in command.quiet.values():

@@ -23,8 +23,8 @@ OPERATIONS = read_operations(FOLDER)
 WAITING = {
     "the whole ledger": "Proof",
     "feedback, surveys, notifications": "SubmitFeedback Tickets ReplyTicket RateTicket "
-    "SubmitReview AnswerSurvey Ask TicketUpdated NotificationReceived Faq Surveys Inbox "
-    "MarkNotificationsRead StaffTickets AnswerTicket ResolveTicket",
+    "SubmitReview AnswerSurvey Ask TicketUpdated Faq Surveys "
+    "StaffTickets AnswerTicket ResolveTicket",
 }
 """The operations whose feature does not exist, by feature. A built one leaves this list."""
 
