@@ -46,6 +46,8 @@ from api.stress.deadlines import Deadlines
 from api.stress.draining import Draining, heeding_signals, leaving_in_order
 from api.stress.places import Places
 from api.transport import TransportFault, fault_response
+from api.uploads.receiving import Uploads
+from api.uploads.serving import attachments
 from api.wechat_push import wechat_push
 from schema.building import JifenSchema
 from schema.documents import DocumentLimits
@@ -159,6 +161,8 @@ def _routes(settings: Settings, schema: JifenSchema, view: GraphQLView) -> list[
         wechat_push(settings.wechat_pushes),
         *oauth(settings),
         *reconciliation_routes(settings),
+        Uploads(settings, store=settings.attachments).route,
+        attachments(settings, store=settings.attachments),
         *metrics_route(
             settings.metrics, at_home=not settings.is_production and settings.workers == 1
         ),

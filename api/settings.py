@@ -36,10 +36,13 @@ from api.persisted.settings import DocumentSettings
 from api.rates.settings import RateSettings, with_development_rates
 from api.streaming.settings import StreamingSettings
 from api.stress.settings import StressSettings
+from api.uploads.settings import UploadSettings
 from api.workers.settings import WorkSettings
+from domain.feedback import AttachmentFolder
 from domain.files import FileStore
 from domain.games import POINT_COST_FEN
 from domain.ledger import AdjustmentRules, TransferLimits
+from domain.mailing import MailServer, is_email
 from domain.rewards import RewardRules
 from domain.storage import PoolSettings
 from domain.texting import key_of
@@ -142,6 +145,51 @@ class SmsSettings(BaseModel):
         return problems
 
 
+class SmtpSettings(BaseModel):
+    """The merchant's mail server. Without one, development logs mails."""
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65_535)
+    security: Literal["tls", "starttls", "none"] = "starttls"
+    """TLS from the first byte, TLS asked for (STARTTLS), or none: not in production."""
+
+    username: str = ""
+    password: SecretStr | None = None
+    from_address: str = ""
+    from_name: str = Field(default="", max_length=64)
+    deadline_s: PositiveFloat = 20.0
+    """How long one mail may take."""
+
+    @property
+    def server(self) -> MailServer | None:
+        """The server, where there is one."""
+        if not self.host:
+            return None
+        return MailServer(
+            host=self.host,
+            port=self.port,
+            security=self.security,
+            username=self.username or None,
+            password=self.password.get_secret_value() if self.password else None,
+            from_address=self.from_address,
+            from_name=self.from_name,
+            deadline_s=self.deadline_s,
+        )
+
+    def problems(self, *, is_production: bool) -> list[str]:
+        """What does not fit together."""
+        if not self.host:
+            return []
+        problems = []
+        if not is_email(self.from_address):
+            problems.append("JIFEN_SMTP__FROM_ADDRESS must be an e-mail address")
+        if bool(self.username) != bool(self.password):
+            problems.append("JIFEN_SMTP__USERNAME and JIFEN_SMTP__PASSWORD go together")
+        if is_production and self.security == "none":
+            problems.append("JIFEN_SMTP__SECURITY must be tls or starttls in production")
+        return problems
+
+
 class AdjustmentSettings(BaseModel):
     """Corrections of points by staff."""
 
@@ -209,10 +257,12 @@ class Settings(BaseSettings):
     rewards: RewardSettings = RewardSettings()
     games: GameSettings = GameSettings()
     sms: SmsSettings = SmsSettings()
+    smtp: SmtpSettings = SmtpSettings()
     stress: StressSettings = StressSettings()
     work: WorkSettings = WorkSettings()
     custody: CustodySettings = CustodySettings()
     reconciliation: ReconciliationSettings = ReconciliationSettings()
+    uploads: UploadSettings = UploadSettings()
     streaming: StreamingSettings = StreamingSettings()
     metrics: MetricsSettings = MetricsSettings()
     traces: TraceSettings = TraceSettings()
@@ -240,6 +290,11 @@ class Settings(BaseSettings):
     def reconciliation_files(self) -> FileStore:
         """Where the files of days are that partners fetch: beside those that members do."""
         return FileStore(self.custody.files_path / "reconciliation")
+
+    @property
+    def attachments(self) -> AttachmentFolder:
+        """Where the pictures are that go with messages: beside them."""
+        return AttachmentFolder(FileStore(self.custody.files_path / "attachments"))
 
     @property
     def public_url(self) -> str:
@@ -271,6 +326,7 @@ class Settings(BaseSettings):
             *self.database.problems(),
             *self.documents.problems(),
             *self.sms.problems(is_production=self.is_production),
+            *self.smtp.problems(is_production=self.is_production),
             *self._origin_problems(),
             *self._push_problems(),
             *self._production_problems(),

@@ -33,6 +33,8 @@ class FaultCode(StrEnum):
     REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
     URI_TOO_LONG = "URI_TOO_LONG"
     NOT_FOUND = "NOT_FOUND"
+    FILE_REFUSED = "FILE_REFUSED"
+    TOO_MANY_UPLOADS = "TOO_MANY_UPLOADS"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
     OPERATION_RESOLUTION_FAILURE = "OPERATION_RESOLUTION_FAILURE"
@@ -80,6 +82,12 @@ FAULTS: Final[dict[FaultCode, Fault]] = {
     FaultCode.REQUEST_TIMEOUT: Fault(408, "The body did not come in time: send it again."),
     FaultCode.URI_TOO_LONG: Fault(414, "The URL exceeds the limit: send the query by POST."),
     FaultCode.NOT_FOUND: Fault(404, "Nothing is served at this path."),
+    FaultCode.FILE_REFUSED: Fault(
+        415, "The file is not a whole JPEG, PNG or WebP image and nothing else: `rule` says why."
+    ),
+    FaultCode.TOO_MANY_UPLOADS: Fault(
+        429, "As many files were uploaded as may wait for a message: send them along first."
+    ),
     FaultCode.GRAPHQL_PARSE_FAILED: Fault(400, "The document is not GraphQL."),
     FaultCode.GRAPHQL_VALIDATION_FAILED: Fault(400, "The document does not fit the schema."),
     FaultCode.OPERATION_RESOLUTION_FAILURE: Fault(

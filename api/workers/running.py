@@ -14,6 +14,7 @@ from taskiq.kicker import AsyncKicker
 from taskiq.receiver import Receiver
 
 from api.settings import Settings
+from api.workers.attachment_jobs import attachment_jobs
 from api.workers.broker import RETRY_S, open_broker
 from api.workers.custody_jobs import custody_jobs
 from api.workers.drainer import Drainer
@@ -75,6 +76,7 @@ async def working(
             *reconciliation_jobs(
                 settings.reconciliation, files=settings.reconciliation_files, clock=clock
             ),
+            *attachment_jobs(settings.uploads, store=settings.attachments, clock=clock),
         )
         schedules = Schedules(jobs, broker=broker, clock=clock)
         stopping = asyncio.Event()

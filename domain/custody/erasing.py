@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from domain import games, ledger, members, rewards
+from domain import feedback, games, ledger, members, rewards
 from domain.custody.deletion import LONG_AGO, deletions_due, is_due, pass_on_deletion
 from domain.custody.exporting import file_names
 from domain.custody.merging import Merge
@@ -191,7 +191,9 @@ async def _erase(
             return False
         for name in await _files_of(erased):
             files.delete(name)
+        await feedback.forget_attachments(erased, now=now)
         await members.forget_codes_of(erased)
+        await members.forget_email_codes_of(erased)
         await ledger.erase_notes_given(erased)
         await rewards.erase_address_keys(erased)
         await games.announce_deletion(erased, now=now)

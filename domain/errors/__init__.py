@@ -91,6 +91,16 @@ Refusal
 │   ├── ConsentRequired             the member did not say yes
 │   └── BindTokenInvalid            not the partner's, exchanged before, or expired
 ├── NotificationUnknown             the member has no such notification
+├── AttachmentUnknown               no such file of the caller's, or a message has it already
+├── MessageNotHeld                  no such message, or its text is not held
+├── FeedbackRefusal                 something cannot be done to a ticket
+│   ├── TicketUnknown               there is none such, or none of the member's
+│   ├── TicketNotOpen               closed, merged, or not where this step begins
+│   ├── TicketsNotMergeable         one and the same, or of two members
+│   ├── TopicUnknown                there is none such in use
+│   ├── CauseUnknown                there is none such in use, or it is of another topic
+│   ├── TicketOrderUnknown          the member has no such order
+│   └── AssigneeUnknown             nobody with this login serves members
 ├── WeChatRefusal                   WeChat did not vouch for the user
 │   ├── UnknownApp                  the app id is not one of this programme
 │   ├── WeChatCodeInvalid           the login code is unknown or has expired
@@ -124,6 +134,7 @@ Everything that is not a Refusal is a fault of ours: masked, logged and counted 
 """
 
 from domain.errors.access import AccessRefusal, AccountUnknown, CodeTaken, ScopeNotGranted
+from domain.errors.attachments import AttachmentUnknown, MessageNotHeld
 from domain.errors.codes import ErrorCode
 from domain.errors.custody import ExportLimitReached
 from domain.errors.definitions import (
@@ -142,6 +153,16 @@ from domain.errors.emails import (
     EmailRefusal,
     EmailRefused,
     EmailUnavailable,
+)
+from domain.errors.feedback import (
+    AssigneeUnknown,
+    CauseUnknown,
+    FeedbackRefusal,
+    TicketNotOpen,
+    TicketOrderUnknown,
+    TicketsNotMergeable,
+    TicketUnknown,
+    TopicUnknown,
 )
 from domain.errors.flaws import Flaws
 from domain.errors.games import (
@@ -273,11 +294,14 @@ __all__ = [
     "AdjustmentUnknown",
     "AmountInvalid",
     "ApprovalByRequester",
+    "AssigneeUnknown",
+    "AttachmentUnknown",
     "BindTokenInvalid",
     "BudgetExhausted",
     "BudgetSpent",
     "CampaignClosed",
     "CapReached",
+    "CauseUnknown",
     "CodeTaken",
     "ConsentOutdated",
     "ConsentRefusal",
@@ -305,6 +329,7 @@ __all__ = [
     "EntryNotReversible",
     "ErrorCode",
     "ExportLimitReached",
+    "FeedbackRefusal",
     "FileProblem",
     "Flaws",
     "FutureDated",
@@ -327,6 +352,7 @@ __all__ = [
     "MergeNotUndoable",
     "MergeRefusal",
     "MergeUnknown",
+    "MessageNotHeld",
     "NotBound",
     "NotificationUnknown",
     "OrderRefusal",
@@ -375,7 +401,12 @@ __all__ = [
     "SignInCodeTooSoon",
     "SmsUnavailable",
     "TextInvalid",
+    "TicketNotOpen",
+    "TicketOrderUnknown",
+    "TicketUnknown",
+    "TicketsNotMergeable",
     "TooOld",
+    "TopicUnknown",
     "TransferLimitExceeded",
     "UnknownApp",
     "WeChatCodeInvalid",

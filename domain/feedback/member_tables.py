@@ -6,6 +6,14 @@ from domain.storage import Blank, Erasing, MemberTable, MemberTables, Merging
 
 MEMBER_TABLES: Final[MemberTables] = (
     MemberTable(
+        name="attachment",
+        key=("id",),
+        # The files themselves are deleted with the rows, see `forget_attachments`.
+        erasing=Erasing.DELETE,
+        merging=Merging.MOVE,
+        told=("id", "name", "media_type", "bytes", "sha256", "uploaded_at", "message_id"),
+    ),
+    MemberTable(
         name="ticket_message",
         key=("ticket_id", "id"),
         erasing=Erasing.DELETE,

@@ -43,6 +43,13 @@ def archive_inside() -> bytes:
     return jpeg_with(made[:-2] + behind.to_bytes(2, "little"))
 
 
+def sized(width: int, height: int) -> bytes:
+    """A JPEG of a few bytes whose header says that it has so many pixels."""
+    plain = picture()
+    frame = plain.index(b"\xff\xc0") + 5
+    return plain[:frame] + height.to_bytes(2, "big") + width.to_bytes(2, "big") + plain[frame + 4 :]
+
+
 def moving(kind: str) -> bytes:
     """Two pictures after each other."""
     written = BytesIO()

@@ -1,0 +1,1 @@
+"""Files beside GraphQL: `POST /upload` takes one, `GET /attachments/{id}` gives it back."""
