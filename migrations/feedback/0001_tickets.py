@@ -110,7 +110,7 @@ class Migration(migration.Migration):
             "CREATE INDEX ticket_resolve_due ON ticket (resolve_by, id) WHERE resolved_at IS NULL "
             "AND resolve_breached_at IS NULL AND paused_at IS NULL AND closed_at IS NULL "
             "AND resolve_by IS NOT NULL",
-            "CREATE INDEX ticket_silent ON ticket (last_message_at, id) WHERE status = 'RESOLVED'",
+            "CREATE INDEX ticket_silent ON ticket (resolved_at, id) WHERE status = 'RESOLVED'",
             # One text of a conversation; `text_check` is what became of WeChat's check of it. A
             # ticket's description is its first message.
             """

@@ -1,0 +1,170 @@
+"""What was said in tickets, by the member and by staff, and what staff note for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from domain.feedback.acting import By
+from domain.feedback.rules import TEXT_CHARACTERS_MAX, Author, TextCheck
+from domain.paging import Page, PageRequest, page_of
+from domain.storage import Row, Table, fetch_all
+from domain.texts import clean_text
+
+_MESSAGES: Final = Table(
+    "ticket_message",
+    member_id="uuid",
+    ticket_id="uuid",
+    id="uuid",
+    author_kind="text",
+    author_id="uuid",
+    text="text",
+    at="timestamptz",
+    internal="boolean",
+    text_check="text",
+)
+_BEGINNING: Final = (UUID(int=0),)
+
+_HELD: Final = frozenset({TextCheck.WAITING, TextCheck.REVIEW, TextCheck.RISKY, TextCheck.REFUSED})
+"""Such a text is covered for everybody but who wrote it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketMessage:
+    """One text of a conversation. `author_id` is the account of staff, None for the member.
+
+    `ticket_id` is the ticket in which it was said: another one, where that was merged into this.
+    """
+
+    member_id: UUID
+    ticket_id: UUID
+    id: UUID
+    author: Author
+    author_id: UUID | None
+    written: str
+    at: datetime
+    internal: bool
+    check: TextCheck
+
+    @property
+    def held(self) -> bool:
+        """Whether only who wrote it may read it."""
+        return self.check in _HELD
+
+
+def clean_message(text: str) -> str:
+    """The text of a message, unchanged: 1 to 10,000 characters, in lines; InvalidInput."""
+    return clean_text(
+        text,
+        field=("text",),
+        characters_min=1,
+        characters_max=TEXT_CHARACTERS_MAX,
+        lines=True,
+    )
+
+
+async def say(
+    text: str,
+    *,
+    member_id: UUID,
+    ticket_id: UUID,
+    by: By,
+    internal: bool = False,
+    now: datetime,
+) -> TicketMessage:
+    """Write a message into the ticket, inside the transaction of the act that it belongs to."""
+    message = TicketMessage(
+        member_id=member_id,
+        ticket_id=ticket_id,
+        id=uuid7(),
+        author=by.author,
+        author_id=by.account_id,
+        written=text,
+        at=now,
+        internal=internal,
+        check=TextCheck.NOT_CHECKED,
+    )
+    await _MESSAGES.insert(
+        [
+            {
+                "member_id": member_id,
+                "ticket_id": ticket_id,
+                "id": message.id,
+                "author_kind": by.author.value,
+                "author_id": by.account_id,
+                "text": text,
+                "at": now,
+                "internal": internal,
+                "text_check": message.check.value,
+            }
+        ]
+    )
+    return message
+
+
+async def conversations(
+    member_id: UUID, ticket_ids: Collection[UUID], page: PageRequest, *, for_staff: bool = False
+) -> Mapping[UUID, Page[TicketMessage]]:
+    """The same page of what was said in each of these tickets of the member, oldest first.
+
+    By the key (id,). What was said in tickets that were merged into one stands in that one. What
+    staff note for each other is told `for_staff` alone. One statement.
+    """
+    internal = "" if for_staff else " AND NOT m.internal"
+    rows = await fetch_all(
+        f"""
+        SELECT t.id AS shown_in, m.member_id, m.ticket_id, m.id, m.author_kind, m.author_id, m.text,
+               m.at, m.internal, m.text_check
+        FROM ticket AS t
+        JOIN ticket_message AS m ON m.member_id = t.member_id AND m.id IN (
+            SELECT m.id FROM ticket_message AS m
+            WHERE m.member_id = t.member_id AND m.id > $3{internal} AND m.ticket_id IN (
+                SELECT t.id UNION ALL
+                SELECT s.id FROM ticket AS s
+                WHERE s.member_id = t.member_id AND s.merged_into = t.id
+            )
+            ORDER BY m.id LIMIT $4
+        )
+        WHERE t.member_id = $1 AND t.id = ANY($2::uuid[])
+        ORDER BY m.id
+        """,
+        *(member_id, sorted(ticket_ids), *(page.after or _BEGINNING), page.limit),
+    )
+    said: dict[UUID, list[TicketMessage]] = {ticket_id: [] for ticket_id in ticket_ids}
+    for row in rows:
+        said[row["shown_in"]].append(_message_of(row))
+    return {
+        ticket_id: page_of(found, first=page.first, key=lambda one: (one.id,))
+        for ticket_id, found in said.items()
+    }
+
+
+async def messages_by_ids(
+    member_id: UUID, message_ids: Collection[UUID]
+) -> Sequence[TicketMessage]:
+    """These messages of the member's tickets, oldest first."""
+    rows = await fetch_all(
+        "SELECT member_id, ticket_id, id, author_kind, author_id, text, at, internal, text_check"
+        " FROM ticket_message WHERE member_id = $1 AND id = ANY($2::uuid[]) ORDER BY id",
+        *(member_id, sorted(message_ids)),
+    )
+    return [_message_of(row) for row in rows]
+
+
+def _message_of(row: Row) -> TicketMessage:
+    return TicketMessage(
+        member_id=row["member_id"],
+        ticket_id=row["ticket_id"],
+        id=row["id"],
+        author=Author(row["author_kind"]),
+        author_id=row["author_id"],
+        written=row["text"],
+        at=row["at"],
+        internal=row["internal"],
+        check=TextCheck(row["text_check"]),
+    )

@@ -1,0 +1,153 @@
+"""What members do to their tickets: they say more, and how they were served."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from domain import idempotency, members
+from domain.errors import InvalidInput, TicketNotOpen
+from domain.feedback.acting import MEMBER, Step, lock_own, take
+from domain.feedback.attachments import attach
+from domain.feedback.conversation import clean_message, say
+from domain.feedback.rules import (
+    RATING_MAX,
+    RATING_MIN,
+    RATING_TEXT_CHARACTERS_MAX,
+    REOPENED_WITHIN,
+    Act,
+    TicketStatus,
+)
+from domain.feedback.tickets import Ticket
+from domain.members import recall_own, remember_own
+from domain.storage import transaction
+from domain.texts import clean_text
+
+_WHAT: Final = "feedback.reply"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTicket:
+    """What a member says more."""
+
+    member_id: UUID
+    ticket_id: UUID
+    text: str
+    idempotency_key: str
+    attachment_ids: Sequence[UUID] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateTicket:
+    """How a member was served, 1 to 5, and how they had expected to be."""
+
+    member_id: UUID
+    ticket_id: UUID
+    experience: int
+    expectation: int | None = None
+    text: str | None = None
+
+
+async def reply_ticket(command: ReplyTicket, *, now: datetime) -> Ticket:
+    """Say more in a ticket of one's own, which waits for us then; one that is resolved opens again.
+
+    The same key gives the same ticket, as it is now. Refused, in this order: InvalidInput,
+    MemberNotFound, IdempotencyConflict, TicketUnknown, TicketNotOpen (also of one that was resolved
+    longer than REOPENED_WITHIN ago), AttachmentUnknown.
+    """
+    key = idempotency.checked_key(command.idempotency_key)
+    clean_message(command.text)
+    digests = idempotency.digests(
+        {
+            "ticket_id": str(command.ticket_id),
+            "text": command.text,
+            "attachment_ids": [str(one) for one in command.attachment_ids],
+        }
+    )
+
+    async def work() -> Ticket:
+        mine = await members.lock_member(command.member_id)
+        earlier = await recall_own(_WHAT, mine, key=key, digests=digests)
+        ticket = await lock_own(mine, command.ticket_id)
+        if earlier is not None:
+            return ticket
+        made = await _said(ticket, command, now=now)
+        await remember_own(
+            *(_WHAT, mine), key=key, digests=digests, answer={"ticket": str(made.id)}, now=now
+        )
+        return made
+
+    return await transaction(work)
+
+
+async def rate_ticket(command: RateTicket, *, now: datetime) -> Ticket:
+    """Say, or say anew, how one was served; until the ticket is closed.
+
+    The same again changes nothing. Refused: InvalidInput, MemberNotFound, TicketUnknown,
+    TicketNotOpen.
+    """
+    _check_rating("experience", command.experience)
+    if command.expectation is not None:
+        _check_rating("expectation", command.expectation)
+    if command.text is not None:
+        clean_text(
+            command.text,
+            field=("text",),
+            characters_min=1,
+            characters_max=RATING_TEXT_CHARACTERS_MAX,
+            lines=True,
+        )
+    said: dict[str, Any] = {
+        "experience": command.experience,
+        "expectation": command.expectation,
+        "rating_text": command.text,
+    }
+
+    async def work() -> Ticket:
+        mine = await members.lock_member(command.member_id)
+        ticket = await lock_own(mine, command.ticket_id)
+        if _is_said(ticket, said):
+            return ticket
+        facts = {name: said[name] for name in ("experience", "expectation")}
+        values = {**said, "rated_at": now}
+        step = Step(act=Act.RATED, by=MEMBER, values=values, facts=facts)
+        return await take(ticket, step, now=now)
+
+    return await transaction(work)
+
+
+async def _said(ticket: Ticket, command: ReplyTicket, *, now: datetime) -> Ticket:
+    again = ticket.status is TicketStatus.RESOLVED
+    resolved_at = ticket.sla.resolved_at
+    if again and resolved_at is not None and now - resolved_at > REOPENED_WITHIN:
+        raise TicketNotOpen(state=ticket.status.value, field=("ticket_id",))
+    values = {"reopened": ticket.reopened + 1} if again else {}
+    step = Step(act=Act.REPLIED, by=MEMBER, spoken=True, values=values)
+    made = await take(ticket, step, now=now)
+    message = await say(
+        command.text, member_id=ticket.member_id, ticket_id=ticket.id, by=MEMBER, now=now
+    )
+    await attach(
+        command.attachment_ids,
+        member_id=ticket.member_id,
+        ticket_id=ticket.id,
+        message_id=message.id,
+    )
+    return made
+
+
+def _is_said(ticket: Ticket, said: dict[str, Any]) -> bool:
+    known = ticket.satisfaction
+    return known is not None and said == {
+        "experience": known.experience,
+        "expectation": known.expectation,
+        "rating_text": known.text,
+    }
+
+
+def _check_rating(name: str, rating: int) -> None:
+    if not RATING_MIN <= rating <= RATING_MAX:
+        raise InvalidInput(field=(name,), rule=f"{RATING_MIN} to {RATING_MAX}")
