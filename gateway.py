@@ -19,6 +19,7 @@ from api.opening import (
     keeping_time,
     open_key_ring,
     open_live,
+    open_mailing,
     open_phone_keys,
     open_rates,
     open_texting,
@@ -77,6 +78,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 # An audit leaves the rest of its request's time to the last batch.
                 audit_within_s=settings.stress.request_s_max / 2,
                 texts=texts,
+                mails=open_mailing(settings),
                 cooling=settings.custody.cooling,
                 public_url=settings.public_url,
                 files=settings.custody.files,

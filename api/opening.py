@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 
 import fakeredis
@@ -21,6 +22,7 @@ from api.stress.admission import outside
 from domain import storage
 from domain.access import KeyRing
 from domain.clock import Clock
+from domain.mailing import LoggedMails, Mails, NoMails, SmtpMails
 from domain.members import PhoneKeyFile, use_phone_keys
 from domain.outbox import Live
 from domain.texting import (
@@ -120,6 +122,19 @@ async def open_texting(settings: Settings) -> AsyncIterator[TextMessages]:
         yield sender
     finally:
         await sender.aclose()
+
+
+def open_mailing(settings: Settings) -> Mails:
+    """Whoever sends mails that a request waits for: the mail server, in development the log.
+
+    In production without a mail server nobody.
+    """
+    server = settings.smtp.server
+    if server is None:
+        return NoMails() if settings.is_production else LoggedMails()
+    # Its calls end before requests must, like WeChat's.
+    within_s = min(server.deadline_s, settings.stress.wechat_s_max)
+    return SmtpMails(replace(server, deadline_s=within_s), waiting=outside)
 
 
 def open_key_ring(settings: Settings, *, now: datetime) -> KeyRing:

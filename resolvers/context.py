@@ -19,6 +19,7 @@ from domain.custody import COOLING
 from domain.files import FileStore
 from domain.games import POINT_COST_FEN, PartnerGuard
 from domain.ledger import AdjustmentRules, TransferLimits
+from domain.mailing import Mails, NoMails
 from domain.members import Member
 from domain.outbox import Live
 from domain.program import Programme, program
@@ -55,6 +56,7 @@ class Services:
     reward_rules: RewardRules = field(default_factory=RewardRules)
     audit_within_s: float = 2.0
     texts: TextMessages = field(default_factory=NoTextMessages)
+    mails: Mails = field(default_factory=NoMails)
     cooling: timedelta = COOLING
     public_url: str = ""
     files: FileStore | None = None

@@ -7,7 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from domain import custody, ledger, notifications, tiers
-from domain.members import Member, phones_of
+from domain.members import Member, email_masked, phones_of
 from resolvers.context import RequestContext
 from resolvers.once import Once
 from resolvers.points import PointsRecord, points_now, points_then
@@ -39,6 +39,10 @@ class MemberRecord:
         """The member's telephone number (E.164), which no answer shows whole."""
         phones = await self._once.read("phone", lambda: phones_of([self.id]))
         return phones.get(self.id)
+
+    async def email_masked(self) -> str | None:
+        """Enough of the member's e-mail address for its owner."""
+        return await self._once.read("email", lambda: email_masked(self.id))
 
     async def deletes_at(self) -> datetime | None:
         """When the member's account will be deleted, if that was asked for."""

@@ -80,6 +80,7 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "PurchaseRecorded": ("PURCHASE_RECORDED", _purchase),
     "PurchaseAmended": ("PURCHASE_AMENDED", _purchase),
     "PurchaseRefunded": ("PURCHASE_REFUNDED", _purchase),
+    "OrderNoticeRecorded": ("ORDER_NOTICE_RECORDED", _purchase),
     "RewardRedeemed": ("REWARD_REDEEMED", _redemption),
     "RedemptionCancelled": ("REDEMPTION_CANCELLED", _redemption),
     "RedemptionAddressed": ("REDEMPTION_ADDRESSED", _redemption),

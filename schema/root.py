@@ -24,6 +24,7 @@ from schema import (
     notes,
     notification_settings,
     notifications,
+    order_notices,
     partners,
     perks,
     phones,
@@ -100,6 +101,7 @@ class Mutation:
     cancel_account_deletion = custody.cancel_account_deletion
     transfer_points = transfers.transfer_points
     record_purchases = purchases.record_purchases
+    record_order_notices = order_notices.record_order_notices
     record_refunds = returns.record_refunds
     hold_points = holds.hold_points
     capture_points = holds.capture_points

@@ -66,6 +66,12 @@ class RateSettings(BaseModel):
     bind_phone: BucketSettings = _bucket(60, 20)
     """Phones bound from one address."""
 
+    email_code: BucketSettings = _bucket(60, 20)
+    """Codes sent to e-mail addresses, asked for from one address of the network."""
+
+    confirm_email: BucketSettings = _bucket(120, 60)
+    """E-mail addresses confirmed, each a guess at a code, from one address of the network."""
+
     partner_token: BucketSettings = _bucket(60, 60)
     """Tokens that partners ask for from one address."""
 
@@ -91,6 +97,8 @@ DEVELOPMENT: Final[dict[str, dict[str, int]]] = {
     "sign_in_code": {"capacity": 2_000, "restored_per_minute": 6_000},
     "phone_sign_in": {"capacity": 2_000, "restored_per_minute": 6_000},
     "bind_phone": {"capacity": 2_000, "restored_per_minute": 6_000},
+    "email_code": {"capacity": 2_000, "restored_per_minute": 6_000},
+    "confirm_email": {"capacity": 2_000, "restored_per_minute": 6_000},
     "partner_token": {"capacity": 2_000, "restored_per_minute": 6_000},
 }
 """What development has instead: one machine plays all callers there, also two hundred at once."""

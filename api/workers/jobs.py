@@ -97,7 +97,9 @@ def _forgetting_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
         return forgotten
 
     async def forget_sign_in_codes() -> int:
-        return await members.forget_sign_in_codes(now=clock.now())
+        now = clock.now()
+        forgotten = await members.forget_sign_in_codes(now=now)
+        return forgotten + await members.forget_email_codes(now=now)
 
     async def forget_webhooks() -> int:
         before = clock.now() - timedelta(days=work.keep_webhooks_days)

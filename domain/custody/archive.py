@@ -126,6 +126,9 @@ async def _archive(file: BinaryIO, member_id: UUID, *, progress: _Progress, now:
         phones = await members.all_phones_of(records)
         if phones:
             archive.writestr("phone.txt", "".join(f"{phone}\n" for phone in phones))
+        emails = await members.all_emails_of(records)
+        if emails:
+            archive.writestr("email.txt", "".join(f"{email}\n" for email in emails))
         told = _README.format(now=now.isoformat(timespec="seconds")) + "\n".join(contents) + "\n"
         archive.writestr("README.txt", told)
 

@@ -27,6 +27,14 @@ MEMBER_TABLES: Final[MemberTables] = (
         merging=Merging.MOVE,
         told=("bound_at",),  # The number itself is sealed: `phones_of` opens it.
     ),
+    # What a record that was given up had said counts as long as the one that stays said nothing.
+    MemberTable(
+        name="member_email",
+        key=(),
+        erasing=Erasing.DELETE,
+        merging=Merging.STAY,
+        told=("set_at",),  # The address itself is sealed: `all_emails_of` opens it.
+    ),
     MemberTable(
         name="member_interest",
         key=("id",),

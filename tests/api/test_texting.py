@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from api.opening import open_texting
-from api.settings import SmsSettings
+from api.telling.settings import SmsSettings
 from domain.texting import LoggedTextMessages, NoTextMessages, WebhookTextMessages
 from tests.api.gateway import development_settings, production_settings
 from tests.domain.texting.receiver import SECRET

@@ -11,7 +11,8 @@ import httpx
 from pydantic import SecretStr
 
 from api.fake_wechat import DEMO_APP_ID, RunningFake
-from api.settings import Settings, SmsSettings
+from api.settings import Settings
+from api.telling.settings import SmsSettings
 from tests.domain.texting.receiver import SECRET, Receiver
 from tests.graphql.gateway import Gateway, Session, open_gateway
 from tests.graphql.operations import operation

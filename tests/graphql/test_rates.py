@@ -383,6 +383,7 @@ async def test_every_sensitive_field_has_a_bucket(open_alone: Open) -> None:
                 one = extension.sensitive
                 names |= {one.limit, one.subject_limit, one.device_limit} - {""}
     codes = {"sign_in_code", "sign_in_code_device", "phone_sign_in", "phone_sign_in_device"}
+    codes |= {"email_code", "confirm_email"}
     assert names == {"sign_in", "refresh", "refresh_token", "transfer", "bind_phone", *codes}
     settings = RateSettings()
     for name in (*names, *CallerKind, "address"):

@@ -1,0 +1,1 @@
+"""Telling members outside of the programme: what the edge knows of channels."""

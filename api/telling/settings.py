@@ -1,0 +1,77 @@
+"""Settings of the services through which members are told: text messages, mails, WeChat."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field, PositiveFloat, SecretStr
+
+from domain.mailing import MailServer, is_email
+from domain.texting import key_of
+
+
+class SmsSettings(BaseModel):
+    """The merchant's service that sends text messages. Without one, development logs them."""
+
+    url: str = ""
+    secret: SecretStr | None = None
+    """What signs them: `whsec_` and the base64 of 24 to 64 random bytes."""
+
+    def problems(self, *, is_production: bool) -> list[str]:
+        """What does not fit together."""
+        if not self.url:
+            return []
+        schemes = ("https://",) if is_production else ("https://", "http://")
+        problems = []
+        if not self.url.startswith(schemes):
+            problems.append(f"JIFEN_SMS__URL must begin with {' or '.join(schemes)}")
+        try:
+            key_of(self.secret.get_secret_value() if self.secret else "")
+        except ValueError as wrong:
+            problems.append(f"JIFEN_SMS__SECRET {wrong}")
+        return problems
+
+
+class SmtpSettings(BaseModel):
+    """The merchant's mail server. Without one, development logs mails."""
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65_535)
+    security: Literal["tls", "starttls", "none"] = "starttls"
+    """TLS from the first byte, TLS asked for (STARTTLS), or none: not in production."""
+
+    username: str = ""
+    password: SecretStr | None = None
+    from_address: str = ""
+    from_name: str = Field(default="", max_length=64)
+    deadline_s: PositiveFloat = 20.0
+    """How long one mail may take."""
+
+    @property
+    def server(self) -> MailServer | None:
+        """The server, where there is one."""
+        if not self.host:
+            return None
+        return MailServer(
+            host=self.host,
+            port=self.port,
+            security=self.security,
+            username=self.username or None,
+            password=self.password.get_secret_value() if self.password else None,
+            from_address=self.from_address,
+            from_name=self.from_name,
+            deadline_s=self.deadline_s,
+        )
+
+    def problems(self, *, is_production: bool) -> list[str]:
+        """What does not fit together."""
+        if not self.host:
+            return []
+        problems = []
+        if not is_email(self.from_address):
+            problems.append("JIFEN_SMTP__FROM_ADDRESS must be an e-mail address")
+        if bool(self.username) != bool(self.password):
+            problems.append("JIFEN_SMTP__USERNAME and JIFEN_SMTP__PASSWORD go together")
+        if is_production and self.security == "none":
+            problems.append("JIFEN_SMTP__SECURITY must be tls or starttls in production")
+        return problems
