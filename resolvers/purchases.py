@@ -50,6 +50,14 @@ class PurchaseRecord:
         )
         return refunds[self.purchase.id]
 
+    async def notices(self) -> Sequence[purchases.KeptNotice]:
+        """Where the order is on its way."""
+        member_id = self.purchase.member_id
+        notices = await self.once.read(
+            "notices", lambda: purchases.notices_of(member_id, self.together)
+        )
+        return notices[self.purchase.id]
+
 
 async def member_purchases(member_id: UUID, request: PageRequest) -> Page[PurchaseRecord]:
     """A page of the member's orders, newest first."""

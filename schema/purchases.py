@@ -9,7 +9,7 @@ import strawberry
 
 from domain import purchases, returns
 from domain.errors import ErrorCode
-from domain.purchases import ReceiptStatus
+from domain.purchases import OrderNoticeKind, ReceiptStatus
 from resolvers import purchases as resolvers
 from resolvers.purchases import PurchaseRecord
 from schema.catalogue import Product
@@ -26,6 +26,7 @@ from schema.scalars import Fen, Points
 WRITES_PURCHASES = scope("purchases:write")
 
 enum_type(ReceiptStatus)
+enum_type(OrderNoticeKind)
 
 
 @input_type()
@@ -207,6 +208,23 @@ class PurchaseRefund:
 
 
 @object_type(policy=OWNER)
+class OrderNotice:
+    """Where an order was on its way, as the shop told it."""
+
+    kind: OrderNoticeKind
+    """What happened."""
+
+    at: datetime
+    """When."""
+
+    carrier: str | None
+    """Who carries it; null where the shop did not say."""
+
+    number: str | None
+    """The carrier's number, for tracking; null where the shop did not say."""
+
+
+@object_type(policy=OWNER)
 class PurchaseLine:
     """One line of an order."""
 
@@ -297,6 +315,13 @@ class Purchase(Node):
         record: PurchaseRecord = view(self)
         refunds: list[PurchaseRefund] = view(await record.refunds())
         return refunds
+
+    @computed(OWNER, cost=Cost(own=1, items=4), versioned=True)
+    async def notices(self) -> list[OrderNotice] | None:
+        """Where it is on its way, the newest first; at most a hundred."""
+        record: PurchaseRecord = view(self)
+        notices: list[OrderNotice] = view(await record.notices())
+        return notices
 
 
 def _bought(value: object) -> purchases.Purchase:

@@ -27,6 +27,13 @@ TITLES: Final[Mapping[str, Text]] = {
     "CONSENT_WITHDRAWN": Text(zh="撤回授权：{purpose}", en="No longer agrees to {purpose}"),
     "PURCHASE": Text(zh="消费 {paid}{shop}", en="Bought for {paid}{shop}"),
     "PURCHASE_REFUNDED": Text(zh="退款 {amount}{shop}", en="Was refunded {amount}{shop}"),
+    "ORDER_SHIPPED": Text(zh="订单 {order} 已发货", en="Order {order} was sent"),
+    "ORDER_TRANSFERRED": Text(zh="订单 {order} 转运中", en="Order {order} was passed on"),
+    "ORDER_OUT_FOR_DELIVERY": Text(zh="订单 {order} 派送中", en="Order {order} is being brought"),
+    "ORDER_DELIVERED": Text(zh="订单 {order} 已送达", en="Order {order} arrived"),
+    "ORDER_DELIVERY_FAILED": Text(
+        zh="订单 {order} 派送未成功", en="Order {order} could not be delivered"
+    ),
     "POINTS_EARN": Text(zh="获得 {points} 积分", en="Earned {points} points"),
     "POINTS_REDEEM": Text(zh="使用 {points} 积分", en="Spent {points} points"),
     "POINTS_CAPTURE": Text(zh="支付 {points} 积分", en="Paid with {points} points"),

@@ -10,6 +10,7 @@ from api.settings import Settings
 from api.workers.timelines import TELLING
 from domain.games import binding_consumer, buyers_consumer, webhook_consumer
 from domain.members import timeline_consumer
+from domain.notifications import notification_consumer
 from domain.outbox import Announced, Consumer, publish_hints
 from domain.recommendations import behavior_consumer
 
@@ -26,6 +27,7 @@ def consumers_with(settings: Settings, *, redis: aioredis.Redis) -> tuple[Consum
         webhook_consumer(),
         binding_consumer(),
         buyers_consumer(),
+        notification_consumer(),
     )
     if settings.redis_url.startswith("memory:"):
         # Whoever follows is in this process, and hears the commits themselves.

@@ -4,6 +4,7 @@
 it, or announces an event that `notification_consumer` makes a notification of.
 """
 
+from domain.notifications.hearing import notification_consumer
 from domain.notifications.inbox import (
     Freshness,
     InboxItem,
@@ -59,6 +60,7 @@ __all__ = [
     "kind_of",
     "mark_notifications_read",
     "newest_texts",
+    "notification_consumer",
     "notification_text_flaws",
     "notify",
     "preferences",

@@ -20,6 +20,20 @@ from domain.purchases.earning import (
 )
 from domain.purchases.importing import FILE_ORDER_LINES_MAX, ImportOrders, import_orders
 from domain.purchases.member_tables import MEMBER_TABLES
+from domain.purchases.notice_batches import (
+    NOTICES_MAX,
+    NoticeBatch,
+    NoticeReceipt,
+    RecordOrderNotices,
+    record_order_notices,
+)
+from domain.purchases.notices import (
+    NOTICES_SHOWN_MAX,
+    KeptNotice,
+    OrderNotice,
+    OrderNoticeKind,
+    notices_of,
+)
 from domain.purchases.orders import (
     AMOUNT_FEN_MAX,
     CHANNEL_LENGTH_MAX,
@@ -68,6 +82,8 @@ __all__ = [
     "LINES_MAX",
     "LINE_ID_LENGTH_MAX",
     "MEMBER_TABLES",
+    "NOTICES_MAX",
+    "NOTICES_SHOWN_MAX",
     "ORDERS_MAX",
     "PRODUCT_CODE_LENGTH_MAX",
     "QUANTITY_MAX",
@@ -76,8 +92,13 @@ __all__ = [
     "EarningRule",
     "ImportOrders",
     "ImportedOrder",
+    "KeptNotice",
+    "NoticeBatch",
+    "NoticeReceipt",
     "Order",
     "OrderLine",
+    "OrderNotice",
+    "OrderNoticeKind",
     "OrderPlace",
     "PublishedRule",
     "Purchase",
@@ -85,6 +106,7 @@ __all__ = [
     "PurchaseLine",
     "Receipt",
     "ReceiptStatus",
+    "RecordOrderNotices",
     "RecordPurchases",
     "Refundable",
     "RefundableLine",
@@ -101,11 +123,13 @@ __all__ = [
     "microseconds",
     "most_bought",
     "newest_rules",
+    "notices_of",
     "publish_earning_rule",
     "publish_rule",
     "published_rules",
     "purchase",
     "purchases",
+    "record_order_notices",
     "record_purchases",
     "refundable_orders",
     "rule_flaws",

@@ -31,4 +31,12 @@ MEMBER_TABLES: Final[MemberTables] = (
         merging=Merging.MOVE,
         told=("purchase_id", "line_id", "product_code", "quantity", "amount_fen"),
     ),
+    MemberTable(
+        name="order_notice",
+        key=("purchase_id", "id"),
+        # A carrier's number leads to where somebody lives.
+        erasing=Erasing.DELETE,
+        merging=Merging.MOVE,
+        told=("purchase_id", "external_id", "kind", "carrier", "number", "at"),
+    ),
 )

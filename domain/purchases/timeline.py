@@ -18,4 +18,15 @@ def _purchase_recorded(event: Announced) -> Told:
     )
 
 
-TIMELINE: Final[Telling] = {"PurchaseRecorded": _purchase_recorded}
+def _order_notice_recorded(event: Announced) -> Told:
+    return Told(
+        kind=f"ORDER_{event.facts['kind']}",
+        facts={name: event.facts[name] for name in ("purchase_id", "order")},
+        occurred_at=datetime.fromisoformat(event.facts["at"]),
+    )
+
+
+TIMELINE: Final[Telling] = {
+    "PurchaseRecorded": _purchase_recorded,
+    "OrderNoticeRecorded": _order_notice_recorded,
+}

@@ -156,6 +156,24 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
             },
             {},
         ),
+        "recordOrderNotices": First(
+            shop,
+            {
+                "batchId": "notices",
+                "notices": [
+                    {
+                        "externalId": name,
+                        "orderExternalId": "A",
+                        "kind": "SHIPPED",
+                        "at": "2026-03-01T11:30:00Z",
+                        "carrier": "SF",
+                        "number": "SF1",
+                    }
+                    for name in ("N", "M")
+                ],
+            },
+            {},
+        ),
         "holdPoints": First(
             shop,
             {"member": alices, "points": 5, "reference": "cart", "expiresInMinutes": 20},

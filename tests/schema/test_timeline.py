@@ -11,6 +11,7 @@ from api.workers.timelines import TELLING
 from domain.ledger import EntryKind
 from domain.members import TimelineItem
 from domain.outbox import PROGRAMME, Announced
+from domain.purchases import OrderNoticeKind
 from resolvers.context import Language
 from resolvers.timeline import TimelineRecord
 from schema.timeline import TITLES, title_of
@@ -42,12 +43,13 @@ def test_every_kind_of_item_has_a_title() -> None:
         *("REWARD_REDEEMED", "REDEMPTION_SHIPPED", "REDEMPTION_DELIVERED"),
         *("REDEMPTION_CANCELLED", "COUPON_USED", "PERK_USED", "PERK_USE_CANCELLED"),
         *("GAME_BOUND", "GAME_UNBOUND"),
+        *(f"ORDER_{kind}" for kind in OrderNoticeKind),
     }
     assert TELLING.keys() == {
         *("MemberJoined", "ConsentChanged", "PointsChanged", "LevelChanged", "PurchaseRecorded"),
         *("PurchaseRefunded", "PerkUsed", "PerkUseCancelled"),
         *("RewardRedeemed", "RedemptionShipped", "RedemptionDelivered", "RedemptionCancelled"),
-        *("CouponUsed", "MemberBound", "MemberUnbound"),
+        *("CouponUsed", "MemberBound", "MemberUnbound", "OrderNoticeRecorded"),
     }
 
 
