@@ -16,6 +16,7 @@ from api.cli import (
     partners,
     programme,
     reconciling,
+    service,
     serving,
     sweeping,
     webhooks,
@@ -44,6 +45,7 @@ working.add_to(app)
 webhooks.add_to(app)
 reconciling.add_to(app)
 sweeping.add_to(app)
+service.add_to(app)
 add_import_commands(app)
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from api.workers.attachment_jobs import attachment_jobs
 from api.workers.broker import RETRY_S, open_broker
 from api.workers.custody_jobs import custody_jobs
 from api.workers.drainer import Drainer
+from api.workers.feedback_jobs import feedback_jobs
 from api.workers.jobs import recurring_jobs
 from api.workers.nudging import Nudger, nudging
 from api.workers.reconciliations import reconciliation_jobs
@@ -72,6 +73,7 @@ async def working(
         broker.register_task(wake, task_name=DRAIN)
         jobs = (
             *recurring_jobs(work, clock=clock),
+            *feedback_jobs(work, clock=clock),
             *custody_jobs(settings.custody, clock=clock),
             *reconciliation_jobs(
                 settings.reconciliation, files=settings.reconciliation_files, clock=clock

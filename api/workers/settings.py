@@ -46,6 +46,9 @@ class WorkSettings(BaseModel):
     evaluate_levels_every_s: PositiveInt = 600
     """How often levels whose time is over are reviewed, and the night's walk is gone on with."""
 
+    watch_deadlines_every_s: PositiveInt = 60
+    """How often deadlines of tickets that passed are noted, paid for and told."""
+
     webhooks_at_once: PositiveInt = 4
     """Webhooks that one partner is sent at once by one process."""
 

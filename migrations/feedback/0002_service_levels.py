@@ -30,5 +30,13 @@ class Migration(migration.Migration):
             "CONSTRAINT ticket_answer_points CHECK (answer_points >= 0)",
             "ALTER TABLE ticket ADD COLUMN resolve_points BIGINT NOT NULL DEFAULT 0 "
             "CONSTRAINT ticket_resolve_points CHECK (resolve_points >= 0)",
+            # What was done too late, or waits since it was: the sweeper finds these besides those
+            # that nobody has done anything about.
+            "CREATE INDEX ticket_answered_late ON ticket (answered_at, id) "
+            "WHERE answer_breached_at IS NULL AND answered_at > answer_by",
+            "CREATE INDEX ticket_resolved_late ON ticket (resolved_at, id) "
+            "WHERE resolve_breached_at IS NULL AND resolved_at > resolve_by",
+            "CREATE INDEX ticket_paused_late ON ticket (paused_at, id) "
+            "WHERE resolve_breached_at IS NULL AND paused_at > resolve_by",
         ),
     ]

@@ -55,6 +55,7 @@ JOBS = [
     "reconcile-games",
     "refresh-recommendations",
     "sweep-points",
+    "watch-deadlines",
     "write-exports",
 ]
 

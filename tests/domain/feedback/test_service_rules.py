@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any, Final
 
 import pytest
 
@@ -99,7 +101,7 @@ def test_hours_that_are_no_times_are_refused() -> None:
 
 
 NEW_YEAR = date(2026, 1, 1)
-BROKEN = {
+BROKEN: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]]] = {
     "closes before it opens": (("week", "0"), {"week": (((Hours(600, 600),), *SHOP.week[1:]))}),
     "hours overlap": (
         ("week", "0"),

@@ -1,0 +1,27 @@
+"""The recurring work for tickets: deadlines that passed, and what nobody says more in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from api.workers.jobs import BUSY, Job
+from api.workers.settings import WorkSettings
+from domain import feedback
+from domain.clock import Clock
+
+
+def feedback_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
+    """All of it."""
+
+    async def watch_deadlines() -> int:
+        within_s = work.watch_deadlines_every_s * BUSY
+        watched = await feedback.watch_deadlines(now=clock.now(), within_s=within_s)
+        return watched.breaches
+
+    return (
+        Job(
+            name="watch-deadlines",
+            every=timedelta(seconds=work.watch_deadlines_every_s),
+            run=watch_deadlines,
+        ),
+    )

@@ -1,0 +1,160 @@
+"""Deadlines that pass are noted, paid for and told, each once; on both databases."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+import pytest
+
+from domain.feedback.breaches import SOURCE_KIND, Watched, deadlines_missed, watch_deadlines
+from domain.feedback.replying import ReplyTicket, reply_ticket
+from domain.feedback.tickets import Ticket
+from domain.ledger import Source, balance, journal
+from domain.paging import PageRequest
+from domain.storage import fetch_all
+from tests.domain.feedback.filing import (
+    MORNING,
+    answer,
+    ask,
+    complain,
+    join,
+    open_shop,
+    read,
+    resolve,
+)
+from tests.graphql.kept import everything_kept
+
+pytestmark = pytest.mark.usefixtures("database")
+
+MINUTE: Final = timedelta(minutes=1)
+DUE: Final = MORNING + timedelta(hours=1)
+RESOLVED_BY: Final = MORNING + timedelta(days=1)
+NOBODY: Final = Watched()
+
+
+async def watch(now: datetime) -> Watched:
+    return await watch_deadlines(now=now, within_s=60)
+
+
+@pytest.fixture
+async def alice(database: str) -> UUID:
+    await open_shop()
+    [member_id] = await join("alice")
+    return member_id
+
+
+async def points(member_id: UUID) -> int:
+    return (await balance(member_id, now=RESOLVED_BY + timedelta(days=9))).available
+
+
+async def told(member_id: UUID) -> list[tuple[str, dict[str, Any]]]:
+    """The member's inbox but for what staff's own words led to, oldest first."""
+    rows = await fetch_all(
+        "SELECT kind, facts FROM notification WHERE member_id = $1 AND kind LIKE 'TICKET_%_LATE'"
+        " ORDER BY created_at, id",
+        member_id,
+    )
+    return [(row["kind"], orjson.loads(row["facts"])) for row in rows]
+
+
+async def events(ticket: Ticket) -> list[tuple[str, Any]]:
+    rows = await fetch_all(
+        "SELECT kind, facts FROM ticket_event WHERE ticket_id = $1 AND actor_kind = 'SYSTEM'"
+        " ORDER BY seq",
+        ticket.id,
+    )
+    return [(row["kind"], orjson.loads(row["facts"])["points"]) for row in rows]
+
+
+async def test_a_deadline_that_passes_is_paid_once(alice: UUID) -> None:
+    ticket = await complain(alice)
+    before = await everything_kept()
+    assert await watch(DUE - timedelta(microseconds=1)) == NOBODY
+    assert await everything_kept() == before
+    assert await deadlines_missed(now=DUE) == 1
+    assert await watch(DUE) == Watched(breaches=1, points=50)
+    assert await deadlines_missed(now=DUE) == 0
+    after = await everything_kept()
+    assert await watch(DUE + MINUTE) == NOBODY
+    assert await everything_kept() == after
+    late = await read(ticket)
+    assert (late.sla.answer_breached, late.sla.resolve_breached) == (True, False)
+    assert late.version == ticket.version + 1
+    assert await points(alice) == 50
+    facts = {"ticket_id": str(ticket.id), "number": ticket.number, "points": 50}
+    assert await told(alice) == [("TICKET_ANSWER_LATE", facts)]
+    assert await events(ticket) == [("ANSWER_MISSED", 50)]
+    [entry] = (await journal(alice, PageRequest(first=2))).items
+    assert (entry.source, entry.amount) == (
+        Source(kind=SOURCE_KIND, reference=f"{ticket.id}/answer"),
+        50,
+    )
+
+
+async def test_both_promises_may_be_missed(alice: UUID) -> None:
+    ticket = await complain(alice)
+    assert await watch(RESOLVED_BY) == Watched(breaches=2, points=250)
+    assert await points(alice) == 250
+    assert await events(ticket) == [("ANSWER_MISSED", 50), ("RESOLVE_MISSED", 200)]
+
+
+async def test_what_is_done_in_time_is_not_late(alice: UUID) -> None:
+    ticket = await complain(alice)
+    await answer(ticket, now=DUE - MINUTE)
+    await resolve(ticket, now=RESOLVED_BY - MINUTE)
+    assert await watch(RESOLVED_BY + timedelta(days=3)) == NOBODY
+    assert await points(alice) == 0
+
+
+async def test_what_is_done_too_late_is_late_however_soon_it_is_looked_at(alice: UUID) -> None:
+    """Nobody swept between the deadline and what was done after it."""
+    ticket = await complain(alice)
+    await answer(ticket, now=DUE + timedelta(seconds=1))
+    await resolve(ticket, now=RESOLVED_BY + timedelta(seconds=1))
+    assert await watch(RESOLVED_BY + MINUTE) == Watched(breaches=2, points=250)
+    late = await read(ticket)
+    assert (late.sla.answer_breached, late.sla.resolve_breached) == (True, True)
+
+
+async def test_a_ticket_that_waits_for_its_member_is_not_late(alice: UUID) -> None:
+    ticket = await complain(alice)
+    await ask(ticket, now=DUE - MINUTE)
+    week = timedelta(days=7)
+    assert await watch(MORNING + week) == NOBODY
+    reply = ReplyTicket(
+        member_id=alice, ticket_id=ticket.id, text="This one.", idempotency_key="reply-1"
+    )
+    await reply_ticket(reply, now=DUE + week)
+    left = (await read(ticket)).sla.resolve_by
+    # 59 of the 540 minutes were used up when staff asked.
+    assert left == MORNING + week + timedelta(days=1, minutes=1)
+    assert await watch(left - MINUTE) == NOBODY
+    assert await watch(left) == Watched(breaches=1, points=200)
+
+
+async def test_one_that_was_asked_about_too_late_is_late_at_once(alice: UUID) -> None:
+    ticket = await complain(alice)
+    await ask(ticket, now=RESOLVED_BY + MINUTE)
+    assert await watch(RESOLVED_BY + 2 * MINUTE) == Watched(breaches=2, points=250)
+    assert (await read(ticket)).sla.paused
+
+
+async def test_each_ticket_is_paid_for_itself(alice: UUID) -> None:
+    [bob] = await join("bob")
+    for number in range(3):
+        await complain(alice, key=f"complaint-{number}")
+    await complain(bob)
+    assert await watch(DUE) == Watched(breaches=4, points=200)
+    assert (await points(alice), await points(bob)) == (150, 50)
+
+
+async def test_pages_of_tickets_are_all_looked_at(
+    alice: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.feedback.breaches.PAGE", 2)
+    for number in range(5):
+        await complain(alice, key=f"complaint-{number}")
+    assert await watch(DUE) == Watched(breaches=5, points=250)
