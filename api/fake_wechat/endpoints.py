@@ -103,6 +103,7 @@ async def msg_sec_check(request: Request) -> Response:
     if not fake.people.is_active(session):
         raise WeChatError(61010, "code is expired")
     suggest, label = _opinion(content)
+    fake.checked[content] += 1
     result = {"suggest": suggest, "label": label}
     trace_id = f"{secrets.token_hex(4)}-{secrets.token_hex(4)}-{secrets.token_hex(4)}"
     detail = [{"strategy": "content_model", "errcode": 0, "prob": 90, **result}]

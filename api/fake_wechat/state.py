@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -37,6 +38,8 @@ class FakeWeChat:
         self.people = People(clock=self.clock)
         self.tokens = TokenIssuer(clock=self.clock)
         self.messages = Messages(clock=self.clock)
+        self.checked: Counter[str] = Counter()
+        """How often an opinion was given of each text."""
         # The middleware holds on to this book, so it is emptied and not replaced.
         self.faults.faults.clear()
         self.faults.calls.clear()

@@ -122,6 +122,12 @@ WEBHOOKS: Final = Counter(
     ("outcome",),
     registry=REGISTRY,
 )
+TEXT_CHECKS: Final = Counter(
+    "jifen_text_checks",
+    "Texts that WeChat was asked about, by what became of it: settled, put_off.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 REDIS_BREAKER_OPEN: Final = Gauge(
     "jifen_redis_breaker_open", "1 while Redis is not asked because it failed.", registry=REGISTRY
 )

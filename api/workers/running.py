@@ -24,6 +24,7 @@ from api.workers.nudging import Nudger, nudging
 from api.workers.reconciliations import reconciliation_jobs
 from api.workers.schedules import Schedules
 from api.workers.tasks import end_within
+from api.workers.text_checks import TextChecker
 from api.workers.webhooks import WebhookSender
 from domain.clock import Clock
 from domain.outbox import Consumer
@@ -57,7 +58,7 @@ async def background(
 async def working(
     settings: Settings, *, clock: Clock, consumers: Sequence[Consumer]
 ) -> AsyncIterator[None]:
-    """Deliver the outbox, send webhooks, and do the recurring jobs during the block.
+    """Deliver the outbox, send webhooks, check texts, do the recurring jobs during the block.
 
     At its end nothing new is begun, and what runs has `stop_s` to end. What is cut off is taken up
     by another worker, or by the next start.
@@ -66,6 +67,7 @@ async def working(
     async with _opened(settings) as broker:
         drainer = Drainer(consumers, clock=clock, work=work)
         sender = WebhookSender(settings, clock=clock)
+        checker = TextChecker(settings, clock=clock)
 
         async def wake() -> None:
             drainer.wake()
@@ -85,6 +87,7 @@ async def working(
         loops = [
             asyncio.create_task(drainer.run()),
             asyncio.create_task(sender.run()),
+            asyncio.create_task(checker.run()),
             asyncio.create_task(schedules.run(stopping)),
             asyncio.create_task(_listen(broker, stopping, stop_s=work.stop_s)),
         ]
@@ -95,6 +98,7 @@ async def working(
             stopping.set()
             drainer.stop()
             sender.stop()
+            checker.stop()
             cut_off = await end_within(work.stop_s, [*loops, *schedules.running])
             if cut_off:
                 log.warning("work_cut_off", tasks=cut_off)

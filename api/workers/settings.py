@@ -55,6 +55,9 @@ class WorkSettings(BaseModel):
     webhook_partners_max: PositiveInt = 64
     """Partners whom one process sends to at once."""
 
+    text_checks_at_once: PositiveInt = 8
+    """Texts that one process asks WeChat about at once."""
+
     keep_webhooks_days: PositiveInt = 30
     """For how long it is kept what was sent to partners, and what they have not taken."""
 

@@ -35,7 +35,7 @@ from domain.feedback.calendars import (
     text_of,
 )
 from domain.feedback.closing import CLOSED_AT_ONCE, close_silent
-from domain.feedback.conversation import TicketMessage, conversations, messages_by_ids
+from domain.feedback.conversation import TicketMessage, conversations
 from domain.feedback.defining_service import (
     DefinedCalendar,
     DefinedServiceLevels,
@@ -55,6 +55,7 @@ from domain.feedback.filing import (
 )
 from domain.feedback.kinds import FeedbackKind
 from domain.feedback.member_tables import MEMBER_TABLES
+from domain.feedback.notices import off_hours_text
 from domain.feedback.promises import Promise, ServiceLevels, priority_of, service_levels_flaws
 from domain.feedback.queue import QueueOf, looked_up, queue_key, queue_statement, ticket_queue
 from domain.feedback.replying import RateTicket, ReplyTicket, rate_ticket, reply_ticket
@@ -76,6 +77,7 @@ from domain.feedback.serving import (
     NoteTicket,
     ReopenTicket,
     ResolveTicket,
+    Serving,
     answer_ticket,
     ask_member,
     assign_ticket,
@@ -168,6 +170,7 @@ __all__ = [
     "Satisfaction",
     "ServiceCalendar",
     "ServiceLevels",
+    "Serving",
     "SubmitFeedback",
     "Terms",
     "TextCheck",
@@ -211,8 +214,8 @@ __all__ = [
     "member_of_ticket",
     "merge_tickets",
     "merged_tickets",
-    "messages_by_ids",
     "note_ticket",
+    "off_hours_text",
     "open_ticket",
     "own_ticket",
     "priority_of",

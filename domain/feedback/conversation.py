@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from domain.feedback.acting import By
 from domain.feedback.rules import TEXT_CHARACTERS_MAX, Author, TextCheck
+from domain.feedback.text_checks import queue_text_check
 from domain.paging import Page, PageRequest, page_of
 from domain.storage import Row, Table, fetch_all
 from domain.texts import clean_text
@@ -77,17 +78,23 @@ async def say(
     internal: bool = False,
     now: datetime,
 ) -> TicketMessage:
-    """Write a message into the ticket, inside the transaction of the act that it belongs to."""
+    """Write a message into the ticket, inside the transaction of the act that it belongs to.
+
+    What the member writes is checked afterwards; what staff writes, or writes down, is not.
+    """
+    message_id, check = uuid7(), TextCheck.NOT_CHECKED
+    if by.author is Author.MEMBER and by.account_id is None:
+        check = await queue_text_check(member_id=member_id, message_id=message_id, now=now)
     message = TicketMessage(
         member_id=member_id,
         ticket_id=ticket_id,
-        id=uuid7(),
+        id=message_id,
         author=by.author,
         author_id=by.account_id,
         written=text,
         at=now,
         internal=internal,
-        check=TextCheck.NOT_CHECKED,
+        check=check,
     )
     await _MESSAGES.insert(
         [
@@ -108,9 +115,9 @@ async def say(
 
 
 async def conversations(
-    member_id: UUID, ticket_ids: Collection[UUID], page: PageRequest, *, for_staff: bool = False
+    ticket_ids: Collection[UUID], page: PageRequest, *, for_staff: bool = False
 ) -> Mapping[UUID, Page[TicketMessage]]:
-    """The same page of what was said in each of these tickets of the member, oldest first.
+    """The same page of what was said in each of these tickets, oldest first.
 
     By the key (id,). What was said in tickets that were merged into one stands in that one. What
     staff note for each other is told `for_staff` alone. One statement.
@@ -123,17 +130,17 @@ async def conversations(
         FROM ticket AS t
         JOIN ticket_message AS m ON m.member_id = t.member_id AND m.id IN (
             SELECT m.id FROM ticket_message AS m
-            WHERE m.member_id = t.member_id AND m.id > $3{internal} AND m.ticket_id IN (
+            WHERE m.member_id = t.member_id AND m.id > $2{internal} AND m.ticket_id IN (
                 SELECT t.id UNION ALL
                 SELECT s.id FROM ticket AS s
                 WHERE s.member_id = t.member_id AND s.merged_into = t.id
             )
-            ORDER BY m.id LIMIT $4
+            ORDER BY m.id LIMIT $3
         )
-        WHERE t.member_id = $1 AND t.id = ANY($2::uuid[])
+        WHERE t.id = ANY($1::uuid[])
         ORDER BY m.id
         """,
-        *(member_id, sorted(ticket_ids), *(page.after or _BEGINNING), page.limit),
+        *(sorted(ticket_ids), *(page.after or _BEGINNING), page.limit),
     )
     said: dict[UUID, list[TicketMessage]] = {ticket_id: [] for ticket_id in ticket_ids}
     for row in rows:
@@ -142,18 +149,6 @@ async def conversations(
         ticket_id: page_of(found, first=page.first, key=lambda one: (one.id,))
         for ticket_id, found in said.items()
     }
-
-
-async def messages_by_ids(
-    member_id: UUID, message_ids: Collection[UUID]
-) -> Sequence[TicketMessage]:
-    """These messages of the member's tickets, oldest first."""
-    rows = await fetch_all(
-        "SELECT member_id, ticket_id, id, author_kind, author_id, text, at, internal, text_check"
-        " FROM ticket_message WHERE member_id = $1 AND id = ANY($2::uuid[]) ORDER BY id",
-        *(member_id, sorted(message_ids)),
-    )
-    return [_message_of(row) for row in rows]
 
 
 def _message_of(row: Row) -> TicketMessage:

@@ -6,6 +6,13 @@ from domain.storage import Blank, Erasing, MemberTable, MemberTables, Merging
 
 MEMBER_TABLES: Final[MemberTables] = (
     MemberTable(
+        name="text_check",
+        key=("message_id",),
+        erasing=Erasing.DELETE,
+        merging=Merging.MOVE,
+        told=("message_id", "verdict", "label", "checked_at", "decision", "decided_at"),
+    ),
+    MemberTable(
         name="attachment",
         key=("id",),
         # The files themselves are deleted with the rows, see `forget_attachments`.

@@ -147,6 +147,7 @@ from domain.members.values import (
     SessionTokens,
     SignedIn,
 )
+from domain.members.wechat_users import WeChatUser, wechat_users
 
 __all__ = [
     "ANY_PARTNER",
@@ -200,6 +201,7 @@ __all__ = [
     "Told",
     "Unchanged",
     "UpdateProfile",
+    "WeChatUser",
     "add_member_note",
     "add_pepper",
     "all_emails_of",
@@ -283,4 +285,5 @@ __all__ = [
     "unbind_phones",
     "update_profile",
     "use_phone_keys",
+    "wechat_users",
 ]

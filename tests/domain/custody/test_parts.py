@@ -209,6 +209,7 @@ NOT_TOLD = {
     *("points_adjustment.approver", "points_adjustment.requester"),
     *("level_change.source_kind", "purchase.rule_code"),
     *("coupon.coupon_off", "coupon.owner", "points_hold_reference.reference"),
+    *("text_check.found", "text_check.trace_id"),
     "member_email.sealed",
     *("member_phone.key_id", "member_phone.sealed", "refresh_token.token_hash"),
     *("data_export.token", "level_term.asked_match", "perk_use.period"),
