@@ -22,7 +22,7 @@ from domain.notifications.preferences import (
     set_notification_preferences,
 )
 from domain.notifications.quiet import Channel, Preferences, QuietHours
-from domain.notifications.telling import NOTIFIED, Notification, notify
+from domain.notifications.telling import Notification, notify
 from domain.notifications.texts import (
     DefinedText,
     Worded,
@@ -38,7 +38,6 @@ from domain.notifications.texts import (
 __all__ = [
     "KINDS",
     "MEMBER_TABLES",
-    "NOTIFIED",
     "Channel",
     "DefinedText",
     "Freshness",

@@ -14,9 +14,6 @@ from uuid_utils.compat import uuid7
 from domain.outbox import Event, announce
 from domain.storage import Table
 
-NOTIFIED: Final = "Notified"
-"""The event of a notification, with `notification_id` and its `kind`."""
-
 _NOTIFICATIONS: Final = Table(
     "notification",
     member_id="uuid",
@@ -39,7 +36,7 @@ class Notification:
 async def notify(notifications: Iterable[Notification], *, now: datetime) -> None:
     """Put the notifications into their members' inboxes; joins the caller's transaction.
 
-    Each is announced (`NOTIFIED`) with what led to it: both are there when the caller commits.
+    Each is announced (`Notified`, with its id and kind), and so is there with what led to it.
     """
     told = [(uuid7(), one) for one in notifications]
     await _NOTIFICATIONS.insert(
@@ -55,7 +52,7 @@ async def notify(notifications: Iterable[Notification], *, now: datetime) -> Non
     await announce(
         (
             Event(
-                kind=NOTIFIED,
+                kind="Notified",
                 member_id=one.member_id,
                 facts={"notification_id": str(notification_id), "kind": one.kind},
             )

@@ -22,7 +22,7 @@ from domain.access import CallerKind
 from domain.storage import Table, fetch_all
 from schema.building import JifenSchema
 from tests.api.documents import persisted, sha256
-from tests.graphql.everything import covered_document
+from tests.graphql.everything import apart_document, covered_document
 from tests.graphql.gateway import Gateway, Session, global_id
 from tests.graphql.operations import operation
 from tests.graphql.programme import SHOP, open_shop
@@ -129,6 +129,7 @@ class Looks:
         schema = self.schema._schema
         self.documents = {
             "mine": covered_document(schema, "program", "consentTexts", "me"),
+            "apart": apart_document(schema),
             "home": operation("Home"),
             "node": covered_document(schema, "node"),
             "public": covered_document(schema, "program", "consentTexts"),
@@ -144,12 +145,13 @@ class Looks:
         """Look at Alice's everything, and at one other thing."""
         await self.ask(Ask(self.documents["mine"], self.members[0], "zh"))
         if not self.alone:
+            await self.ask(Ask(self.documents["apart"], self.members[0], "zh"))
             await self.ask(await self._another())
 
     async def _another(self) -> Ask:
         language = self.chance.choice(LANGUAGES)
         who = self.chance.choice([*self.members, None])
-        match self.chance.choice(["mine", "home", "node", "public"]):
+        match self.chance.choice(["mine", "apart", "home", "node", "public"]):
             case "node":
                 node = {"id": await self._some_id()}
                 return Ask(self.documents["node"], who or self.members[0], language, node)

@@ -20,6 +20,7 @@ ARGUMENTS = {
     "Member.coupons": "(first: 4)",
     "Member.ledger": "(first: 4)",
     "PointsBalance.reasons": "(first: 4)",
+    "Member.notifications": "(first: 2)",
     "Member.purchases": "(first: 2)",
     "Member.tierHistory": "(first: 2)",
     "Member.redemptions": "(first: 1)",
@@ -29,17 +30,31 @@ ARGUMENTS = {
 """What is given where something must be, another such field has to be added here, and where the
 whole would cost too much."""
 
+APART = frozenset({"purchases", "redemptions", "notifications", "notificationPreferences"})
+"""Fields of a member that are asked for in a document of their own: all together cost too much."""
+
 SKIPPED = {"edges"}
 """The same as `nodes`."""
 
 
 def covered_document(schema: GraphQLSchema, *roots: str) -> str:
-    """A query of these roots with every covered field below them, whatever its depth."""
+    """A query of these roots with every covered field below them, whatever its depth.
+
+    But for what is asked for `APART`, see `apart_document`.
+    """
     variables = "($id: ID!)" if "node" in roots else ""
     query = schema.query_type
     assert query is not None
     selected = " ".join(_field(schema, query, name, seen=()) for name in roots)
     return f"query Everything{variables} {{ {selected} }}"
+
+
+def apart_document(schema: GraphQLSchema) -> str:
+    """A query of what of a member is asked for `APART`."""
+    member = schema.type_map["Member"]
+    assert isinstance(member, GraphQLObjectType)
+    fields = dict(_fields(schema, member, seen=("Member",), leaving=frozenset()))
+    return f"query Apart {{ me {{ {' '.join(fields[name] for name in sorted(APART))} }} }}"
 
 
 def _field(
@@ -91,10 +106,15 @@ def _selection(
 
 
 def _fields(
-    schema: GraphQLSchema, kind: GraphQLObjectType, *, seen: tuple[str, ...]
+    schema: GraphQLSchema,
+    kind: GraphQLObjectType,
+    *,
+    seen: tuple[str, ...],
+    leaving: frozenset[str] = APART,
 ) -> Iterator[tuple[str, str]]:
     """Each covered field by its name, with what is written for it."""
+    left = SKIPPED | (leaving if kind.name == "Member" else frozenset())
     for name, declared in kind.fields.items():
         below: Any = get_named_type(declared.type)
-        if name not in SKIPPED and is_versioned(declared) and below.name not in seen:
+        if name not in left and is_versioned(declared) and below.name not in seen:
             yield name, _field(schema, kind, name, seen=seen)

@@ -202,6 +202,7 @@ NO_PERSONS = {
     *("Staff.login", "Staff.name", "Staff.roles", "Staff.auditLog", "Staff.ledgerAudit"),
     *("Staff.levels", "Staff.levelRules", "Staff.programme", "Staff.programmeFile"),
     *("Staff.earningRules", "Staff.earningRuleHistory"),
+    *("Staff.notificationTexts", "Staff.notificationTextHistory", "Staff.serviceTerms"),
 }
 """What staff reads of itself, the log itself, and what the programme is. The audit of the ledger,
 which no one transaction could hold, records itself at its end, and each account that it freezes."""

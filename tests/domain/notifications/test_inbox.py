@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from domain.notifications import NOTIFIED, Freshness, Notification, freshness, notify
+from domain.notifications import Freshness, Notification, freshness, notify
 from domain.outbox import Event, announce, stream
 from domain.storage import dialect, execute, fetch_all, observed_statements, transaction
 from tests.domain.ledger.commands import ALICE, BOB, NOW
@@ -47,7 +47,7 @@ async def test_every_notification_is_announced_after_what_led_to_it() -> None:
     [row] = await fetch_all("SELECT id FROM notification")
     assert [(one.kind, one.facts) for one in await stream(ALICE, after=0, limit=10)] == [
         ("Cause", {}),
-        (NOTIFIED, {"notification_id": str(row["id"]), "kind": "WELCOME"}),
+        ("Notified", {"notification_id": str(row["id"]), "kind": "WELCOME"}),
     ]
 
 

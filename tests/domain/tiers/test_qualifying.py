@@ -144,10 +144,11 @@ async def test_a_member_is_lifted_at_the_threshold_and_told_why() -> None:
     assert orjson.loads(told["facts"]) == {"level": "silver"}
     assert (told["member_id"], told["kind"]) == (ALICE, "LEVEL_REACHED")
     assert (told["created_at"], told["read_at"]) == (NOW, None)
-    (event,) = await fetch_all(
-        "SELECT member_id, kind, payload FROM outbox WHERE member_id = $1", ALICE
+    events = await fetch_all(
+        "SELECT member_id, kind, payload FROM outbox WHERE member_id = $1 ORDER BY seq", ALICE
     )
-    assert (event["member_id"], event["kind"]) == (ALICE, "LevelChanged")
+    assert [one["kind"] for one in events] == ["Notified", "LevelChanged"]
+    event = events[-1]
     assert orjson.loads(event["payload"]) == {
         "from": "base",
         "to": "silver",

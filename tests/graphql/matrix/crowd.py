@@ -11,20 +11,34 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from domain import access, custody, games, ledger, members, recommendations, rewards, tiers
+from domain import (
+    access,
+    custody,
+    games,
+    ledger,
+    members,
+    notifications,
+    purchases,
+    recommendations,
+    rewards,
+    tiers,
+)
 from domain.access import Caller, CallerKind, StaffRole
 from domain.audit import Actor
 from domain.games import Prize, PushRewards, RewardItem
 from domain.ledger import Source
 from domain.ledger.commands import TakeBack
+from domain.notifications import QuietHours, SetNotificationPreferences
+from domain.purchases import OrderNotice, OrderNoticeKind, ReceiptStatus, RecordOrderNotices
 from domain.rewards import AddAddress, Place, ShipRedemption
 from tests.domain.access.fixtures import OPERATOR
 from tests.domain.games.arcade import open_campaign, open_partner
 from tests.graphql.gateway import NOW, Gateway, Session, global_id, plain_id
 from tests.graphql.orders import give_back, line, order, record, refund
 from tests.graphql.perks import used
-from tests.graphql.programme import CLERK, REWARDS, open_account, perk_id
+from tests.graphql.programme import CLERK, REWARDS, SHOP, open_account, perk_id
 from tests.graphql.programme import PERKS as KNOWN
 from tests.graphql.timelines import keep_timelines
 
@@ -179,6 +193,7 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
     )
     given_back = refund(f"{mark}-refund-{name}", f"{mark}-1", 100)
     await give_back(gateway, f"{mark}-refunds-{name}", given_back)
+    await _be_told(gateway, session, mark)
     await _redeem(gateway, session, mark)
     await _be_served(gateway, session, mark)
     await _win(gateway, session, mark)
@@ -186,6 +201,33 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
     assert await custody.write_exports(files=gateway.files, now=gateway.clock.now) == 1
     [_, receipt] = payload["batch"]["receipts"]
     return Member(session=session, openid=gateway.named(openid), order=receipt["orderId"])
+
+
+async def _be_told(gateway: Gateway, session: Session, mark: str) -> None:
+    """The member reads all that came so far, and wants quiet nights; an order is on its way."""
+    token = session.access_token
+    await gateway.send("MarkNotificationsRead", token, input={"allBefore": "2026-03-01T13:00:00Z"})
+    night = QuietHours(from_minute=1_320, until_minute=450, zone=ZoneInfo("Asia/Shanghai"))
+    await notifications.set_notification_preferences(
+        SetNotificationPreferences(
+            member_id=session.member, said={}, quiet={notifications.Channel.SMS: night}
+        ),
+        now=NOW,
+    )
+    sent = OrderNotice(
+        external_id=f"{mark}-notice",
+        order_external_id=f"{mark}-2",
+        kind=OrderNoticeKind.SHIPPED,
+        # Long ago, so that it is not the newest of what A's timeline begins with.
+        at=NOW - timedelta(days=90),
+        carrier=f"{mark} carrier",
+        number=f"{mark} number",
+    )
+    pushed = RecordOrderNotices(
+        source=gateway.named(SHOP), batch_id=f"{mark}-notices-{session.member}", notices=[sent]
+    )
+    batch = await purchases.record_order_notices(pushed, now=NOW)
+    assert [one.status for one in batch.receipts] == [ReceiptStatus.APPLIED]
 
 
 async def _be_served(gateway: Gateway, session: Session, mark: str) -> None:
