@@ -32,8 +32,8 @@ MATRIX: Final = [
 ]
 """All that a member may say yes or no to."""
 
-enum_type(KindGroup)
-enum_type(Channel)
+enum_type(KindGroup, name="NotificationGroup")
+enum_type(Channel, name="NotificationChannel")
 
 
 @object_type(policy=OWNER)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from domain.feedback import ServiceCalendar, ServiceLevels
+from domain.notifications import DefinedText
 from domain.program import Programme
 from domain.programme_file.fields import Place
 from domain.purchases import EarningRule
@@ -53,4 +55,7 @@ class Contents:
     levels: Sequence[FiledLevel] = ()
     earning_rules: Sequence[EarningRule] = ()
     rewards: Sequence[RewardDefinition] = ()
+    service_calendar: ServiceCalendar | None = None
+    service_levels: ServiceLevels | None = None
+    notification_texts: Sequence[DefinedText] = ()
     places: Mapping[str, Place] = field(default_factory=dict)

@@ -52,14 +52,21 @@ def _values(before: Any, after: Any, *, path: str) -> Iterator[Change]:
 def _things(
     before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], *, path: str
 ) -> Iterator[Change]:
-    was = {str(one["code"]): one for one in before}
-    is_now = {str(one["code"]): one for one in after}
+    was = {_name(one): one for one in before}
+    is_now = {_name(one): one for one in after}
     stayed = [code for code in was if code in is_now]
     if stayed != (moved := [code for code in is_now if code in was]):
         yield Change(path=path, before=", ".join(stayed), after=", ".join(moved))
     for code in dict.fromkeys([*was, *is_now]):
         inside = f"{path}[{code}]"
         yield from _fields(was.get(code, {}), is_now.get(code, {}), path=inside)
+
+
+def _name(thing: Mapping[str, Any]) -> str:
+    """The code of a thing; a promise goes by what it is for: `COMPLAINT/*/gold`."""
+    if "code" in thing:
+        return str(thing["code"])
+    return "/".join(str(thing.get(one, "*")) for one in ("kind", "topic", "level"))
 
 
 def _shown(value: Any) -> str | None:

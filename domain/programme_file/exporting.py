@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from domain import program, purchases, rewards, tiers
+from domain import notifications, program, purchases, rewards, tiers
 from domain.programme_file.contents import Contents, FiledLevel, FiledPerk
 from domain.programme_file.writing import document_of
 from domain.programme_file.yaml_text import yaml_text
@@ -35,6 +35,8 @@ async def read_programme() -> Contents:
         ],
         earning_rules=await purchases.newest_rules(),
         rewards=[_definition(one) for one in await rewards.all_rewards()],
+        # Those that staff gave; the others are those that the programme came with.
+        notification_texts=[one for one in await notifications.defined_texts() if one.text.version],
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
-from domain import audit, catalogue, program, purchases, rewards, tiers
+from domain import audit, catalogue, notifications, program, purchases, rewards, tiers
 from domain.audit import Actor, Target
 from domain.errors import FileProblem, InvalidInput, LevelsOutOfOrder, ProgrammeFileInvalid
 from domain.program import Programme
@@ -104,6 +104,7 @@ class _Taking:
             await self._levels(contents.levels)
         await self._earning_rules()
         await self._rewards()
+        await self._notification_texts()
         await self._themes()
         return sorted(self._warnings, key=lambda one: one.line)
 
@@ -187,6 +188,17 @@ class _Taking:
                 if theme in missing:
                     path = f"earning_rules[{number}].themes.{theme}"
                     self._warn(path, "no product has this theme")
+
+    async def _notification_texts(self) -> None:
+        known = {one.kind: one.text for one in await notifications.defined_texts()}
+        for number, wanted in enumerate(self._contents.notification_texts):
+            before = known[wanted.kind]
+            text = replace(wanted.text, version=before.version)
+            if text != before:
+                with self._at(f"notification_texts[{number}]"):
+                    await notifications.define_notification_text(
+                        wanted.kind, text, by=self._by, now=self._now
+                    )
 
     async def _rewards(self) -> None:
         known = {one.code: one for one in await rewards.all_rewards()}

@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from domain.errors import FileProblem, InvalidInput, ProgrammeFileInvalid
 from domain.ledger import ExpiryPolicy, Never, policy_from_json
+from domain.notifications import KINDS, DefinedText, NotificationText, notification_text_flaws
 from domain.program import DEFAULT, Programme, programme_flaws, zone_of
 from domain.programme_file.contents import Contents, FiledLevel, FiledPerk
 from domain.programme_file.fields import FieldsReader, Look, Place, what_is
@@ -64,11 +65,13 @@ def read_contents(source: bytes) -> Contents:
         levels=[_level(one, rank) for rank, one in enumerate(_each(top, "levels"))],
         earning_rules=[_earning_rule(one) for one in _each(top, "earning_rules")],
         rewards=[_reward(one) for one in _each(top, "rewards")],
+        notification_texts=[_text(one) for one in _each(top, "notification_texts")],
         places=look.places,
     )
     _refuse_twins(top, "levels", [one.definition.code for one in contents.levels])
     _refuse_twins(top, "earning_rules", [one.code for one in contents.earning_rules])
     _refuse_twins(top, "rewards", [one.code for one in contents.rewards])
+    _refuse_twins(top, "notification_texts", [one.kind for one in contents.notification_texts])
     _refuse_other_kinds(top, contents.levels)
     top.end()
     look.refuse_any()
@@ -255,6 +258,25 @@ def _coupon(fields: FieldsReader | None) -> CouponTerms:
     )
     fields.end()
     return terms
+
+
+def _text(fields: FieldsReader) -> DefinedText:
+    defined = DefinedText(
+        kind=fields.text("code"),
+        text=NotificationText(
+            title_zh=fields.text("title_zh"),
+            title_en=fields.text("title_en"),
+            body_zh=fields.text("body_zh", default=""),
+            body_en=fields.text("body_en", default=""),
+            link=fields.text_or_none("link"),
+        ),
+    )
+    if defined.kind in KINDS:
+        fields.note_flaws(notification_text_flaws(defined.kind, defined.text).found)
+    else:
+        fields.note("code", "a kind that members are told")
+    fields.end()
+    return defined
 
 
 def _is_address(text: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
+from domain.notifications import DefinedText
 from domain.program import Programme
 from domain.programme_file.contents import Contents, FiledLevel, FiledPerk
 from domain.purchases import EarningRule, rule_to_json
@@ -35,6 +36,8 @@ def document_of(contents: Contents) -> Document:
         document["earning_rules"] = [_earning_rule(one) for one in contents.earning_rules]
     if contents.rewards:
         document["rewards"] = [_reward(one) for one in contents.rewards]
+    if contents.notification_texts:
+        document["notification_texts"] = [_text(one) for one in contents.notification_texts]
     return document
 
 
@@ -122,6 +125,20 @@ def _reward(reward: RewardDefinition) -> Document:
             "ends_at": _moment(reward.ends_at),
             "per_member": reward.per_member,
             "coupon": _coupon(reward.coupon) or None,
+        }
+    )
+
+
+def _text(defined: DefinedText) -> Document:
+    text = defined.text
+    return _said(
+        {
+            "code": defined.kind,
+            "title_zh": text.title_zh,
+            "title_en": text.title_en,
+            "body_zh": text.body_zh or None,
+            "body_en": text.body_en or None,
+            "link": text.link,
         }
     )
 

@@ -102,6 +102,15 @@ rewards:
       days: 60
       stacks: true
       terms_zh: 满 50 元可用
+notification_texts:
+  - code: LEVEL_REACHED
+    title_zh: "恭喜成为{level}"
+    title_en: "Welcome to {level}"
+    body_en: "You are {level} now."
+    link: "/levels?name={level}"
+  - code: ORDER_DELIVERED
+    title_zh: 订单已送达
+    title_en: Your parcel is there
 """
 
 
