@@ -134,9 +134,9 @@ async def attach(
     """
     assert inside_transaction(), "a message has all of its files, or is not there"
     if len(attachment_ids) > ATTACHMENTS_MAX:
-        raise InvalidInput(field=("attachmentIds",), rule=f"at most {ATTACHMENTS_MAX} files")
+        raise InvalidInput(field=("attachment_ids",), rule=f"at most {ATTACHMENTS_MAX} files")
     if len(set(attachment_ids)) != len(attachment_ids):
-        raise InvalidInput(field=("attachmentIds",), rule="each file once")
+        raise InvalidInput(field=("attachment_ids",), rule="each file once")
     for place, attachment_id in enumerate(attachment_ids):
         given = await execute(
             "UPDATE attachment SET ticket_id = $3, message_id = $4, place = $5"
@@ -145,7 +145,7 @@ async def attach(
             *(member_id, attachment_id, ticket_id, message_id, place, uploaded_by or member_id),
         )
         if not given:
-            raise AttachmentUnknown(field=("attachmentIds", str(place)))
+            raise AttachmentUnknown(field=("attachment_ids", str(place)))
 
 
 async def attachments_of(message_ids: Collection[UUID]) -> Mapping[UUID, Sequence[Attachment]]:

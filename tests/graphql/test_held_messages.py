@@ -1,0 +1,152 @@
+"""Texts that a check holds: covered for staff, told to whoever wrote them, decided by staff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from domain import feedback
+from domain.feedback import TextChecking, Topic
+from domain.storage import fetch_all
+from tests.domain.access.fixtures import OPERATOR
+from tests.graphql.gateway import NOW, Gateway, Session
+from tests.graphql.kept import changed, everything_kept
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SUBMIT = """mutation($input: SubmitFeedbackInput!) { submitFeedback(input: $input) {
+  ticket { id messages { nodes { id text textCheck } } } userErrors { code } } }"""
+MINE = "{ me { tickets { nodes { messages { nodes { id text textCheck } } } } } }"
+THEIRS = "{ staff { tickets { nodes { messages { nodes { id text textCheck } } } } } }"
+HELD = """{ staff { heldMessages(first: 50) {
+  nodes { id ticketId text at check verdict label decision } pageInfo { hasNextPage } } } }"""
+REVIEW = """mutation($input: ReviewMessageInput!) { reviewMessage(input: $input) {
+  message { id check verdict decision } userErrors { code field } } }"""
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module", autouse=True)
+async def desk(shared_gateway: Gateway) -> None:
+    """There is something that feedback may be about."""
+    topic = Topic(code="parcels", name_zh="包裹", name_en="Parcels")
+    await feedback.define_topic(topic, by=OPERATOR, now=NOW)
+
+
+async def data(gateway: Gateway, query: str, token: str, **given: Any) -> Any:
+    variables = {"input": given} if given else None
+    answer = (await gateway.ask(query, variables, token=token)).json()
+    assert "errors" not in answer, answer
+    return answer["data"]
+
+
+async def write(gateway: Gateway, who: Session, text: str) -> Any:
+    """The message of a ticket that was just filed."""
+    answer = await data(
+        gateway,
+        SUBMIT,
+        who.access_token,
+        kind="COMPLAINT",
+        topic="parcels",
+        text=text,
+        idempotencyKey=text,
+    )
+    assert answer["submitFeedback"]["userErrors"] == []
+    [node] = answer["submitFeedback"]["ticket"]["messages"]["nodes"]
+    return node
+
+
+async def check(gateway: Gateway) -> None:
+    """The worker's turn."""
+    wechat = gateway.app.state.runtime.services.wechat
+    await feedback.check_texts(TextChecking(wechat=wechat, clock=gateway.clock.now))
+
+
+async def texts(gateway: Gateway, query: str, token: str) -> dict[str, tuple[str | None, str]]:
+    """What somebody is shown of all messages."""
+    (root,) = (await data(gateway, query, token)).values()
+    return {
+        node["id"]: (node["text"], node["textCheck"])
+        for ticket in root["tickets"]["nodes"]
+        for node in ticket["messages"]["nodes"]
+    }
+
+
+async def review(gateway: Gateway, message: Any, decision: str) -> Any:
+    answer = await data(
+        gateway, REVIEW, await gateway.staff(), messageId=message["id"], decision=decision
+    )
+    return answer["reviewMessage"]
+
+
+async def test_a_text_is_covered_until_it_is_clear(gateway: Gateway) -> None:
+    alice, staff = await gateway.sign_in(), await gateway.staff()
+    fine, risky = await write(gateway, alice, "It broke."), await write(gateway, alice, "[risky]!")
+    assert (fine["text"], fine["textCheck"]) == ("It broke.", "WAITING")
+    shown = await texts(gateway, THEIRS, staff)
+    assert (shown[fine["id"]], shown[risky["id"]]) == ((None, "WAITING"), (None, "WAITING"))
+    await check(gateway)
+    shown = await texts(gateway, THEIRS, staff)
+    assert (shown[fine["id"]], shown[risky["id"]]) == (("It broke.", "CLEAR"), (None, "RISKY"))
+    # Whoever wrote it reads it, and how it stands.
+    mine = await texts(gateway, MINE, alice.access_token)
+    assert mine == {fine["id"]: ("It broke.", "CLEAR"), risky["id"]: ("[risky]!", "RISKY")}
+
+
+async def test_staff_sees_what_is_held_and_decides(gateway: Gateway) -> None:
+    alice, staff = await gateway.sign_in(), await gateway.staff()
+    first = await write(gateway, alice, "a [review]")
+    second = await write(gateway, alice, "b [risky]")
+    await check(gateway)
+    waits = await write(gateway, alice, "c")
+    held = (await data(gateway, HELD, staff))["staff"]["heldMessages"]["nodes"]
+    own = [one for one in held if one["id"] in {first["id"], second["id"], waits["id"]}]
+    assert [(one["text"], one["check"], one["verdict"], one["label"]) for one in own] == [
+        ("a [review]", "REVIEW", "REVIEW", 10001),
+        ("b [risky]", "RISKY", "RISKY", 20003),
+        ("c", "WAITING", None, None),
+    ]
+    log = await fetch_all("SELECT action FROM audit_entry ORDER BY seq DESC LIMIT 1")
+    assert log[0]["action"] == "messages.read_held"
+    assert await review(gateway, first, "RELEASE") == {
+        "message": {
+            "id": first["id"],
+            "check": "CLEAR",
+            "verdict": "REVIEW",
+            "decision": "RELEASE",
+        },
+        "userErrors": [],
+    }
+    assert (await review(gateway, second, "REFUSE"))["message"]["check"] == "REFUSED"
+    shown = await texts(gateway, THEIRS, staff)
+    assert shown[first["id"]] == ("a [review]", "CLEAR")
+    assert shown[second["id"]] == (None, "REFUSED")
+    before = await everything_kept()
+    refused = await review(gateway, second, "RELEASE")
+    assert refused == {
+        "message": None,
+        "userErrors": [{"code": "MESSAGE_NOT_HELD", "field": ["messageId"]}],
+    }
+    assert await everything_kept() == before
+    again = await review(gateway, second, "REFUSE")
+    assert again["message"]["decision"] == "REFUSE"
+    assert {name.partition("_")[0] for name in changed(before, await everything_kept())} == {
+        "audit"
+    }
+
+
+async def test_others_neither_see_nor_decide(gateway: Gateway) -> None:
+    alice = await gateway.sign_in()
+    risky = await write(gateway, alice, "[risky] words")
+    given = {"input": {"messageId": risky["id"], "decision": "RELEASE"}}
+    before = await everything_kept()
+    for token in (
+        alice.access_token,
+        await gateway.shop(),
+        await gateway.partner(),
+        await gateway.token_of("clerk", "marketing"),
+    ):
+        for query, variables in ((HELD, None), (REVIEW, given)):
+            answer = (await gateway.ask(query, variables, token=token)).json()
+            assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    assert await everything_kept() == before
