@@ -57,12 +57,17 @@ def _export(event: Announced) -> strawberry.ID:
     return encode_global_id("DataExport", f"{asked_as}:{event.facts['export_id']}")
 
 
+def _ticket(event: Announced) -> strawberry.ID:
+    return encode_global_id("Ticket", event.facts["ticket"])
+
+
 CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "MemberJoined": ("MEMBER_JOINED", _member),
     "ProfileUpdated": ("PROFILE_UPDATED", _member),
     "InterestsDeclared": ("INTERESTS_DECLARED", _member),
     "PhoneBound": ("PHONE_BOUND", _member),
     "EmailSet": ("EMAIL_SET", _member),
+    "SubscribeMessagesAccepted": ("SUBSCRIBE_MESSAGES_ACCEPTED", _member),
     "PhoneUnbound": ("PHONE_UNBOUND", _member),
     "MembersMerged": ("MEMBERS_MERGED", _member),
     "MembersParted": ("MEMBERS_PARTED", _member),
@@ -97,6 +102,8 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "PerkUseCancelled": ("PERK_USE_CANCELLED", _member),
     "AddressAdded": ("ADDRESS_ADDED", _member),
     "AddressRemoved": ("ADDRESS_REMOVED", _member),
+    "TicketUpdated": ("TICKET_UPDATED", _ticket),
+    "TicketTextChecked": ("TICKET_TEXT_CHECKED", _ticket),
     "Notified": ("NOTIFIED", _notification),
     "NotificationsRead": ("NOTIFICATIONS_READ", _member),
     "NotificationPreferencesSet": ("NOTIFICATION_PREFERENCES_SET", _member),

@@ -11,6 +11,7 @@ from domain.members import IdentityKind, InterestSource
 from domain.rewards import ADDRESSES_MAX, CouponStatus
 from resolvers import consents as consent_resolvers
 from resolvers import contacts as contact_resolvers
+from resolvers import deliveries as delivery_resolvers
 from resolvers import game_bindings
 from resolvers import games as game_resolvers
 from resolvers import ledger as ledger_resolvers
@@ -21,6 +22,7 @@ from resolvers import purchases as purchase_resolvers
 from resolvers import recommendations as recommendation_resolvers
 from resolvers import redemptions as redemption_resolvers
 from resolvers import rewards as reward_resolvers
+from resolvers import tickets as ticket_resolvers
 from resolvers import tiers as tier_resolvers
 from resolvers import timeline as timeline_resolvers
 from resolvers.records import MemberRecord
@@ -31,6 +33,7 @@ from schema.connections import FIRST_MAX, After, Connection, First, checked_firs
 from schema.consents import Consent
 from schema.contacts import CONTACTS, ServiceContact
 from schema.cost import READS, STATEMENT_COST, Cost
+from schema.deliveries import SubscribeMessages
 from schema.fields import Info, argument, computed, enum_type, object_type, view
 from schema.game_bindings import PARTNERS_LIKELY, GameBinding
 from schema.games import GAME_REWARDS, GameReward
@@ -45,6 +48,7 @@ from schema.redemptions import REDEMPTIONS, Redemption
 from schema.returns import PREVIEW, RefundPreview, preview_of
 from schema.rewards import COUPONS, Coupon
 from schema.scalars import URL, Fen, PhoneNumber
+from schema.tickets import TICKETS, Ticket
 from schema.tiers import HISTORY, LevelChange, Tier, tier_of
 from schema.timeline import TIMELINE, TimelineItem
 
@@ -144,6 +148,16 @@ class Member(Node):
         """The member's e-mail address, most of it hidden; null while none is confirmed."""
         record: MemberRecord = view(self)
         return await record.email_masked()
+
+    @computed(OWNER, cost=Cost(own=STATEMENT_COST, items=5), versioned=True)
+    async def subscribe_messages(
+        self, info: Info, app_id: Annotated[str, argument("The app id of a mini-program.")]
+    ) -> list[SubscribeMessages] | None:
+        """WeChat's messages that the member may allow in a mini-program, by template."""
+        record: MemberRecord = view(self)
+        found = await delivery_resolvers.subscribe_messages(info.context, record.id, app_id)
+        messages: list[SubscribeMessages] = view(found)
+        return messages
 
     @computed(OWNER)
     def preferred_channel(self) -> str | None:
@@ -307,6 +321,13 @@ class Member(Node):
         request = PURCHASES.request(first=first, after=after)
         page = await purchase_resolvers.member_purchases(record.id, request)
         return PURCHASES.connection(page, request)
+
+    @computed(OWNER, cost=READS, versioned=True)
+    async def tickets(self, first: First = 20, after: After = None) -> Connection[Ticket] | None:
+        """What the member told us, newest first."""
+        record: MemberRecord = view(self)
+        request = TICKETS.request(first=first, after=after)
+        return TICKETS.connection(await ticket_resolvers.tickets(record.id, request), request)
 
     @computed(OWNER, cost=Cost(own=STATEMENT_COST, items=PARTNERS_LIKELY))
     async def game_bindings(self) -> list[GameBinding] | None:

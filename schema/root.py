@@ -11,12 +11,15 @@ from schema import (
     coupon_checkout,
     custody,
     defining,
+    deliveries,
     emails,
+    feedback_definitions,
     game_bindings,
     game_campaigns,
     game_events,
     game_partners,
     games,
+    held_messages,
     holds,
     level_grants,
     members,
@@ -36,7 +39,11 @@ from schema import (
     returns,
     reward_definitions,
     rewards,
+    service_levels,
     sessions,
+    ticket_acts,
+    ticket_parts,
+    tickets,
     transfers,
     webhook_replays,
 )
@@ -72,6 +79,12 @@ class Query:
         cost=Cost(own=STATEMENT_COST, items=10),
         versioned=True,
     )
+    feedback_topics: list[ticket_parts.FeedbackTopic] | None = field(
+        PUBLIC,
+        resolver=tickets.feedback_topics,
+        cost=Cost(own=STATEMENT_COST, items=50),
+        versioned=True,
+    )
     me: members.Member | None = field(OWNER, resolver=members.me, versioned=True)
     partner: partners.Partner | None = field(CLIENT, resolver=partners.partner)
     staff: staffs.Staff | None = field(staff(), resolver=staffs.staff)
@@ -88,6 +101,8 @@ class Mutation:
     bind_phone = phones.bind_phone
     set_email = emails.set_email
     confirm_email = emails.confirm_email
+    accept_subscribe_messages = deliveries.accept_subscribe_messages
+    replay_notification_deliveries = deliveries.replay_notification_deliveries
     refresh_session = sessions.refresh_session
     sign_out = sessions.sign_out
     update_profile = profile.update_profile
@@ -136,6 +151,9 @@ class Mutation:
     set_programme = programme_settings.set_programme
     import_programme = programme_settings.import_programme
     define_notification_text = notification_settings.define_notification_text
+    define_service_calendar = service_levels.define_service_calendar
+    define_service_levels = service_levels.define_service_levels
+    review_message = held_messages.review_message
     ship_redemption = redemptions.ship_redemption
     deliver_redemption = redemptions.deliver_redemption
     register_partner = game_partners.register_partner
@@ -154,6 +172,19 @@ class Mutation:
     define_game_campaign = game_campaigns.define_game_campaign
     change_game_campaign = game_campaigns.change_game_campaign
     freeze_disclosure = game_campaigns.freeze_disclosure
+    submit_feedback = tickets.submit_feedback
+    reply_ticket = tickets.reply_ticket
+    rate_ticket = tickets.rate_ticket
+    open_ticket = ticket_acts.open_ticket
+    answer_ticket = ticket_acts.answer_ticket
+    ask_member = ticket_acts.ask_member
+    note_ticket = ticket_acts.note_ticket
+    resolve_ticket = ticket_acts.resolve_ticket
+    assign_ticket = ticket_acts.assign_ticket
+    reopen_ticket = ticket_acts.reopen_ticket
+    merge_tickets = ticket_acts.merge_tickets
+    define_feedback_topic = feedback_definitions.define_feedback_topic
+    define_feedback_cause = feedback_definitions.define_feedback_cause
 
 
 def build_schema(limits: DocumentLimits | None = None) -> JifenSchema:

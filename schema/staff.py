@@ -10,11 +10,14 @@ import strawberry
 
 from domain import audit
 from domain.access import Account, StaffRole
+from domain.notifications import WantedDeliveries
 from domain.rewards import RedemptionStatus
 from resolvers import adjustments as adjusting
 from resolvers import contacts as contact_resolvers
+from resolvers import deliveries as delivering
 from resolvers import game_partners as partnering
 from resolvers import games as game_resolvers
+from resolvers import held_messages as holding
 from resolvers import ledger as ledger_resolvers
 from resolvers import ledger_audits as auditing
 from resolvers import level_definitions as defining
@@ -33,10 +36,12 @@ from schema.audits import audited
 from schema.connections import After, Connection, First, KeysetList
 from schema.contacts import CONTACTS, ServiceContact
 from schema.cost import READS, STATEMENT_COST, Cost
+from schema.deliveries import DELIVERIES, NotificationDelivery, WantedDeliveriesInput
 from schema.fields import Info, argument, computed, enum_type, input_type, object_type, view
 from schema.game_campaigns import DEFINES_CAMPAIGNS, StaffGameCampaign
 from schema.game_partners import PARTNERS, GamePartner
 from schema.games import CAMPAIGNS
+from schema.held_messages import HELD, HeldMessage
 from schema.ledger import ENTRIES, AsOf, Kinds, KnownAt, LedgerEntry, PointsBalance, past_moment
 from schema.ledger_audits import AUDITS, READS_AUDITS, LedgerAudit
 from schema.level_definitions import DEFINES, LEVELS, LevelDefinition, LevelRules
@@ -58,6 +63,8 @@ from schema.programme_settings import (
     PublishedEarningRule,
 )
 from schema.redemptions import QUEUE, StaffRedemption
+from schema.service_desk import ServiceDesk
+from schema.service_levels import SEES_SERVICE, ServiceTerms
 from schema.tiers import Tier, tier_of
 from schema.timeline import SEES_TIMELINES, TIMELINE, TimelineItem
 
@@ -222,7 +229,7 @@ class AuditEntry:
 
 
 @object_type(policy=staff_with())
-class Staff:
+class Staff(ServiceDesk):
     """The member of staff who asks, and what their roles let them see."""
 
     name: str
@@ -312,6 +319,11 @@ class Staff:
         programme: ProgrammeSettings = view(await settings.programme(info.context))
         return programme
 
+    @computed(SEES_SERVICE)
+    def service_terms(self) -> ServiceTerms | None:
+        """When service is there, and what it promises."""
+        return ServiceTerms()
+
     @computed(SETS_UP, cost=EXPORTS)
     async def programme_file(self) -> str | None:
         """All settings as one YAML file, which `importProgramme` takes."""
@@ -325,6 +337,29 @@ class Staff:
         request = PENDING.request(first=first, after=after)
         return PENDING.connection(
             await adjusting.pending_adjustments(info.context, request), request
+        )
+
+    @audited(SERVES)
+    async def held_messages(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[HeldMessage] | None:
+        """Texts that a check holds, or that wait for it, oldest first; each look is recorded."""
+        request = HELD.request(first=first, after=after)
+        return HELD.connection(await holding.held_messages(info.context, request), request)
+
+    @audited(SERVES)
+    async def notification_deliveries(
+        self,
+        info: Info,
+        of: Annotated[WantedDeliveriesInput | None, argument("Only those.")] = None,
+        first: First = 20,
+        after: After = None,
+    ) -> Connection[NotificationDelivery] | None:
+        """What members were sent outside of their inboxes, newest first; each look is recorded."""
+        request = DELIVERIES.request(first=first, after=after)
+        wanted = WantedDeliveries() if of is None else of.value()
+        return DELIVERIES.connection(
+            await delivering.deliveries(info.context, request, wanted), request
         )
 
     @audited(SENDS)

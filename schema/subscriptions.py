@@ -3,8 +3,8 @@
 A further one is its type and a resolver of one line, and a field of `Subscription`:
 
     @object_type(policy=OWNER)
-    class TicketUpdated(StreamEvent):
-        \"\"\"Something was said in a ticket of the member's.\"\"\"
+    class GameWon(StreamEvent):
+        \"\"\"The member won something.\"\"\"
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ from domain.outbox import Announced
 from resolvers import ledger as ledger_resolvers
 from resolvers import notifications as notification_resolvers
 from resolvers import subscriptions as resolvers
+from resolvers import tickets as ticket_resolvers
 from schema.changes import EVENTS, position
 from schema.cost import COST, READS
 from schema.fields import Info, argument, computed, object_type, view
 from schema.ledger import LedgerEntry
+from schema.node import decode_uuid
 from schema.notifications import Notification
 from schema.policies import OWNER, POLICY, Policy
 from schema.scalars import Points
+from schema.tickets import Ticket
 
 Since: TypeAlias = Annotated[
     str | None,
@@ -104,6 +107,33 @@ async def notification_received(
     return events
 
 
+@object_type(policy=OWNER)
+class TicketUpdated(StreamEvent):
+    """Something happened to a ticket of the member's."""
+
+    @computed(OWNER, cost=READS)
+    async def ticket(self, info: Info) -> Ticket | None:
+        """The ticket, as it is now."""
+        event: Announced = view(self)
+        found = await ticket_resolvers.ticket_node(info.context, UUID(event.facts["ticket"]))
+        ticket: Ticket | None = view(found)
+        return ticket
+
+
+async def ticket_updated(
+    info: Info,
+    ticket_id: Annotated[strawberry.ID, argument("Which ticket, of the member who asks.")],
+    since: Since = None,
+) -> AsyncGenerator[TicketUpdated, None]:
+    """All that happens to a ticket of the member's, once and in its order."""
+    decoded = decode_uuid(ticket_id, "Ticket")
+    events = await resolvers.follow(info.context, kind="TicketUpdated", after=position(since))
+    updates: AsyncGenerator[TicketUpdated, None] = view(
+        ticket_resolvers.follow_ticket(events, decoded)
+    )
+    return updates
+
+
 def subscription(policy: Policy, resolver: Any) -> Any:
     """Declare a field of the subscription root."""
     return strawberry.subscription(resolver=resolver, metadata={POLICY: policy, COST: READS})
@@ -115,3 +145,4 @@ class Subscription:
 
     points_changed = subscription(OWNER, points_changed)
     notification_received = subscription(OWNER, notification_received)
+    ticket_updated = subscription(OWNER, ticket_updated)

@@ -52,6 +52,11 @@ TITLES: Final[Mapping[str, Text]] = {
     "PERK_USE_CANCELLED": Text(zh="退还权益：{title}", en="Was given a perk back: {title}"),
     "GAME_BOUND": Text(zh="授权互动平台：{title}", en="Allowed {title} to give points"),
     "GAME_UNBOUND": Text(zh="解除互动平台授权：{title}", en="No longer allows {title}"),
+    "TICKET_SUBMITTED": Text(zh="提交反馈 {number}", en="Wrote to us: {number}"),
+    "TICKET_ANSWERED": Text(zh="反馈 {number} 已回复", en="{number} was answered"),
+    "TICKET_ASKED": Text(zh="反馈 {number} 待补充", en="{number} waits for the member"),
+    "TICKET_RESOLVED": Text(zh="反馈 {number} 已解决", en="{number} was resolved"),
+    "TICKET_REOPENED": Text(zh="反馈 {number} 已重新打开", en="{number} was opened again"),
     "NOTE_ADDED": Text(zh="员工备注", en="Staff wrote a note"),
 }
 """What each kind is called; a test holds that none is missing. A context that tells a new kind

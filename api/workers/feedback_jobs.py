@@ -18,7 +18,14 @@ def feedback_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
         watched = await feedback.watch_deadlines(now=clock.now(), within_s=within_s)
         return watched.breaches
 
+    async def close_tickets() -> int:
+        closed = 0
+        while found := await feedback.close_silent(now=clock.now()):
+            closed += found
+        return closed
+
     return (
+        Job(name="close-tickets", every=timedelta(seconds=work.forget_every_s), run=close_tickets),
         Job(
             name="watch-deadlines",
             every=timedelta(seconds=work.watch_deadlines_every_s),

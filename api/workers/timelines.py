@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain import games, ledger, members, purchases, returns, rewards, tiers
+from domain import feedback, games, ledger, members, purchases, returns, rewards, tiers
 from domain.members import Telling
 
 TELLING: Final[Telling] = {
@@ -15,5 +15,6 @@ TELLING: Final[Telling] = {
     **rewards.TIMELINE,
     **returns.TIMELINE,
     **games.TIMELINE,
+    **feedback.TIMELINE,
 }
 """What each kind of event comes to, over all contexts."""

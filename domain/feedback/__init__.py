@@ -55,7 +55,6 @@ from domain.feedback.filing import (
 )
 from domain.feedback.kinds import FeedbackKind
 from domain.feedback.member_tables import MEMBER_TABLES
-from domain.feedback.notices import off_hours_text
 from domain.feedback.promises import Promise, ServiceLevels, priority_of, service_levels_flaws
 from domain.feedback.queue import QueueOf, looked_up, queue_key, queue_statement, ticket_queue
 from domain.feedback.replying import RateTicket, ReplyTicket, rate_ticket, reply_ticket
@@ -215,7 +214,6 @@ __all__ = [
     "merge_tickets",
     "merged_tickets",
     "note_ticket",
-    "off_hours_text",
     "open_ticket",
     "own_ticket",
     "priority_of",

@@ -106,7 +106,8 @@ async def submit_feedback(command: SubmitFeedback, *, now: datetime) -> Ticket:
     """
     key = idempotency.checked_key(command.idempotency_key)
     clean_message(command.text)
-    assert command.channel in OWN_CHANNELS, "the others are staff's"
+    if command.channel not in OWN_CHANNELS:
+        raise InvalidInput(field=("channel",), rule="MINI_PROGRAM or APP")
     digests = idempotency.digests(
         {
             "kind": command.kind.value,

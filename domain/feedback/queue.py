@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from domain import audit
+from domain import access, audit
 from domain.audit import Actor
 from domain.feedback.kinds import FeedbackKind
 from domain.feedback.rules import OPEN_STATES, TicketStatus
 from domain.feedback.tickets import TICKET_COLUMNS, Ticket, find_ticket, ticket_of
 from domain.paging import Key, Page, PageRequest, page_of
-from domain.storage import fetch_all, transaction
+from domain.storage import Row, fetch_all, transaction
 
 _BEGINNING: Final = (-9, datetime(1, 1, 2, tzinfo=UTC), UUID(int=0))
 _ORDER: Final = "(- priority), due_at, id"
@@ -26,10 +26,10 @@ _ORDER: Final = "(- priority), due_at, id"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueOf:
-    """Which tickets: those that stand so (all that are not done, without any), and of whom."""
+    """Which tickets: those that stand so, of whom, and who has them in hand, by login."""
 
     statuses: Sequence[TicketStatus] = OPEN_STATES
-    assignee_id: UUID | None = None
+    assignee: str | None = None
     topic: str | None = None
     kind: FeedbackKind | None = None
     member_id: UUID | None = None
@@ -39,8 +39,12 @@ async def ticket_queue(page: PageRequest, *, of: QueueOf, by: Actor, now: dateti
     """A page of the queue, by the key (-priority, due_at, id); the look is in the audit log."""
 
     async def work() -> Page[Ticket]:
-        statement, values = queue_statement(page, of=of)
-        rows = await fetch_all(statement, *values)
+        assignee_id = await _assignee(of)
+        if of.assignee is not None and assignee_id is None:
+            rows: Sequence[Row] = []
+        else:
+            statement, values = queue_statement(page, of=of, assignee_id=assignee_id)
+            rows = await fetch_all(statement, *values)
         found = [ticket_of(row) for row in rows]
         shown = [one.number for one in found[: page.first]]
         statuses = [one.value for one in of.statuses]
@@ -67,12 +71,19 @@ def queue_key(ticket: Ticket) -> Key:
     return (-ticket.priority, ticket.due_at, ticket.id)
 
 
-def queue_statement(page: PageRequest, *, of: QueueOf) -> tuple[str, Sequence[object]]:
+async def _assignee(of: QueueOf) -> UUID | None:
+    account = None if of.assignee is None else await access.find_account(of.assignee)
+    return None if account is None else account.id
+
+
+def queue_statement(
+    page: PageRequest, *, of: QueueOf, assignee_id: UUID | None = None
+) -> tuple[str, Sequence[object]]:
     """The statement of a page, and its values."""
     values: list[object] = [*(page.after or _BEGINNING), page.limit]
     filters = ""
     for column, value in (
-        ("assignee", of.assignee_id),
+        ("assignee", assignee_id),
         ("topic", of.topic),
         ("kind", None if of.kind is None else of.kind.value),
         ("member_id", of.member_id),

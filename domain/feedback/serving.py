@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from domain import access, idempotency
@@ -92,6 +92,18 @@ class MergeTickets:
     ticket_id: UUID
     duplicate_ids: Sequence[UUID]
     idempotency_key: str
+
+
+Serving: TypeAlias = (
+    AnswerTicket
+    | AskMember
+    | NoteTicket
+    | ResolveTicket
+    | AssignTicket
+    | ReopenTicket
+    | MergeTickets
+)
+"""What staff may want done to a ticket."""
 
 
 async def answer_ticket(command: AnswerTicket, *, by: Actor, now: datetime) -> Ticket:
@@ -223,13 +235,7 @@ async def _merge(duplicate_id: UUID, into: Ticket, *, by: Actor, now: datetime) 
 
 async def _once(
     what: str,
-    command: AnswerTicket
-    | AskMember
-    | NoteTicket
-    | ResolveTicket
-    | AssignTicket
-    | ReopenTicket
-    | MergeTickets,
+    command: Serving,
     given: Mapping[str, object],
     do: Doing,
     *,

@@ -22,9 +22,7 @@ OPERATIONS = read_operations(FOLDER)
 
 WAITING = {
     "the whole ledger": "Proof",
-    "feedback, surveys, notifications": "SubmitFeedback Tickets ReplyTicket RateTicket "
-    "SubmitReview AnswerSurvey Ask TicketUpdated Faq Surveys "
-    "StaffTickets AnswerTicket ResolveTicket",
+    "reviews, surveys, self-service": "SubmitReview AnswerSurvey Ask Faq Surveys",
 }
 """The operations whose feature does not exist, by feature. A built one leaves this list."""
 

@@ -89,7 +89,6 @@ async def reply(
 
 async def said(ticket: Ticket, *, for_staff: bool = False) -> list[TicketMessage]:
     """All that was said in the ticket."""
-    found = await feedback.conversations(
-        ticket.member_id, [ticket.id], PageRequest(first=100), for_staff=for_staff
-    )
+    page = PageRequest(first=100)
+    found = await feedback.conversations([ticket.id], page, for_staff=for_staff)
     return list(found[ticket.id].items)
