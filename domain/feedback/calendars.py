@@ -104,18 +104,19 @@ def minute_of(text: str) -> int | None:
     return found if found <= MINUTES_OF_DAY else None
 
 
-def text_of(minute: int) -> str:
-    """The same as text."""
-    return f"{minute // 60:02}:{minute % 60:02}"
+def text_of(hours: Hours) -> str:
+    """A range of hours as text: `09:00-18:00`."""
+    return "-".join(f"{one // 60:02}:{one % 60:02}" for one in (hours.opens, hours.closes))
 
 
-def hours_of(ranges: Sequence[tuple[str, str]], *, field: tuple[str, ...]) -> Sequence[Hours]:
-    """Ranges such as (`09:00`, `18:00`) as hours. Refused: InvalidInput, which names the field."""
+def hours_of(texts: Sequence[str], *, field: tuple[str, ...]) -> Sequence[Hours]:
+    """Ranges such as `09:00-18:00` as hours. Refused: InvalidInput, which names the field."""
     found = []
-    for opens, closes in ranges:
+    for text in texts:
+        opens, _, closes = text.partition("-")
         first, end = minute_of(opens), minute_of(closes)
         if first is None or end is None:
-            raise InvalidInput(field=field, rule="times from 00:00 to 24:00, such as 09:30")
+            raise InvalidInput(field=field, rule="hours from 00:00 to 24:00, such as 09:30-18:00")
         found.append(Hours(first, end))
     return tuple(found)
 

@@ -65,10 +65,10 @@ async def define_service_calendar(
     async def work() -> ServiceCalendar:
         before = await service_calendar()
         _refuse_older(calendar.version, before.version)
-        if before == calendar and before.version:
-            return before
-        after = replace(calendar, version=before.version + 1)
-        await _keep(_CALENDARS, after.version, calendar_to_json(after), now=now)
+        after = before
+        if calendar_to_json(calendar) != calendar_to_json(before) or not before.version:
+            after = replace(calendar, version=before.version + 1)
+            await _keep(_CALENDARS, after.version, calendar_to_json(after), now=now)
         audit.record(
             by,
             "service_calendar.define",
@@ -94,11 +94,11 @@ async def define_service_levels(
     async def work() -> ServiceLevels:
         before = await service_levels_in_force()
         _refuse_older(levels.version, before.version)
-        if levels_to_json(before) == levels_to_json(levels) and before.version:
-            return before
-        await _refuse_unknown(levels)
-        after = replace(levels, version=before.version + 1)
-        await _keep(_POLICIES, after.version, levels_to_json(after), now=now)
+        after = before
+        if levels_to_json(levels) != levels_to_json(before) or not before.version:
+            await _refuse_unknown(levels)
+            after = replace(levels, version=before.version + 1)
+            await _keep(_POLICIES, after.version, levels_to_json(after), now=now)
         audit.record(
             by,
             "service_levels.define",

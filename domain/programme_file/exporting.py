@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from domain import notifications, program, purchases, rewards, tiers
+from domain import feedback, notifications, program, purchases, rewards, tiers
 from domain.programme_file.contents import Contents, FiledLevel, FiledPerk
 from domain.programme_file.writing import document_of
 from domain.programme_file.yaml_text import yaml_text
@@ -26,6 +26,8 @@ async def read_programme() -> Contents:
     for perk in await tiers.defined_perks():
         one = FiledPerk(definition=perk.definition, is_retired=perk.retired_at is not None)
         perks[perk.definition.level_code].append(one)
+    calendar = await feedback.service_calendar()
+    levels = await feedback.service_levels_in_force()
     return Contents(
         programme=await program.program(),
         level_rules=await tiers.level_rules(),
@@ -35,6 +37,8 @@ async def read_programme() -> Contents:
         ],
         earning_rules=await purchases.newest_rules(),
         rewards=[_definition(one) for one in await rewards.all_rewards()],
+        service_calendar=calendar if calendar.version else None,
+        service_levels=levels if levels.version else None,
         # Those that staff gave; the others are those that the programme came with.
         notification_texts=[one for one in await notifications.defined_texts() if one.text.version],
     )

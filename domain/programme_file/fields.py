@@ -172,6 +172,11 @@ class FieldsReader:
         inner = FieldsReader(node, at=self.place_of(name), look=self._look)
         return {key: inner.whole(key) for key in list(inner._left)}
 
+    def texts(self, name: str) -> dict[str, str]:
+        """Texts by words of the merchant's; empty where they are left out."""
+        inner = self.within(name)
+        return {} if inner is None else {key: inner.text(key) for key in list(inner._left)}
+
     def within(self, name: str) -> FieldsReader | None:
         """The fields of a field, or None where it is left out or null."""
         node = self._take(name, needed=False)

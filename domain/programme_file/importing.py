@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
-from domain import audit, catalogue, notifications, program, purchases, rewards, tiers
+from domain import audit, catalogue, feedback, notifications, program, purchases, rewards, tiers
 from domain.audit import Actor, Target
 from domain.errors import FileProblem, InvalidInput, LevelsOutOfOrder, ProgrammeFileInvalid
+from domain.feedback import ServiceCalendar, ServiceLevels
 from domain.program import Programme
 from domain.programme_file.contents import Contents, FiledLevel, FiledPerk, FileWarning
 from domain.programme_file.differing import Change, differences
 from domain.programme_file.exporting import read_programme
 from domain.programme_file.fields import FILED, line_of
 from domain.programme_file.reading import read_contents
+from domain.programme_file.service import calendar_document, levels_document, promise_place
 from domain.programme_file.setting import check_currency
 from domain.programme_file.writing import document_of
 from domain.rewards import CHANGEABLE, ChangeReward, Reward, RewardDefinition
@@ -104,6 +106,10 @@ class _Taking:
             await self._levels(contents.levels)
         await self._earning_rules()
         await self._rewards()
+        if contents.service_calendar is not None:
+            await self._service_calendar(contents.service_calendar)
+        if contents.service_levels is not None:
+            await self._service_levels(contents.service_levels)
         await self._notification_texts()
         await self._themes()
         return sorted(self._warnings, key=lambda one: one.line)
@@ -177,6 +183,24 @@ class _Taking:
             if rule != before:
                 with self._at(f"earning_rules[{number}]"):
                     await purchases.publish_earning_rule(rule, by=self._by, now=self._now)
+
+    async def _service_calendar(self, wanted: ServiceCalendar) -> None:
+        known = await feedback.service_calendar()
+        one = replace(wanted, version=known.version)
+        if known.version and calendar_document(one) == calendar_document(known):
+            return
+        with self._at("service_calendar"):
+            await feedback.define_service_calendar(one, by=self._by, now=self._now)
+
+    async def _service_levels(self, wanted: ServiceLevels) -> None:
+        known = await feedback.service_levels_in_force()
+        one = replace(wanted, version=known.version)
+        if levels_document(one) == levels_document(known):
+            return
+        try:
+            await feedback.define_service_levels(one, by=self._by, now=self._now)
+        except InvalidInput as wrong:
+            raise self._invalid(promise_place(wrong), None, rule=wrong.rule) from None
 
     async def _themes(self) -> None:
         """Warn of rates that nothing earns: no product has their theme."""

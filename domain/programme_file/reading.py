@@ -20,6 +20,7 @@ from domain.program import DEFAULT, Programme, programme_flaws, zone_of
 from domain.programme_file.contents import Contents, FiledLevel, FiledPerk
 from domain.programme_file.fields import FieldsReader, Look, Place, what_is
 from domain.programme_file.nodes import Fields, Node, Text, read_nodes
+from domain.programme_file.service import read_calendar, read_levels
 from domain.programme_file.writing import FORM
 from domain.purchases import EarningRule, rule_flaws
 from domain.rewards import (
@@ -65,6 +66,8 @@ def read_contents(source: bytes) -> Contents:
         levels=[_level(one, rank) for rank, one in enumerate(_each(top, "levels"))],
         earning_rules=[_earning_rule(one) for one in _each(top, "earning_rules")],
         rewards=[_reward(one) for one in _each(top, "rewards")],
+        service_calendar=read_calendar(top.within("service_calendar")),
+        service_levels=read_levels(top, _each(top, "service_levels")),
         notification_texts=[_text(one) for one in _each(top, "notification_texts")],
         places=look.places,
     )

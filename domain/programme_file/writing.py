@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 from domain.notifications import DefinedText
 from domain.program import Programme
 from domain.programme_file.contents import Contents, FiledLevel, FiledPerk
+from domain.programme_file.service import calendar_document, levels_document
 from domain.purchases import EarningRule, rule_to_json
 from domain.rewards import CouponTerms, RewardDefinition
 from domain.tiers import CalendarYear, LevelRules, Match, Rolling
@@ -36,6 +37,10 @@ def document_of(contents: Contents) -> Document:
         document["earning_rules"] = [_earning_rule(one) for one in contents.earning_rules]
     if contents.rewards:
         document["rewards"] = [_reward(one) for one in contents.rewards]
+    if contents.service_calendar is not None:
+        document["service_calendar"] = calendar_document(contents.service_calendar)
+    if contents.service_levels is not None:
+        document["service_levels"] = levels_document(contents.service_levels)
     if contents.notification_texts:
         document["notification_texts"] = [_text(one) for one in contents.notification_texts]
     return document

@@ -127,8 +127,8 @@ async def test_versions_follow_each_other_and_are_recorded() -> None:
     )
     [told] = (await audit.entries(PageRequest(first=1))).items
     assert (told.action, told.target) == (
-        "service_levels.define",
-        audit.Target(kind="service_levels", id="1"),
+        "service_calendar.define",
+        audit.Target(kind="service_calendar", id="1"),
     )
     shorter = ServiceLevels(promises=[Promise(answer_minutes=10)], version=1)
     assert (await define_service_levels(shorter, by=CLERK, now=SATURDAY)).version == 2
