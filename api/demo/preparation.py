@@ -18,6 +18,7 @@ from api.demo.demo_file import DEMO_FILE
 from api.demo.games import PARTNER_CODE, open_games
 from api.demo.history import Demo, make_history
 from api.demo.programme import SHOP_CODE, STAFF_LOGIN, set_up_programme
+from api.demo.service import open_service
 from api.opening import connect_redis, open_key_ring, open_phone_keys, open_wechat
 from api.settings import Settings
 from domain import access, idempotency, members, recommendations, storage
@@ -58,6 +59,7 @@ async def prepare(settings: Settings) -> dict[str, Any]:
         seeded = await _recall_seed()
         if seeded is None:
             seeded = await _seed(settings, tokens=tokens, now=now)
+        await open_service(now=now)
         demo = await _describe(settings, seeded, tokens=tokens, now=now)
         write_atomically(DEMO_FILE, orjson.dumps(demo, option=orjson.OPT_INDENT_2))
         return demo
