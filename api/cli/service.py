@@ -44,7 +44,7 @@ def watch_deadlines() -> None:
     watched = with_database(work)
     told = f"{watched.breaches:,} deadlines were missed, {watched.points:,} points were paid"
     if watched.unpaid:
-        told += f"; {watched.unpaid:,} wait for an account that is frozen"
+        told += f"; {watched.unpaid:,} wait for an account that cannot take them"
     console.print(told, highlight=False)
 
 

@@ -90,7 +90,7 @@ PROMISED: Final = (_ANSWER, _RESOLVE)
 class Watched:
     """What a run did: deadlines noted as missed, points paid; `unpaid` tickets were left alone.
 
-    Those have an account that is frozen: they are tried again by the next run.
+    Those have an account that cannot take the points: they are tried again by the next run.
     """
 
     breaches: int = 0

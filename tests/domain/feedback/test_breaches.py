@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
+from domain import custody
 from domain.feedback.breaches import SOURCE_KIND, Watched, deadlines_missed, watch_deadlines
 from domain.feedback.replying import ReplyTicket, reply_ticket
 from domain.feedback.tickets import Ticket
-from domain.ledger import Source, balance, journal
+from domain.files import ErasureJournal, FileStore
+from domain.ledger import (
+    NEVER,
+    POINTS_MAX,
+    Earn,
+    Redeem,
+    Source,
+    balance,
+    journal,
+    post_one,
+)
+from domain.members import ById
 from domain.paging import PageRequest
 from domain.storage import fetch_all
 from tests.domain.feedback.filing import (
@@ -25,6 +39,7 @@ from tests.domain.feedback.filing import (
     read,
     resolve,
 )
+from tests.domain.rewards.counter import CLERK
 from tests.graphql.kept import everything_kept
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -158,3 +173,49 @@ async def test_pages_of_tickets_are_all_looked_at(
     for number in range(5):
         await complain(alice, key=f"complaint-{number}")
     assert await watch(DUE) == Watched(breaches=5, points=250)
+
+
+async def test_what_an_account_cannot_take_is_paid_later_and_holds_nobody_up(alice: UUID) -> None:
+    [bob] = await join("bob")
+    first = await complain(alice)
+    await complain(bob)
+    full = Earn(
+        member_id=alice,
+        points=POINTS_MAX - 49,
+        source=Source(kind="test", reference="full"),
+        effective_at=MORNING,
+        expires_at=NEVER,
+    )
+    await post_one(full, now=MORNING)
+    with capture_logs() as logs:
+        assert await watch(DUE) == Watched(breaches=1, points=50, unpaid=1)
+    assert [(one["event"], one["ticket"], one["code"]) for one in logs] == [
+        ("breach_unpaid", str(first.id), "POINTS_OUT_OF_RANGE")
+    ]
+    assert not (await read(first)).sla.answer_breached
+    assert await told(alice) == []
+    source = Source(kind="test", reference="less")
+    await post_one(Redeem(member_id=alice, points=1, source=source), now=DUE)
+    assert await watch(DUE + MINUTE) == Watched(breaches=1, points=50)
+    assert (await read(first)).sla.answer_breached
+
+
+async def test_of_joined_records_the_one_that_stays_is_paid_and_of_the_erased_nobody(
+    alice: UUID, tmp_path: Path
+) -> None:
+    bob, carol = await join("bob", "carol")
+    of_bob, of_carol = await complain(bob), await complain(carol)
+    command = custody.MergeMembers(keep=ById(alice), lose=ById(bob), idempotency_key="merge")
+    await custody.merge_members(command, by=CLERK, now=MORNING)
+    await custody.erase(
+        carol,
+        journal=ErasureJournal(tmp_path / "erasures.jsonl"),
+        files=FileStore(tmp_path / "files"),
+        now=MORNING,
+    )
+    assert await watch(DUE) == Watched(breaches=2, points=50)
+    assert await points(alice) == 50
+    assert (await read(of_bob)).member_id == alice
+    assert (await read(of_carol)).sla.answer_breached
+    assert (await told(carol), await events(of_carol)) == ([], [])
+    assert await watch(DUE + MINUTE) == NOBODY
