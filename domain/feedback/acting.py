@@ -18,6 +18,7 @@ from domain import audit, members
 from domain.audit import Actor, Target
 from domain.errors import TicketNotOpen, TicketUnknown
 from domain.feedback.agreements import Terms, deadlines
+from domain.feedback.defining_service import calendars_at
 from domain.feedback.rules import (
     NO_DEADLINE,
     OVER,
@@ -29,6 +30,7 @@ from domain.feedback.rules import (
     due_next,
     pauses_of,
 )
+from domain.feedback.sla import working_minutes
 from domain.feedback.tickets import Ticket, find_ticket
 from domain.outbox import Event, announce
 from domain.storage import execute, fetch_all
@@ -107,6 +109,7 @@ async def take(ticket: Ticket, step: Step, *, now: datetime) -> Ticket:
         "status": status.value,
         "version": ticket.version + 1,
     }
+    values |= await _took(ticket, values["answered_at"], values["resolved_at"])
     sets = ", ".join(f"{name} = ${place}" for place, name in enumerate(values, 3))
     await execute(
         f"UPDATE ticket SET {sets} WHERE member_id = $1 AND id = $2",
@@ -193,6 +196,24 @@ async def _time(
         "answer_by": answer_by,
         "resolve_by": resolve_by,
         "due_at": due_next(answer_by if answered_at is None else None, resolve_by),
+    }
+
+
+async def _took(
+    ticket: Ticket, answered_at: datetime | None, resolved_at: datetime | None
+) -> dict[str, int | None]:
+    """How many minutes that count it took us, where that is new; pauses are nobody's time."""
+    then = {"answer_took": answered_at, "resolve_took": resolved_at}
+    before = {"answer_took": ticket.sla.answered_at, "resolve_took": ticket.sla.resolved_at}
+    new = {name: at for name, at in then.items() if at != before[name]}
+    if not any(new.values()):
+        return dict.fromkeys(new)
+    version = ticket.sla.calendar_version
+    hours = (await calendars_at([version]))[version].hours
+    pauses = pauses_of(await _steps(ticket))
+    return {
+        name: None if at is None else working_minutes(hours, ticket.submitted_at, at, pauses=pauses)
+        for name, at in new.items()
     }
 
 

@@ -57,6 +57,8 @@ _TICKETS: Final = Table(
     resolve_by="timestamptz",
     due_at="timestamptz",
     off_hours="boolean",
+    level="text",
+    shop="text",
     version="bigint",
 )
 
@@ -187,10 +189,11 @@ async def open_ticket(command: OpenTicket, *, by: Actor, now: datetime) -> Ticke
 async def _file(filed: _Filed, *, by: By, now: datetime) -> Ticket:
     """Write the ticket with its first message, and tell it; the member is locked."""
     ticket_id: UUID = uuid7()
-    agreement = await _agreed(filed, now=now)
-    await _TICKETS.insert(
-        [await _row(filed, agreement, ticket_id, assignee=by.account_id, now=now)]
-    )
+    level = (await tiers.level_codes([filed.member_id]))[filed.member_id]
+    agreement = await _agreed(filed, level=level, now=now)
+    row = await _row(filed, agreement, ticket_id, assignee=by.account_id, now=now)
+    counted = {"level": level or None, "shop": await _shop(filed)}
+    await _TICKETS.insert([row | counted])
     # What staff wrote down are the member's words: it stands as theirs.
     message = await say(
         filed.text,
@@ -213,12 +216,20 @@ async def _file(filed: _Filed, *, by: By, now: datetime) -> Ticket:
     return made
 
 
-async def _agreed(filed: _Filed, *, now: datetime) -> Agreement:
+async def _shop(filed: _Filed) -> str | None:
+    """Of which shop the order is that it is about."""
+    if filed.purchase_id is None:
+        return None
+    order = await purchases.purchase(filed.member_id, purchase_id=filed.purchase_id)
+    return None if order is None else order.shop or None
+
+
+async def _agreed(filed: _Filed, *, level: str, now: datetime) -> Agreement:
     member_id = filed.member_id
     return await agreed(
         kind=filed.kind,
         topic=filed.topic,
-        level=(await tiers.level_codes([member_id]))[member_id],
+        level=level,
         service=(await tiers.service_levels([member_id]))[member_id],
         now=now,
     )

@@ -51,6 +51,8 @@ MEMBER_TABLES: Final[MemberTables] = (
             "status",
             "priority",
             "purchase_id",
+            "shop",
+            "level",
             "submitted_at",
             "last_message_at",
             "cause",

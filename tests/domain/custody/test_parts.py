@@ -197,7 +197,10 @@ LEFT = {
     *(f"reward_item.{name}" for name in ("batch_id", "code", "content_digest", "external_id")),
     *(f"reward_item.{name}" for name in ("first_status", "kind", "prize_code", "status")),
     *("reward_item.reversed_by", "reward_item.reverses"),
-    *(f"ticket.{name}" for name in ("cause", "channel", "kind", "status", "topic")),
+    *(
+        f"ticket.{name}"
+        for name in ("cause", "channel", "kind", "level", "shop", "status", "topic")
+    ),
     *(f"ticket_event.{name}" for name in ("actor_kind", "facts", "kind")),
 }
 
@@ -210,7 +213,7 @@ NOT_TOLD = {
     *("level_change.source_kind", "purchase.rule_code"),
     *("coupon.coupon_off", "coupon.owner", "points_hold_reference.reference"),
     *("text_check.found", "text_check.trace_id"),
-    "member_email.sealed",
+    *("member_email.sealed", "notification_delivery.reason", "subscribe_consent.openid"),
     *("member_phone.key_id", "member_phone.sealed", "refresh_token.token_hash"),
     *("data_export.token", "level_term.asked_match", "perk_use.period"),
     *("game_bind_token.member_ref", "game_bind_token.token_hash"),
