@@ -28,6 +28,7 @@ from api.opening import (
 from api.persisted.keeping import KeptDocuments
 from api.runtime import Runtime
 from api.settings import Settings, read_settings
+from api.telling.settings import templates_of
 from api.workers.consumers import consumers_with
 from api.workers.running import background
 from domain import access, games, members, storage
@@ -79,6 +80,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 audit_within_s=settings.stress.request_s_max / 2,
                 texts=texts,
                 mails=open_mailing(settings),
+                subscribe_templates=templates_of(settings.subscribe_messages),
                 cooling=settings.custody.cooling,
                 public_url=settings.public_url,
                 files=settings.custody.files,

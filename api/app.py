@@ -45,6 +45,7 @@ from api.stress.admission import Admission, Refusals
 from api.stress.deadlines import Deadlines
 from api.stress.draining import Draining, heeding_signals, leaving_in_order
 from api.stress.places import Places
+from api.telling.unsubscribing import unsubscribe_route
 from api.transport import TransportFault, fault_response
 from api.uploads.receiving import Uploads
 from api.uploads.serving import attachments
@@ -157,6 +158,7 @@ def _routes(settings: Settings, schema: JifenSchema, view: GraphQLView) -> list[
         Route("/readyz", ready),
         Route("/.well-known/jwks.json", jwks),
         Route("/schema.graphql", schema_text),
+        unsubscribe_route(),
         downloads(settings.custody),
         wechat_push(settings.wechat_pushes),
         *oauth(settings),

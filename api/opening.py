@@ -137,6 +137,12 @@ def open_mailing(settings: Settings) -> Mails:
     return SmtpMails(replace(server, deadline_s=within_s), waiting=outside)
 
 
+def open_mails(settings: Settings) -> Mails:
+    """Whoever sends mails that nobody waits for: the mail server, else the log."""
+    server = settings.smtp.server
+    return LoggedMails() if server is None else SmtpMails(server)
+
+
 def open_key_ring(settings: Settings, *, now: datetime) -> KeyRing:
     """The signing keys; in development a missing key set is made."""
     return KeyRing(settings.key_set_path, now=now, create_missing=not settings.is_production)

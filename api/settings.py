@@ -36,7 +36,12 @@ from api.persisted.settings import DocumentSettings
 from api.rates.settings import RateSettings, with_development_rates
 from api.streaming.settings import StreamingSettings
 from api.stress.settings import StressSettings
-from api.telling.settings import SmsSettings, SmtpSettings
+from api.telling.settings import (
+    SmsSettings,
+    SmtpSettings,
+    SubscribeTemplateSettings,
+    template_problems,
+)
 from api.uploads.settings import UploadSettings
 from api.workers.settings import WorkSettings
 from domain.feedback import AttachmentFolder
@@ -190,6 +195,8 @@ class Settings(BaseSettings):
     games: GameSettings = GameSettings()
     sms: SmsSettings = SmsSettings()
     smtp: SmtpSettings = SmtpSettings()
+    subscribe_messages: dict[str, dict[str, SubscribeTemplateSettings]] = {}
+    notices_language: Literal["zh", "en"] = "zh"
     stress: StressSettings = StressSettings()
     work: WorkSettings = WorkSettings()
     custody: CustodySettings = CustodySettings()
@@ -259,6 +266,7 @@ class Settings(BaseSettings):
             *self.documents.problems(),
             *self.sms.problems(is_production=self.is_production),
             *self.smtp.problems(is_production=self.is_production),
+            *template_problems(self.subscribe_messages, apps=self.wechat_apps),
             *self._origin_problems(),
             *self._push_problems(),
             *self._production_problems(),

@@ -21,6 +21,7 @@ from domain.games import POINT_COST_FEN, PartnerGuard
 from domain.ledger import AdjustmentRules, TransferLimits
 from domain.mailing import Mails, NoMails
 from domain.members import Member
+from domain.notifications import SubscribeTemplates
 from domain.outbox import Live
 from domain.program import Programme, program
 from domain.rewards import RewardRules
@@ -57,6 +58,7 @@ class Services:
     audit_within_s: float = 2.0
     texts: TextMessages = field(default_factory=NoTextMessages)
     mails: Mails = field(default_factory=NoMails)
+    subscribe_templates: SubscribeTemplates = field(default_factory=dict)
     cooling: timedelta = COOLING
     public_url: str = ""
     files: FileStore | None = None

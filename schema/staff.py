@@ -17,7 +17,6 @@ from resolvers import contacts as contact_resolvers
 from resolvers import deliveries as delivering
 from resolvers import game_partners as partnering
 from resolvers import games as game_resolvers
-from resolvers import held_messages as holding
 from resolvers import ledger as ledger_resolvers
 from resolvers import ledger_audits as auditing
 from resolvers import level_definitions as defining
@@ -41,7 +40,6 @@ from schema.fields import Info, argument, computed, enum_type, input_type, objec
 from schema.game_campaigns import DEFINES_CAMPAIGNS, StaffGameCampaign
 from schema.game_partners import PARTNERS, GamePartner
 from schema.games import CAMPAIGNS
-from schema.held_messages import HELD, HeldMessage
 from schema.ledger import ENTRIES, AsOf, Kinds, KnownAt, LedgerEntry, PointsBalance, past_moment
 from schema.ledger_audits import AUDITS, READS_AUDITS, LedgerAudit
 from schema.level_definitions import DEFINES, LEVELS, LevelDefinition, LevelRules
@@ -338,14 +336,6 @@ class Staff(ServiceDesk):
         return PENDING.connection(
             await adjusting.pending_adjustments(info.context, request), request
         )
-
-    @audited(SERVES)
-    async def held_messages(
-        self, info: Info, first: First = 20, after: After = None
-    ) -> Connection[HeldMessage] | None:
-        """Texts that a check holds, or that wait for it, oldest first; each look is recorded."""
-        request = HELD.request(first=first, after=after)
-        return HELD.connection(await holding.held_messages(info.context, request), request)
 
     @audited(SERVES)
     async def notification_deliveries(

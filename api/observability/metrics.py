@@ -122,6 +122,13 @@ WEBHOOKS: Final = Counter(
     ("outcome",),
     registry=REGISTRY,
 )
+MESSAGES: Final = Counter(
+    "jifen_messages",
+    "Notifications sent outside of the inbox, by channel and what came of the attempt: sent, "
+    "not_sent.",
+    ("channel", "outcome"),
+    registry=REGISTRY,
+)
 TEXT_CHECKS: Final = Counter(
     "jifen_text_checks",
     "Texts that WeChat was asked about, by what became of it: settled, put_off.",

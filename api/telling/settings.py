@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import BaseModel, Field, PositiveFloat, SecretStr
 
 from domain.mailing import MailServer, is_email
+from domain.notifications import KINDS, SubscribeTemplate, SubscribeTemplates
 from domain.texting import key_of
+
+
+class SubscribeTemplateSettings(BaseModel):
+    """A template of WeChat's subscribe messages, for one kind of notification."""
+
+    template_id: str = Field(min_length=1, max_length=128)
+    page: str | None = None
+    values: dict[str, str] = {}
+    """What fills each keyword: `title`, `body`, `at`, or a fact of the kind."""
+
+
+def templates_of(
+    settings: dict[str, dict[str, SubscribeTemplateSettings]],
+) -> SubscribeTemplates:
+    """The templates by app and kind, as the domain takes them."""
+    return {
+        app_id: {kind: SubscribeTemplate(**one.model_dump()) for kind, one in kinds.items()}
+        for app_id, kinds in settings.items()
+    }
+
+
+def template_problems(
+    settings: dict[str, dict[str, SubscribeTemplateSettings]], *, apps: Collection[str]
+) -> list[str]:
+    """What of the templates names an app or a kind that there is not."""
+    unknown = [one for one in settings if one not in apps]
+    kinds = {kind for one in settings.values() for kind in one} - KINDS.keys()
+    return [
+        *(f"JIFEN_SUBSCRIBE_MESSAGES: {one} is not in JIFEN_WECHAT_APPS" for one in unknown),
+        *(f"JIFEN_SUBSCRIBE_MESSAGES: no kind of notification is {one}" for one in sorted(kinds)),
+    ]
 
 
 class SmsSettings(BaseModel):
     """The merchant's service that sends text messages. Without one, development logs them."""
 
     url: str = ""
+    notices: bool = False
+    """Whether notifications go out by text message too, each of which costs."""
+
     secret: SecretStr | None = None
     """What signs them: `whsec_` and the base64 of 24 to 64 random bytes."""
 

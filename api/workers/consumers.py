@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from redis import asyncio as aioredis
 
 from api.settings import Settings
+from api.telling.opening import opened_channels
 from api.workers.timelines import TELLING
 from domain.games import binding_consumer, buyers_consumer, webhook_consumer
 from domain.members import timeline_consumer
-from domain.notifications import notification_consumer
+from domain.notifications import deliveries_consumer, notification_consumer
 from domain.outbox import Announced, Consumer, publish_hints
 from domain.recommendations import behavior_consumer
 
@@ -28,6 +29,7 @@ def consumers_with(settings: Settings, *, redis: aioredis.Redis) -> tuple[Consum
         binding_consumer(),
         buyers_consumer(),
         notification_consumer(),
+        deliveries_consumer(opened_channels(settings)),
     )
     if settings.redis_url.startswith("memory:"):
         # Whoever follows is in this process, and hears the commits themselves.

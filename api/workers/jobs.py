@@ -10,7 +10,7 @@ from typing import Final
 from api.workers.ledger_audits import audit_changes, audit_everything
 from api.workers.level_evaluations import evaluate_levels
 from api.workers.settings import WorkSettings
-from domain import games, ledger, members, outbox, recommendations
+from domain import games, ledger, members, notifications, outbox, recommendations
 from domain.clock import Clock
 
 SWEPT_MAX: Final = 1_000_000
@@ -108,6 +108,13 @@ def _forgetting_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
             forgotten += found
         return forgotten
 
+    async def forget_deliveries() -> int:
+        before = clock.now() - timedelta(days=work.keep_deliveries_days)
+        forgotten = 0
+        while found := await notifications.forget_deliveries(before=before):
+            forgotten += found
+        return forgotten
+
     async def forget_game_events() -> int:
         now = clock.now()
         forgotten = await games.forget_bind_tokens(now=now)
@@ -121,4 +128,5 @@ def _forgetting_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
         Job(name="forget-sign-in-codes", every=every, run=forget_sign_in_codes),
         Job(name="forget-game-events", every=every, run=forget_game_events),
         Job(name="forget-webhooks", every=every, run=forget_webhooks),
+        Job(name="forget-deliveries", every=every, run=forget_deliveries),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import structlog
@@ -13,6 +13,7 @@ from taskiq.acks import AcknowledgeType
 from taskiq.kicker import AsyncKicker
 from taskiq.receiver import Receiver
 
+from api.opening import connect_redis
 from api.settings import Settings
 from api.workers.attachment_jobs import attachment_jobs
 from api.workers.broker import RETRY_S, open_broker
@@ -20,6 +21,7 @@ from api.workers.custody_jobs import custody_jobs
 from api.workers.drainer import Drainer
 from api.workers.feedback_jobs import feedback_jobs
 from api.workers.jobs import recurring_jobs
+from api.workers.messages import MessageSender, open_sending
 from api.workers.nudging import Nudger, nudging
 from api.workers.reconciliations import reconciliation_jobs
 from api.workers.schedules import Schedules
@@ -64,9 +66,13 @@ async def working(
     by another worker, or by the next start.
     """
     work = settings.work
-    async with _opened(settings) as broker:
+    async with AsyncExitStack() as stack:
+        broker = await stack.enter_async_context(_opened(settings))
         drainer = Drainer(consumers, clock=clock, work=work)
         sender = WebhookSender(settings, clock=clock)
+        redis = await stack.enter_async_context(connect_redis(settings.redis_url))
+        sending = await stack.enter_async_context(open_sending(settings, clock=clock, redis=redis))
+        messages = MessageSender(sending, settings=settings, clock=clock)
         checker = TextChecker(settings, clock=clock)
 
         async def wake() -> None:
@@ -87,6 +93,7 @@ async def working(
         loops = [
             asyncio.create_task(drainer.run()),
             asyncio.create_task(sender.run()),
+            asyncio.create_task(messages.run()),
             asyncio.create_task(checker.run()),
             asyncio.create_task(schedules.run(stopping)),
             asyncio.create_task(_listen(broker, stopping, stop_s=work.stop_s)),
@@ -98,6 +105,7 @@ async def working(
             stopping.set()
             drainer.stop()
             sender.stop()
+            messages.stop()
             checker.stop()
             cut_off = await end_within(work.stop_s, [*loops, *schedules.running])
             if cut_off:

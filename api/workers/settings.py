@@ -61,6 +61,12 @@ class WorkSettings(BaseModel):
     keep_webhooks_days: PositiveInt = 30
     """For how long it is kept what was sent to partners, and what they have not taken."""
 
+    messages_at_once: PositiveInt = 4
+    """Notifications that one process sends at once by each channel."""
+
+    keep_deliveries_days: PositiveInt = 90
+    """For how long it is kept what was sent to members, and what was not."""
+
     stop_s: PositiveFloat = 10.0
     """What runs may take so long to end when the process is told to stop."""
 

@@ -62,6 +62,8 @@ class WeChatUnavailable(WeChatRefusal):
 
     code = ErrorCode.WECHAT_UNAVAILABLE
     retryable = True
+    # False where WeChat surely did not act. It counts for us; clients are not told.
+    perhaps_sent: bool = True
 
 
 @dataclass(eq=False, kw_only=True)

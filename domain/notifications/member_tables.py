@@ -28,4 +28,18 @@ MEMBER_TABLES: Final[MemberTables] = (
         merging=Merging.STAY,
         told=("channel", "from_minute", "until_minute", "time_zone", "set_at"),
     ),
+    MemberTable(
+        name="notification_delivery",
+        key=("id",),
+        erasing=Erasing.DELETE,
+        merging=Merging.MOVE,
+        told=("notification_id", "channel", "state", "created_at", "sent_at"),
+    ),
+    MemberTable(
+        name="subscribe_consent",
+        key=("id",),
+        erasing=Erasing.DELETE,
+        merging=Merging.MOVE,
+        told=("app_id", "template_id", "remaining", "updated_at"),
+    ),
 )

@@ -235,7 +235,7 @@ class WeChatClient:
         """Send one subscribe message, which uses up one consent of the user.
 
         `values` holds the text of each keyword of the template (`thing1`, `time2`, …). Not repeated
-        after a failure that may have sent it: `WeChatUnavailable` means "perhaps sent".
+        after a failure that may have sent it: `WeChatUnavailable` says if it was.
         """
         body: dict[str, Any] = {
             "touser": openid,
@@ -293,7 +293,11 @@ class WeChatClient:
         """Send with the app's access token; once more with another one if it was refused."""
         app = self._require_app(app_id)
         async with self._deadline(request):
-            token = await self._tokens.current(app)
+            try:
+                token = await self._tokens.current(app)
+            except WeChatUnavailable:
+                # The call itself was never made.
+                raise WeChatUnavailable(perhaps_sent=False) from None
             answer = await self._transport.exchange(_with_token(request, token.reveal()))
             if answer.errcode in TOKEN_REFUSED:
                 token = await self._tokens.replace(app, refused=token)

@@ -130,17 +130,17 @@ class WeChatTransport:
             wait_max=self._limits.backoff_seconds * 4,
             wait_jitter=self._limits.backoff_seconds,
         )
-        reason = "no try was made"
+        reason, acted = "no try was made", False
         try:
             async for attempt in retries:
                 with attempt:
                     return await self._try(request)
         except _NoAnswer as failure:
-            reason = failure.reason
+            reason, acted = failure.reason, failure.acted
         # Raised outside the handler: the errors before it end at httpx's, which holds the URL with
         # the secret, and would else hang on the refusal as its context.
         _log.warning("wechat_no_answer", endpoint=request.endpoint, reason=reason)
-        raise WeChatUnavailable
+        raise WeChatUnavailable(perhaps_sent=acted)
 
     async def _try(self, request: WeChatRequest) -> WeChatAnswer:
         status, body = await self._send(request)

@@ -14,9 +14,9 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain.games.webhooks.retrying import next_attempt_at
 from domain.games.webhooks.sending import Answer
 from domain.paging import Page, PageRequest, page_of
+from domain.retrying import next_attempt_at
 from domain.storage import Row, execute, execute_many, fetch_all, transaction
 
 LEASE: Final = timedelta(seconds=60)

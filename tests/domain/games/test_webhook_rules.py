@@ -8,7 +8,8 @@ from email.utils import format_datetime
 import pytest
 
 from domain.games.webhooks.addresses import is_public
-from domain.games.webhooks.retrying import ATTEMPTS_MAX, next_attempt_at, retry_after
+from domain.games.webhooks.retrying import retry_after
+from domain.retrying import ATTEMPTS_MAX, next_attempt_at
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
