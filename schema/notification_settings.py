@@ -9,9 +9,7 @@ from domain import notifications
 from domain.errors import InvalidInput
 from domain.notifications import (
     KINDS,
-    Channel,
     DefinedText,
-    KindGroup,
     Preferences,
     QuietHours,
     SetNotificationPreferences,
@@ -20,9 +18,10 @@ from domain.program import zone_of
 from resolvers import notifications as resolvers
 from schema.connections import KeysetList
 from schema.cost import MUTATION_COST, STATEMENT_COST, Cost
-from schema.fields import Info, computed, enum_type, input_type, object_type, view
+from schema.fields import Info, computed, input_type, object_type, view
 from schema.level_definitions import DEFINES
 from schema.mutations import Payload, mutation
+from schema.notification_kinds import Channel, KindGroup
 from schema.policies import OWNER
 
 TEXTS: Final = KeysetList("notification-texts", (int,))
@@ -31,9 +30,6 @@ MATRIX: Final = [
     (group, channel) for group in KindGroup for channel in Channel if channel is not Channel.INBOX
 ]
 """All that a member may say yes or no to."""
-
-enum_type(KindGroup, name="NotificationGroup")
-enum_type(Channel, name="NotificationChannel")
 
 
 @object_type(policy=OWNER)

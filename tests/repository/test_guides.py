@@ -15,6 +15,7 @@ from graphql import GraphQLEnumType, build_schema, parse, validate
 from api.cli.__main__ import app
 from api.imports.rejects import RejectCode
 from domain.errors import ErrorCode
+from domain.notifications import KINDS
 from schema.changes import CHANGED
 from schema.faults import FaultCode
 from schema.timeline import TITLES
@@ -92,7 +93,7 @@ def test_codes_are_answered_by_something(guide: Guide) -> None:
     changes = {kind for kind, _ in CHANGED.values()}
     schema = build_schema((ROOT / "schema" / "schema.graphql").read_text())
     enums = [one for one in schema.type_map.values() if isinstance(one, GraphQLEnumType)]
-    told = {*changes, *TITLES}.union(*(one.values for one in enums))
+    told = {*changes, *TITLES, *KINDS}.union(*(one.values for one in enums))
     assert named - variables(guide) <= {*ErrorCode, *FaultCode, *RejectCode, *told}
 
 
