@@ -1,0 +1,326 @@
+"""What is counted of tickets equals what a reader of every ticket counts; and how it is read."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from statistics import fmean, median
+from typing import Any, Final
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import orjson
+import pytest
+
+from domain import feedback, members, purchases
+from domain.audit import Actor
+from domain.errors import InvalidInput
+from domain.feedback import (
+    AnswerTicket,
+    AskMember,
+    Counted,
+    CountedBy,
+    FeedbackKind,
+    Figures,
+    Kept,
+    MergeTickets,
+    Pause,
+    Period,
+    Rated,
+    RateTicket,
+    ReopenTicket,
+    ResolveTicket,
+    Ticket,
+    TicketStatus,
+    TrendStep,
+    watch_deadlines,
+)
+from domain.feedback.monitoring import figures_statement
+from domain.feedback.sla import working_minutes
+from domain.members import ById
+from domain.paging import PageRequest
+from domain.purchases import Order, OrderLine, RecordPurchases
+from domain.storage import dialect, execute, fetch_all, observed_statements
+from tests.domain.feedback.desk import MONDAY, open_desk, reply, staff, submit
+from tests.domain.feedback.service import SHOP
+
+pytestmark = pytest.mark.usefixtures("database")
+
+ZONE: Final = ZoneInfo("Asia/Shanghai")
+WEEKS: Final = Period(date(2026, 11, 23), date(2026, 12, 13))
+ALL: Final = Counted(period=WEEKS, kinds=tuple(FeedbackKind))
+
+
+def kept(tickets: Sequence[Ticket], name: str, took: Sequence[int]) -> Kept:
+    """One promise of the tickets, told by reading each."""
+
+    def moments(one: Ticket) -> tuple[datetime | None, datetime | None]:
+        if name == "answer":
+            return one.sla.answered_at, one.sla.answer_by
+        return one.sla.resolved_at, one.sla.resolve_by
+
+    def missed(one: Ticket) -> bool:
+        at, by = moments(one)
+        late = at is not None and by is not None and at > by
+        return late or bool(getattr(one.sla, f"{name}_breached"))
+
+    return Kept(
+        done=sum(moments(one)[0] is not None for one in tickets),
+        kept=sum(None not in moments(one) and not missed(one) for one in tickets),
+        missed=sum(missed(one) for one in tickets),
+        minutes_mean=fmean(took) if took else None,
+        minutes_median=float(median(took)) if took else None,
+    )
+
+
+def rated(given: Iterable[int | None]) -> Rated:
+    found = list(given)
+    one, two, three, four, five = (found.count(rating) for rating in range(1, 6))
+    return Rated(counts=(one, two, three, four, five))
+
+
+class Model:
+    """Tickets as they were made: their shops and levels, and when their clocks stood still."""
+
+    def __init__(self) -> None:
+        self.shops: dict[UUID, str] = {}
+        self.levels: dict[UUID, str] = {}
+        self.pauses: dict[UUID, list[Pause]] = {}
+
+    def stands_still(self, ticket: Ticket, at: datetime) -> None:
+        pauses = self.pauses.setdefault(ticket.id, [])
+        if not pauses or pauses[-1].until is not None:
+            pauses.append(Pause(since=at))
+
+    def runs(self, ticket: Ticket, at: datetime) -> None:
+        pauses = self.pauses.get(ticket.id, [])
+        if pauses and pauses[-1].until is None:
+            pauses[-1] = Pause(since=pauses[-1].since, until=at)
+
+    def took(self, tickets: Sequence[Ticket], name: str) -> list[int]:
+        done = [(one, getattr(one.sla, name)) for one in tickets]
+        return [
+            working_minutes(SHOP.hours, one.submitted_at, at, pauses=self.pauses.get(one.id, []))
+            for one, at in done
+            if at is not None
+        ]
+
+    def figures(self, tickets: Iterable[Ticket]) -> Figures:
+        counted = [one for one in tickets if one.status is not TicketStatus.MERGED]
+        said = [one.satisfaction for one in counted]
+        return Figures(
+            tickets=len(counted),
+            unresolved=sum(one.status in feedback.OPEN_STATES for one in counted),
+            reopened=sum(one.reopened > 0 for one in counted),
+            answers=kept(counted, "answer", self.took(counted, "answered_at")),
+            resolutions=kept(counted, "resolve", self.took(counted, "resolved_at")),
+            experience=rated(one.experience if one else None for one in said),
+            expectation=rated(one.expectation if one else None for one in said),
+        )
+
+    def told_apart(
+        self, tickets: Iterable[Ticket], by: Callable[[Ticket], Any]
+    ) -> dict[Any, Figures]:
+        counted = [one for one in tickets if one.status is not TicketStatus.MERGED]
+        cells = {by(one) for one in counted}
+        return {cell: self.figures(one for one in counted if by(one) == cell) for cell in cells}
+
+
+class Desk:
+    """Members who write, staff who serve them, and what becomes of it at random."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        self.model = Model()
+        self.tickets: list[UUID] = []
+        self.at = MONDAY
+
+    async def open(self) -> None:
+        self.members = await open_desk("alice", "bob")
+        self.staff = [await staff("chen"), await staff("deng")]
+        self.orders = {one: await self._orders(one) for one in self.members}
+
+    async def _orders(self, member_id: UUID) -> list[tuple[UUID, str]]:
+        """One order in each shop; those of the first member lift them to a level above."""
+        fen = 400_000 if member_id == self.members[0] else 1_000
+        orders = [
+            Order(
+                external_id=f"{member_id}/{shop}",
+                member=ById(member_id),
+                placed_at=MONDAY - timedelta(days=1),
+                paid_fen=fen,
+                shop=shop,
+                lines=[OrderLine(line_id="1", product_code="p", quantity=1, amount_fen=fen)],
+            )
+            for shop in ("north", "south")
+        ]
+        batch = RecordPurchases(source="shop", batch_id=str(member_id), orders=orders)
+        await purchases.record_purchases(batch, now=MONDAY)
+        page = await purchases.purchases(member_id, PageRequest(first=9))
+        return [(one.id, one.shop or "") for one in page.items]
+
+    def later(self) -> datetime:
+        self.at += timedelta(minutes=self.dice.choice([5, 40, 61, 300, 1_500, 5_000]))
+        return self.at
+
+    async def file(self, nth: int) -> Ticket:
+        member_id = self.dice.choice(self.members)
+        order = self.dice.choice([None, *self.orders[member_id]])
+        self.at = MONDAY + timedelta(hours=self.dice.randrange(21 * 24))
+        ticket = await submit(
+            member_id,
+            f"ticket-{nth}",
+            now=self.at,
+            kind=self.dice.choice(list(FeedbackKind)),
+            topic=self.dice.choice(["delivery", "points"]),
+            order=None if order is None else (member_id, order[0]),
+        )
+        if order is not None:
+            self.model.shops[ticket.id] = order[1]
+        first = member_id == self.members[0]
+        self.model.levels[ticket.id] = "gold" if first else "base"
+        self.tickets.append(ticket.id)
+        return ticket
+
+    async def live(self, ticket: Ticket) -> None:
+        """What becomes of the ticket."""
+        dice, who = self.dice, self.dice.choice(self.staff)
+
+        def named() -> dict[str, Any]:
+            return {"ticket_id": ticket.id, "idempotency_key": str(uuid4())}
+
+        if dice.random() < 0.4:
+            now = self.later()
+            await feedback.ask_member(AskMember(text="Which?", **named()), by=who, now=now)
+            self.model.stands_still(ticket, now)
+            if dice.random() < 0.7:
+                now = self.later()
+                await reply(ticket, "This one.", key=str(uuid4()), now=now)
+                self.model.runs(ticket, now)
+        if dice.random() < 0.6:
+            now = self.later()
+            await feedback.answer_ticket(AnswerTicket(text="So.", **named()), by=who, now=now)
+            self.model.runs(ticket, now)
+        if dice.random() < 0.7:
+            now = self.later()
+            cause = "late" if ticket.topic_code == "delivery" else "other"
+            done = ResolveTicket(cause_code=cause, **named())
+            await feedback.resolve_ticket(done, by=who, now=now)
+            self.model.stands_still(ticket, now)
+            await self._after(ticket, named, who=who)
+
+    async def _after(
+        self, ticket: Ticket, named: Callable[[], dict[str, Any]], *, who: Actor
+    ) -> None:
+        if self.dice.random() < 0.3:
+            now = self.later()
+            await feedback.reopen_ticket(ReopenTicket(**named()), by=who, now=now)
+            self.model.runs(ticket, now)
+            if self.dice.random() < 0.5:
+                now = self.later()
+                done = ResolveTicket(cause_code="other", **named())
+                await feedback.resolve_ticket(done, by=who, now=now)
+                self.model.stands_still(ticket, now)
+        if self.dice.random() < 0.7:
+            said = RateTicket(
+                member_id=ticket.member_id,
+                ticket_id=ticket.id,
+                experience=self.dice.randint(1, 5),
+                expectation=self.dice.choice([None, 1, 3, 5]),
+            )
+            await feedback.rate_ticket(said, now=self.later())
+
+    async def merge(self) -> None:
+        """Two of a member's are one matter, where neither is over."""
+        first, second = await self.read(), await self.read()
+        pairs = [
+            (a, b) for a in first for b in second if a.member_id == b.member_id and a.id < b.id
+        ]
+        a, b = self.dice.choice(pairs)
+        command = MergeTickets(ticket_id=a.id, duplicate_ids=[b.id], idempotency_key=str(uuid4()))
+        await feedback.merge_tickets(command, by=self.staff[0], now=self.at)
+
+    async def read(self) -> list[Ticket]:
+        found = [await feedback.find_ticket(one) for one in self.tickets]
+        return [one for one in found if one is not None]
+
+
+def day_of(ticket: Ticket) -> date:
+    return ticket.submitted_at.astimezone(ZONE).date()
+
+
+async def check(desk: Desk, counted: Counted, tickets: Sequence[Ticket]) -> int:
+    """All ways to count these tickets, each beside the model; how many cells there were."""
+    model = desk.model
+    assert await feedback.complaints(counted) == model.figures(tickets)
+    cells = 0
+    for by, of in (
+        (CountedBy.SHOP, lambda one: model.shops.get(one.id)),
+        (CountedBy.LEVEL, lambda one: model.levels[one.id]),
+        (CountedBy.CAUSE, lambda one: one.cause_code),
+        (CountedBy.TOPIC, lambda one: one.topic_code),
+        (CountedBy.KIND, lambda one: one.kind.value),
+        (CountedBy.CHANNEL, lambda one: one.channel.value),
+    ):
+        groups = await feedback.complaints_by(counted, by, groups_max=100)
+        assert {one.code: one.figures for one in groups} == model.told_apart(tickets, of)
+        sizes = [one.figures.tickets for one in groups]
+        assert sizes == sorted(sizes, reverse=True)
+        cells += len(groups)
+    people = await feedback.complaints_by_person(counted, groups_max=100)
+    assert {one.person and one.person.id: one.figures for one in people} == model.told_apart(
+        tickets, lambda one: one.assignee_id
+    )
+    for step in TrendStep:
+        buckets = await feedback.complaints_over_time(counted, step)
+        assert [one.period for one in buckets] == list(counted.period.buckets(step))
+        for bucket in buckets:
+            period = bucket.period
+            inside = [one for one in tickets if period.first <= day_of(one) <= period.last]
+            assert bucket.figures == model.figures(inside), (step, period)
+        cells += len(buckets)
+    return cells
+
+
+@pytest.mark.soak
+async def test_figures_are_those_of_a_reader_of_every_ticket(
+    full_form: bool, tally: Callable[[str, int, int], None]
+) -> None:
+    desk = Desk(8)
+    await desk.open()
+    count = 400 if full_form else 30
+    for nth in range(count):
+        await desk.live(await desk.file(nth))
+    for _ in range(count // 15):
+        await desk.merge()
+    await watch_deadlines(now=MONDAY + timedelta(days=90), within_s=60)
+    tickets = await desk.read()
+    assert {one.status for one in tickets} == set(TicketStatus) - {TicketStatus.CLOSED}
+    cells = await check(desk, ALL, tickets)
+    half = Counted(period=Period(date(2026, 11, 26), date(2026, 12, 3)))
+    cells += await check(
+        desk,
+        half,
+        [
+            one
+            for one in tickets
+            if one.kind in (FeedbackKind.COMPLAINT, FeedbackKind.LOSS)
+            and half.period.first <= day_of(one) <= half.period.last
+        ],
+    )
+    only = Counted(
+        period=WEEKS, kinds=ALL.kinds, shop="north", level="gold", topic="delivery", cause="late"
+    )
+    cells += await check(
+        desk,
+        only,
+        [
+            one
+            for one in tickets
+            if desk.model.shops.get(one.id) == "north"
+            and desk.model.levels[one.id] == "gold"
+            and (one.topic_code, one.cause_code) == ("delivery", "late")
+        ],
+    )
+    tally("cells of counted tickets", cells, 90)
