@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from resolvers import held_messages as holding
 from resolvers import tickets as resolvers
 from schema.audits import audited
 from schema.connections import After, Connection, First
@@ -15,6 +16,7 @@ from schema.feedback_definitions import (
     FeedbackTopicDefinition,
 )
 from schema.fields import Info, argument, computed, object_type, view
+from schema.held_messages import HELD, HeldMessage
 from schema.level_definitions import DEFINES
 from schema.node import decode_uuid
 from schema.staff_tickets import TICKET_QUEUE, StaffTicket, Statuses, TicketFilter, queue_of
@@ -47,6 +49,14 @@ class ServiceDesk:
         found = await resolvers.looked_up(info.context, decode_uuid(id, "Ticket"))
         ticket: StaffTicket | None = view(found)
         return ticket
+
+    @audited(SERVES)
+    async def held_messages(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[HeldMessage] | None:
+        """Texts that a check holds, or that wait for it, oldest first; each look is recorded."""
+        request = HELD.request(first=first, after=after)
+        return HELD.connection(await holding.held_messages(info.context, request), request)
 
     @computed(SERVES, cost=DEFINED)
     async def feedback_causes(self) -> list[FeedbackCause] | None:

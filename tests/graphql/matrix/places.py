@@ -231,6 +231,9 @@ class Writer:
             given["orderId"] = f'"{self.order}"'
         if (step.owner, step.name) == ("Query", "node"):
             given["id"] = f'"{node or self.member}"'
+        if step.name == "messages":
+            # Within pages of tickets, whole pages of them cost more than one may ask for.
+            given["first"] = "2"
         if step.owner == "Subscription" and "since" in declared.args:
             given["since"] = f'"{FROM_THE_BEGINNING}"'
         listed = ", ".join(f"{name}: {value}" for name, value in given.items())
