@@ -7,6 +7,7 @@ doors of the gateway, with the canary in it. An erasure must leave nothing of it
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,17 +16,21 @@ from uuid import UUID
 
 from api.fake_wechat import DEMO_APP_ID
 from api.workers.timelines import TELLING
+from domain import feedback
+from domain.errors import DefinitionChanged
 from domain.idempotency import digests
 from domain.members import Told, timeline_consumer
 from domain.notifications import Notification, notify
 from domain.outbox import Announced, Consumer, DeliveryLimits, drain
 from domain.storage import dialect, fetch_all, transaction
+from tests.domain.access.fixtures import OPERATOR
 from tests.graphql.gateway import Gateway, Session
 from tests.graphql.kept import TABLES
 from tests.graphql.orders import applied, order, record
 from tests.graphql.perks import use
 from tests.graphql.points import earn, held
 from tests.graphql.redeeming import end, keep, redeem, reserve
+from tests.graphql.uploading import upload
 
 WORD: Final = "qz7canary"
 BIRTHDAY: Final = "1987-06-05"
@@ -42,6 +47,7 @@ PLACE: Final = ("recipient", "phone", "region", "street", "postcode")
 
 PLANTED: Final = {
     "account_deletion.reason",
+    "attachment.name",
     "behavior_event.kind",
     "coupon.order_reference",
     "idempotency.digests",
@@ -68,6 +74,8 @@ PLANTED: Final = {
     "service_contact.channel",
     "service_contact.name",
     "service_contact.role",
+    "ticket.rating_text",
+    "ticket_message.text",
     "timeline_item.facts",
 }
 """Where it is found before the erasure: a place that is not filled proves nothing of it. The number
@@ -97,6 +105,7 @@ async def live(gateway: Gateway, bob: Session, phone: str = PHONE) -> Session:
     await _is_written_about(gateway, person, phone)
     await _spends_points(gateway, person, phone)
     await _uses_a_perk(gateway, person)
+    await _complains(gateway, person)
     leaving = {"reason": f"{WORD} leaves", "idempotencyKey": "leave"}
     await done(gateway, "requestAccountDeletion", person.access_token, leaving)
     await _is_told_of(gateway, person)
@@ -169,6 +178,27 @@ async def _uses_a_perk(gateway: Gateway, person: Session) -> None:
     assert used["userErrors"] == []
     back = {"useId": used["use"]["id"], "reason": f"{WORD} was late"}
     await done(gateway, "cancelPerkUse", await gateway.staff(), back)
+
+
+async def _complains(gateway: Gateway, person: Session) -> None:
+    """A picture shows of what; staff answers by name, and the person says how that was."""
+    topic = feedback.Topic(code="cups", name_zh="杯子", name_en="Cups")
+    with suppress(DefinitionChanged):
+        await feedback.define_topic(topic, by=OPERATOR, now=gateway.clock.now())
+    picture = await upload(gateway, token=person.access_token, name=f"cup of {WORD}.jpg")
+    given = {
+        "kind": "COMPLAINT",
+        "topic": "cups",
+        "text": f"This is {WORD}: it broke.",
+        "attachmentIds": [picture.json()["id"]],
+        "idempotencyKey": "broken",
+    }
+    filed = await gateway.send("SubmitFeedback", token=person.access_token, input=given)
+    ticket = {"ticketId": filed["ticket"]["id"]}
+    answer = {**ticket, "text": f"We are sorry, {WORD}.", "idempotencyKey": gateway.named("sorry")}
+    await done(gateway, "answerTicket", await gateway.staff(), answer)
+    rating = {**ticket, "experience": 4, "expectation": 5, "text": f"{WORD} liked it"}
+    await done(gateway, "rateTicket", person.access_token, rating)
 
 
 async def _is_written_about(gateway: Gateway, person: Session, phone: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from api.fake_wechat import RunningFake
 from api.settings import Settings
-from domain import custody, ledger, storage
+from domain import custody, feedback, ledger, storage
 from domain.custody import PARTS, erasing
 from domain.errors import Refusal
 from domain.members import ById
@@ -36,6 +36,7 @@ from tests.graphql.gateway import NOW, Gateway, Session, open_gateway, settings_
 from tests.graphql.points import codes, earn
 from tests.graphql.programme import set_up_programme
 from tests.graphql.redeeming import end, keep, redeem, reserve
+from tests.graphql.uploading import store, stored
 
 TOTALS = """
     SELECT COUNT(*) AS accounts, SUM(available) AS available, SUM(pending) AS pending,
@@ -57,7 +58,7 @@ KEPT_OF_THE_CANARY = {
     *("erasure", "level_change", "level_term", "member_level", "outbox", "outbox_stream"),
     *("points_adjustment", "points_draw", "points_entry", "points_lot", "points_transferred"),
     *("points_hold", "points_pin", "purchase", "purchase_line", "qualifying_day"),
-    *("coupon", "perk_use", "points_account", "redemption"),
+    *("coupon", "perk_use", "points_account", "redemption", "ticket", "ticket_event"),
 }
 """Tables with rows under the random id that is left; in the outbox is the news of the erasure."""
 
@@ -92,6 +93,9 @@ async def test_nothing_is_left_of_a_person(
         gateway.clock.advance(days=7)
         assert await erase_due(settings, gateway) == 1
         assert await found(*TRACES) == set()
+        assert len(stored(gateway)) == 1
+        await feedback.sweep_attachments(store=store(gateway), now=gateway.clock.now())
+        assert stored(gateway) == []
         assert await totals() == before
         assert await rows_left(person.member) == KEPT_OF_THE_CANARY
         assert await told_of(person.member, gateway) == [("MemberErased", {})]
