@@ -37,6 +37,7 @@ from api.rates.settings import RateSettings, with_development_rates
 from api.streaming.settings import StreamingSettings
 from api.stress.settings import StressSettings
 from api.telling.settings import (
+    DEMO_TEMPLATES,
     SmsSettings,
     SmtpSettings,
     SubscribeTemplateSettings,
@@ -250,6 +251,8 @@ class Settings(BaseSettings):
     def _defaults_of_development(cls, given: dict[str, Any]) -> dict[str, Any]:
         if given.get("environment") == "production":
             return given
+        if DEMO_APP_ID in given.get("wechat_apps", (DEMO_APP_ID,)):
+            given = {"subscribe_messages": {DEMO_APP_ID: DEMO_TEMPLATES}, **given}
         rates, stress = given.get("rates", {}), given.get("stress", {})
         if isinstance(rates, dict):
             given = {**given, "rates": with_development_rates(rates)}

@@ -6,10 +6,13 @@ from typing import Annotated
 
 import strawberry
 
+from domain.notifications import WantedDeliveries
+from resolvers import deliveries as delivering
 from resolvers import held_messages as holding
 from resolvers import tickets as resolvers
 from schema.audits import audited
 from schema.connections import After, Connection, First
+from schema.deliveries import DELIVERIES, NotificationDelivery, WantedDeliveriesInput
 from schema.feedback_definitions import (
     DEFINED,
     FeedbackCauseDefinition,
@@ -75,3 +78,18 @@ class ServiceDesk:
         """The causes of what goes wrong as they are defined, by code."""
         found: list[FeedbackCauseDefinition] = view(await resolvers.all_causes())
         return found
+
+    @audited(SERVES)
+    async def notification_deliveries(
+        self,
+        info: Info,
+        of: Annotated[WantedDeliveriesInput | None, argument("Only those.")] = None,
+        first: First = 20,
+        after: After = None,
+    ) -> Connection[NotificationDelivery] | None:
+        """What members were sent outside of their inboxes, newest first; each look is recorded."""
+        request = DELIVERIES.request(first=first, after=after)
+        wanted = WantedDeliveries() if of is None else of.value()
+        return DELIVERIES.connection(
+            await delivering.deliveries(info.context, request, wanted), request
+        )

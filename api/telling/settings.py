@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field, PositiveFloat, SecretStr
 
@@ -19,6 +19,18 @@ class SubscribeTemplateSettings(BaseModel):
     page: str | None = None
     values: dict[str, str] = {}
     """What fills each keyword: `title`, `body`, `at`, or a fact of the kind."""
+
+
+DEMO_TEMPLATE_ID: Final = "jifen-demo-template-of-the-fake-wechat-0001"
+DEMO_TEMPLATES: Final = {
+    kind: {
+        "template_id": DEMO_TEMPLATE_ID,
+        "page": "pages/index/index",
+        "values": {"thing1": "title", "thing2": "body", "time3": "at"},
+    }
+    for kind in ("ORDER_SHIPPED", "ORDER_OUT_FOR_DELIVERY", "ORDER_DELIVERED", "TICKET_ANSWERED")
+}
+"""Of the demo's mini-program: the fake WeChat takes every id of this form."""
 
 
 def templates_of(

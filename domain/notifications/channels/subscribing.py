@@ -101,6 +101,22 @@ async def accept_subscribe_messages(
     IdempotencyConflict.
     """
     key = checked_key(command.idempotency_key)
+    asked = digests({"app_id": command.app_id, "template_ids": sorted(command.template_ids)})
+
+    async def work() -> UUID:
+        member_id = await lock_member(command.member_id)
+        if await recall_own(_ACCEPTING, command.member_id, key=key, digests=asked) is None:
+            _check(command, templates)
+            await _count(member_id, command, now=now)
+            await remember_own(
+                _ACCEPTING, command.member_id, key=key, digests=asked, answer=True, now=now
+            )
+        return member_id
+
+    return await transaction(work)
+
+
+def _check(command: AcceptSubscribeMessages, templates: SubscribeTemplates) -> None:
     known = {one.template_id for one in templates.get(command.app_id, {}).values()}
     if not known:
         raise UnknownApp(field=("app_id",))
@@ -109,25 +125,16 @@ async def accept_subscribe_messages(
     for place, one in enumerate(command.template_ids):
         if one not in known:
             raise InvalidInput(field=("template_ids", str(place)), rule="a template of the app")
-    asked = digests({"app_id": command.app_id, "template_ids": sorted(command.template_ids)})
 
-    async def work() -> UUID:
-        member_id = await lock_member(command.member_id)
-        if await recall_own(_ACCEPTING, command.member_id, key=key, digests=asked) is not None:
-            return member_id
-        openid = await _openid_of(member_id, command.app_id)
-        # In one order, so that two requests never wait in a circle.
-        for one in sorted(command.template_ids):
-            await execute(_ACCEPT, member_id, uuid7(), command.app_id, openid, one, now)
-        await remember_own(
-            _ACCEPTING, command.member_id, key=key, digests=asked, answer=True, now=now
-        )
-        facts = {"app_id": command.app_id, "templates": len(command.template_ids)}
-        event = Event(kind="SubscribeMessagesAccepted", member_id=member_id, facts=facts)
-        await announce([event], now=now)
-        return member_id
 
-    return await transaction(work)
+async def _count(member_id: UUID, command: AcceptSubscribeMessages, *, now: datetime) -> None:
+    openid = await _openid_of(member_id, command.app_id)
+    # In one order, so that two requests never wait in a circle.
+    for one in sorted(command.template_ids):
+        await execute(_ACCEPT, member_id, uuid7(), command.app_id, openid, one, now)
+    facts = {"app_id": command.app_id, "templates": len(command.template_ids)}
+    event = Event(kind="SubscribeMessagesAccepted", member_id=member_id, facts=facts)
+    await announce([event], now=now)
 
 
 async def subscribe_messages(
