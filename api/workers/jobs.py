@@ -56,6 +56,10 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
     async def evaluate_all_levels() -> int:
         return await evaluate_levels(clock, within_s=work.evaluate_levels_every_s * BUSY)
 
+    async def tell_of_points_that_expire() -> int:
+        within_s = work.tell_expiring_every_s * BUSY
+        return await ledger.tell_expiring(now=clock.now(), within_s=within_s)
+
     return (
         Job(
             name="refresh-recommendations",
@@ -81,6 +85,11 @@ def recurring_jobs(work: WorkSettings, *, clock: Clock) -> tuple[Job, ...]:
             name="evaluate-levels",
             every=timedelta(seconds=work.evaluate_levels_every_s),
             run=evaluate_all_levels,
+        ),
+        Job(
+            name="tell-expiring",
+            every=timedelta(seconds=work.tell_expiring_every_s),
+            run=tell_of_points_that_expire,
         ),
         *_forgetting_jobs(work, clock=clock),
     )

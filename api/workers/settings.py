@@ -46,6 +46,9 @@ class WorkSettings(BaseModel):
     evaluate_levels_every_s: PositiveInt = 600
     """How often levels whose time is over are reviewed, and the night's walk is gone on with."""
 
+    tell_expiring_every_s: PositiveInt = 21_600
+    """How often members are told of points that are about to expire."""
+
     watch_deadlines_every_s: PositiveInt = 60
     """How often deadlines of tickets that passed are noted, paid for and told."""
 

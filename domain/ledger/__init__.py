@@ -42,6 +42,7 @@ from domain.ledger.commands import (
 )
 from domain.ledger.earnings import earnings_known_as, left_of_earnings, paid_with
 from domain.ledger.entries import POINTS_MAX, EntryKind, HoldState, Source
+from domain.ledger.expiring import EXPIRING_NOTICE, tell_expiring
 from domain.ledger.expiry import (
     NEVER,
     AfterDays,
@@ -100,6 +101,7 @@ __all__ = [
     "BATCH_MAX",
     "DUE_COLUMNS",
     "DUE_MOMENTS",
+    "EXPIRING_NOTICE",
     "EXPIRING_SOON",
     "HOLD_MINUTES",
     "HOLD_MINUTES_MAX",
@@ -193,6 +195,7 @@ __all__ = [
     "post_one",
     "release_points",
     "sweep",
+    "tell_expiring",
     "transfer_points",
     "unfreeze_account",
     "verify_account",

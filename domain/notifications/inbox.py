@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -89,6 +89,21 @@ async def inbox_item(member_id: UUID, notification_id: UUID) -> InboxItem | None
         *(member_id, notification_id),
     )
     return None if row is None else _item(row)
+
+
+async def facts_told(
+    member_ids: Collection[UUID], *, kind: str, since: datetime
+) -> Mapping[UUID, Sequence[Mapping[str, Any]]]:
+    """The facts of what these members were told of a kind since then, by member."""
+    rows = await fetch_all(
+        "SELECT member_id, facts FROM notification"
+        " WHERE member_id = ANY($1::uuid[]) AND created_at >= $2 AND kind = $3",
+        *(list(member_ids), since, kind),
+    )
+    told: dict[UUID, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        told.setdefault(row["member_id"], []).append(orjson.loads(row["facts"]))
+    return told
 
 
 async def mark_notifications_read(command: MarkNotificationsRead, *, now: datetime) -> int:

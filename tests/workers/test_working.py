@@ -55,6 +55,7 @@ JOBS = [
     "reconcile-games",
     "refresh-recommendations",
     "sweep-points",
+    "tell-expiring",
     "watch-deadlines",
     "write-exports",
 ]
