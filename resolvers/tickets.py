@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
@@ -130,6 +131,11 @@ def _for_staff(found: Sequence[Ticket]) -> list[StaffTicketRecord]:
     ]
 
 
+def staff_records(found: Sequence[Ticket]) -> list[StaffTicketRecord]:
+    """The tickets as staff sees them; what they are made of is read for all of them together."""
+    return _for_staff(found)
+
+
 async def _topics() -> Mapping[str, Topic]:
     return {one.code: one for one in await feedback.topics(all_of_them=True)}
 
@@ -184,12 +190,10 @@ async def follow_ticket(
     events: AsyncGenerator[Announced, None], ticket_id: UUID
 ) -> AsyncGenerator[Announced, None]:
     """Those of the events that are about this ticket."""
-    try:
+    async with aclosing(events):
         async for event in events:
             if event.facts["ticket"] == str(ticket_id):
                 yield event
-    finally:
-        await events.aclose()
 
 
 async def queue(

@@ -11,6 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from api.cli.operators import operator
+from api.demo.feedback_topics import open_topics
 from domain import feedback
 from domain.feedback import FeedbackKind, Hours, Promise, ServiceCalendar, ServiceLevels
 
@@ -77,7 +78,8 @@ LEVELS: Final = ServiceLevels(
 
 
 async def open_service(*, now: datetime) -> None:
-    """Define the calendar and the promises, unless there are any."""
+    """Define topics, causes, the calendar and the promises, unless there are any."""
+    await open_topics(now=now)
     if not (await feedback.service_calendar()).version:
         await feedback.define_service_calendar(CALENDAR, by=operator(), now=now)
     if not (await feedback.service_levels_in_force()).version:

@@ -108,8 +108,6 @@ async def submit_feedback(command: SubmitFeedback, *, now: datetime) -> Ticket:
     """
     key = idempotency.checked_key(command.idempotency_key)
     clean_message(command.text)
-    if command.channel not in OWN_CHANNELS:
-        raise InvalidInput(field=("channel",), rule="MINI_PROGRAM or APP")
     digests = idempotency.digests(
         {
             "kind": command.kind.value,
@@ -117,6 +115,7 @@ async def submit_feedback(command: SubmitFeedback, *, now: datetime) -> Ticket:
             "text": command.text,
             "attachment_ids": [str(one) for one in command.attachment_ids],
             "order_id": None if command.order is None else str(command.order[1]),
+            "channel": command.channel.value,
         }
     )
 
@@ -125,6 +124,8 @@ async def submit_feedback(command: SubmitFeedback, *, now: datetime) -> Ticket:
         earlier = await recall_own(_WHAT, mine, key=key, digests=digests)
         if earlier is not None:
             return await _as_now(earlier.answer)
+        if command.channel not in OWN_CHANNELS:
+            raise InvalidInput(field=("channel",), rule="MINI_PROGRAM or APP")
         filed = _Filed(
             member_id=mine,
             kind=command.kind,
@@ -149,8 +150,6 @@ async def open_ticket(command: OpenTicket, *, by: Actor, now: datetime) -> Ticke
     """
     key = idempotency.checked_key(command.idempotency_key)
     clean_message(command.text)
-    if command.channel in OWN_CHANNELS:
-        raise InvalidInput(field=("channel",), rule="PHONE, EMAIL or SHOP")
     digests = idempotency.digests(
         {
             "member": as_named(command.member),
@@ -168,6 +167,8 @@ async def open_ticket(command: OpenTicket, *, by: Actor, now: datetime) -> Ticke
             found = await _as_now(earlier)
             note_in_log(by, "ticket.open", found, channel=found.channel.value, now=now)
             return found
+        if command.channel in OWN_CHANNELS:
+            raise InvalidInput(field=("channel",), rule="PHONE, EMAIL or SHOP")
         [member_id] = await lock_resolved([command.member])
         if member_id is None:
             raise MemberNotFound(field=("member",))

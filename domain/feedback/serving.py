@@ -201,10 +201,10 @@ async def merge_tickets(command: MergeTickets, *, by: Actor, now: datetime) -> T
     TicketsNotMergeable, where they are of two members, or one and the same.
     """
     duplicates = sorted(set(command.duplicate_ids))
-    if not 1 <= len(duplicates) <= DUPLICATES_MAX:
-        raise InvalidInput(field=("duplicate_ids",), rule=f"1 to {DUPLICATES_MAX}")
 
     async def do(ticket: Ticket) -> Ticket:
+        if not 1 <= len(duplicates) <= DUPLICATES_MAX:
+            raise InvalidInput(field=("duplicate_ids",), rule=f"1 to {DUPLICATES_MAX}")
         if ticket.over:
             raise TicketNotOpen(state=ticket.status.value, field=("ticket_id",))
         for duplicate_id in duplicates:

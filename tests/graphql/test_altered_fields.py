@@ -7,7 +7,6 @@ mutation fails here until `first_requests` says how it is sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -27,10 +26,11 @@ from graphql import (
 from domain import games, storage
 from domain.access import CallerKind, StaffRole
 from tests.domain.games.arcade import open_campaign
+from tests.graphql.first_requests import First, tickets_first
 from tests.graphql.gateway import NOW, Gateway, Session, global_id
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.orders import applied, line, order, record, refund
-from tests.graphql.partners import Platform, take_in
+from tests.graphql.partners import take_in
 from tests.graphql.perks import perk
 from tests.graphql.points import earn, held
 from tests.graphql.programme import open_account
@@ -42,22 +42,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEYS: Final = ("idempotencyKey", "batchId")
 """What an input calls its key."""
 
-THE_SAME: Final = {"currency": "CNY"}
+THE_SAME: Final = {"currency": "CNY", "channel": "MINI_PROGRAM"}
 """Optional fields that mean, where they are left out, what they are sent as here."""
-
-
-@dataclass(frozen=True, slots=True)
-class First:
-    """What is sent first and takes effect; `others` are ids that exist, to be named instead.
-
-    What staff try is audited, also when it is refused. A `platform` signs what it sends.
-    """
-
-    token: str
-    given: dict[str, Any]
-    others: dict[str, str] = field(default_factory=dict)
-    audited: bool = False
-    platform: Platform | None = None
 
 
 def keyed_mutations(schema: GraphQLSchema) -> dict[str, GraphQLInputObjectType]:
@@ -194,6 +180,7 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
             staff, {"member": alices, "points": 5, "reason": "包裹迟到"}, others, audited=True
         ),
         **await merges_first(gateway, staff, carol),
+        **await tickets_first(gateway, alice, carol, staff),
         **await redemptions_first(gateway, alice),
         "usePerk": First(
             carol.access_token,

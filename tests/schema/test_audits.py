@@ -201,7 +201,8 @@ NO_PERSONS = {
     *("Staff.gameCampaigns", "Staff.partner", "Staff.partners"),
     *("Staff.login", "Staff.name", "Staff.roles", "Staff.auditLog", "Staff.ledgerAudit"),
     *("Staff.levels", "Staff.levelRules", "Staff.programme", "Staff.programmeFile"),
-    *("Staff.earningRules", "Staff.earningRuleHistory"),
+    *("Staff.earningRules", "Staff.earningRuleHistory", "Staff.feedbackCauses"),
+    *("Staff.feedbackTopicDefinitions", "Staff.feedbackCauseDefinitions"),
     *("Staff.notificationTexts", "Staff.notificationTextHistory", "Staff.serviceTerms"),
 }
 """What staff reads of itself, the log itself, and what the programme is. The audit of the ledger,
