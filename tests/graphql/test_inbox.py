@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -10,11 +10,14 @@ from uuid import UUID
 import pytest
 
 from domain import storage
-from domain.notifications import Notification, notify
+from domain.notifications import Notification, hearing, notification_consumer, notify
+from domain.outbox import Announced, drain, stream
 from tests.graphql.gateway import NOW, Gateway, Session, global_id
 from tests.graphql.joining import merged, undone
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.operations import operation
+from tests.graphql.points import earn
+from tests.graphql.redeeming import answer, keep, redeem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -212,3 +215,49 @@ async def test_an_inbox_goes_over_with_its_record_and_back(gateway: Gateway) -> 
     assert (await inbox(gateway, await gateway.sign_in("o-alice")))["nodes"] == []
     [node] = (await inbox(gateway, await gateway.sign_in("o-bob")))["nodes"]
     assert node["readAt"] == "2026-03-01T12:00:00Z"
+
+
+SHIP: Final = """mutation($input: ShipRedemptionInput!) { shipRedemption(input: $input) {
+    redemption { status } userErrors { code } } }"""
+DELIVER: Final = """mutation($input: DeliverRedemptionInput!) { deliverRedemption(input: $input) {
+    redemption { status } userErrors { code } } }"""
+
+
+async def test_a_gift_on_its_way_is_told_once_to_whom_it_belongs(gateway: Gateway) -> None:
+    alice, bob = await gateway.sign_in("o-alice"), await gateway.sign_in("o-bob")
+    await earn(gateway, bob, 100)
+    gift = await redeem(gateway, bob, "gift", addressId=await keep(gateway, bob))
+    staff = await gateway.staff()
+    sent = {"redemptionId": gift["id"], "carrier": "SF", "number": "SF1"}
+    assert (await answer(gateway, SHIP, staff, input=sent))["userErrors"] == []
+    await drain([notification_consumer()], clock=gateway.clock.now)
+    assert [one["title"] for one in (await inbox(gateway, bob))["nodes"]] == ["gift 奖励已寄出"]
+    gateway.clock.advance(minutes=1)
+    gone = {"redemptionId": gift["id"]}
+    assert (await answer(gateway, DELIVER, staff, input=gone))["userErrors"] == []
+    # Announced of Bob, and heard only when the record is Alice's.
+    await merged(gateway, {"id": alice.member_id}, {"id": bob.member_id})
+    events = await stream(bob.member, after=0, limit=100)
+    for _ in range(2):
+        # Handed over again, from the very beginning, by whoever died before it was noted.
+        heard = [one for one in events if notification_consumer().wants(one)]
+        assert [one.kind for one in heard] == ["RedemptionShipped", "RedemptionDelivered"]
+        await notification_consumer().handle(heard)
+        assert [one["title"] for one in (await inbox(gateway, alice))["nodes"]] == [
+            "gift 奖励已送达",
+            "gift 奖励已寄出",
+        ]
+
+
+async def test_a_consumer_that_marks_nothing_is_found(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A planted bug: what is handed over twice would be told twice."""
+
+    async def always(name: str, events: Sequence[Announced], work: Any) -> int:
+        await work(events)
+        return len(events)
+
+    monkeypatch.setattr(hearing, "consume_once", always)
+    with pytest.raises(AssertionError):
+        await test_a_gift_on_its_way_is_told_once_to_whom_it_belongs(gateway)
