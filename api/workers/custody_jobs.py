@@ -8,14 +8,17 @@ from api.custody.settings import CustodySettings
 from api.workers.jobs import Job
 from domain import custody, members
 from domain.clock import Clock
+from domain.feedback import AttachmentStore
 
 
-def custody_jobs(settings: CustodySettings, *, clock: Clock) -> tuple[Job, ...]:
-    """Both of them."""
+def custody_jobs(
+    settings: CustodySettings, *, pictures: AttachmentStore, clock: Clock
+) -> tuple[Job, ...]:
+    """Both of them. `pictures` is where those of tickets are, which go into exports."""
     files, journal = settings.files, settings.journal
 
     async def write_exports() -> int:
-        return await custody.write_exports(files=files, now=clock.now)
+        return await custody.write_exports(files=files, pictures=pictures, now=clock.now)
 
     async def erase_members() -> int:
         now = clock.now()

@@ -82,7 +82,7 @@ async def working(
         jobs = (
             *recurring_jobs(work, clock=clock),
             *feedback_jobs(work, clock=clock),
-            *custody_jobs(settings.custody, clock=clock),
+            *custody_jobs(settings.custody, pictures=settings.attachments, clock=clock),
             *reconciliation_jobs(
                 settings.reconciliation, files=settings.reconciliation_files, clock=clock
             ),

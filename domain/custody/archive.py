@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 import structlog
 
-from domain import members
+from domain import feedback, members
 from domain.custody.exporting import (
     Claimed,
     claim_export,
@@ -24,6 +24,7 @@ from domain.custody.exporting import (
     tell_progress,
 )
 from domain.custody.parts import PARTS
+from domain.feedback import AttachmentStore
 from domain.files import FileStore
 from domain.storage import MemberTable, fetch_all, fetch_one, snapshot
 
@@ -46,11 +47,16 @@ a row in JSON. Moments are UTC; amounts of money are in fen (1/100 yuan).
 
 
 async def write_exports(
-    *, files: FileStore, now: Callable[[], datetime], exports_max: int = EXPORTS_AT_ONCE
+    *,
+    files: FileStore,
+    now: Callable[[], datetime],
+    pictures: AttachmentStore | None = None,
+    exports_max: int = EXPORTS_AT_ONCE,
 ) -> int:
     """Write the files that are asked for, those that waited longest first; how many were written.
 
-    One that fails is tried again, a few times, and holds up none of the others.
+    One that fails is tried again, a few times, and holds up none of the others. `pictures` is where
+    those of tickets are, which go along.
     """
     written = 0
     for _ in range(exports_max):
@@ -58,7 +64,7 @@ async def write_exports(
         if claimed is None:
             break
         try:
-            rows, records = await _write(claimed, files=files, now=now())
+            rows, records = await _write(claimed, files=files, pictures=pictures, now=now())
             if await finish_export(claimed, rows=rows, records=records, now=now()):
                 written += 1
             else:
@@ -80,7 +86,7 @@ class _Progress:
 
 
 async def _write(
-    claimed: Claimed, *, files: FileStore, now: datetime
+    claimed: Claimed, *, files: FileStore, pictures: AttachmentStore | None, now: datetime
 ) -> tuple[int, Sequence[UUID]]:
     """Write the file and tell how far it is meanwhile; how many rows it holds, of which records."""
     progress = _Progress()
@@ -88,7 +94,7 @@ async def _write(
     async def read_and_write() -> None:
         with files.writing(claimed.file_name) as file:
             progress.done = 0
-            await _archive(file, claimed.member_id, progress=progress, now=now)
+            await _archive(file, claimed.member_id, progress=progress, pictures=pictures, now=now)
 
     # A task of its own: what it reads within one snapshot, this one must not write in.
     writing = asyncio.create_task(snapshot(read_and_write))
@@ -105,7 +111,14 @@ async def _write(
     return progress.done, progress.records
 
 
-async def _archive(file: BinaryIO, member_id: UUID, *, progress: _Progress, now: datetime) -> None:
+async def _archive(
+    file: BinaryIO,
+    member_id: UUID,
+    *,
+    progress: _Progress,
+    pictures: AttachmentStore | None,
+    now: datetime,
+) -> None:
     # What was joined to the member's record, and stayed under its own id, is the member's too.
     heirs = await members.heirs([member_id])
     member_id = heirs.get(member_id, member_id)
@@ -129,8 +142,20 @@ async def _archive(file: BinaryIO, member_id: UUID, *, progress: _Progress, now:
         emails = await members.all_emails_of(records)
         if emails:
             archive.writestr("email.txt", "".join(f"{email}\n" for email in emails))
+        if pictures is not None:
+            await _add_pictures(archive, records, pictures)
         told = _README.format(now=now.isoformat(timespec="seconds")) + "\n".join(contents) + "\n"
         archive.writestr("README.txt", told)
+
+
+async def _add_pictures(
+    archive: zipfile.ZipFile, records: Sequence[UUID], pictures: AttachmentStore
+) -> None:
+    """Those of the member's tickets, by their id; one that is swept in between is passed over."""
+    for name in await feedback.stored_pictures(records):
+        content = await pictures.open(name)
+        if content is not None:
+            await asyncio.to_thread(archive.writestr, f"pictures/{name}", content)
 
 
 async def _count(table: MemberTable, records: Sequence[UUID]) -> int:

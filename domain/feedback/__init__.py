@@ -23,6 +23,7 @@ from domain.feedback.attachments import (
     forget_attachments,
     keep_upload,
     member_of_ticket,
+    stored_pictures,
     sweep_attachments,
 )
 from domain.feedback.breaches import Watched, deadlines_missed, watch_deadlines
@@ -265,6 +266,7 @@ __all__ = [
     "service_calendar",
     "service_levels_flaws",
     "service_levels_in_force",
+    "stored_pictures",
     "submit_feedback",
     "sweep_attachments",
     "text_of",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -225,3 +227,29 @@ async def test_pictures_follow_who_is_joined_and_go_with_who_is_erased(gateway: 
     swept = await feedback.sweep_attachments(store=store(gateway), now=gateway.clock.now())
     assert swept >= 2
     assert names(sent_along, waiting).isdisjoint(stored(gateway))
+
+
+async def test_an_export_has_them(gateway: Gateway) -> None:
+    alice, bob = await gateway.sign_in(), await gateway.sign_in("o-bob")
+    hers = await uploaded(gateway, token=alice.access_token)
+    await filed(gateway, alice, hers)
+    await filed(gateway, bob, await uploaded(gateway, token=bob.access_token))
+    asked = await gateway.send(
+        "ExportMyData", alice.access_token, input={"idempotencyKey": "export"}
+    )
+    pictures = store(gateway)
+    written = await custody.write_exports(
+        files=gateway.files, pictures=pictures, now=gateway.clock.now
+    )
+    assert written == 1
+    [export] = [
+        name
+        for name in gateway.files.names(before=NOW + timedelta(days=36_500))
+        if name.startswith(plain_id(asked["export"]["id"]).rpartition(":")[2])
+    ]
+    with zipfile.ZipFile(gateway.files.folder / export) as file:
+        [name] = names(hers)
+        assert [one for one in file.namelist() if "/" in one] == [f"pictures/{name}"]
+        assert file.read(f"pictures/{name}") == await pictures.open(name)
+        [told] = file.read("attachment.jsonl").splitlines()
+        assert b'"name":"photo.jpg"' in told

@@ -19,6 +19,7 @@ from domain.feedback.attachments.keeping import (
     forget_attachments,
     keep_upload,
     member_of_ticket,
+    stored_pictures,
     sweep_attachments,
 )
 from domain.feedback.attachments.store import AttachmentFolder, AttachmentStore
@@ -42,5 +43,6 @@ __all__ = [
     "forget_attachments",
     "keep_upload",
     "member_of_ticket",
+    "stored_pictures",
     "sweep_attachments",
 ]

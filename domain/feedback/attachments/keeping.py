@@ -180,6 +180,15 @@ async def find_attachment(
     return None if row is None else _attachment_of(row)
 
 
+async def stored_pictures(member_ids: Collection[UUID]) -> Sequence[str]:
+    """What all files of these members are called in the store, oldest first."""
+    rows = await fetch_all(
+        "SELECT id, media_type FROM attachment WHERE member_id = ANY($1::uuid[]) ORDER BY id",
+        list(member_ids),
+    )
+    return [stored_name(row["id"], MediaType(row["media_type"])) for row in rows]
+
+
 async def member_of_ticket(ticket_id: UUID) -> UUID | None:
     """Whose ticket it is, for staff who send a file with an answer; None where there is none."""
     row = await fetch_one("SELECT member_id FROM ticket WHERE id = $1", ticket_id)
@@ -191,10 +200,7 @@ async def forget_attachments(member_ids: Collection[UUID], *, now: datetime) -> 
 
     The rows are deleted as the context's other ones are; the sweep deletes what they stood for.
     """
-    rows = await fetch_all(
-        "SELECT id, media_type FROM attachment WHERE member_id = ANY($1::uuid[])", list(member_ids)
-    )
-    await _leave(rows, now=now)
+    await _leave(await stored_pictures(member_ids), now=now)
 
 
 async def sweep_attachments(*, store: AttachmentStore, now: datetime) -> int:
@@ -226,15 +232,16 @@ async def _leave_waiting(*, now: datetime) -> int:
         " AND message_id IS NULL RETURNING id, media_type",
         *(now - WAITS, SWEPT_AT_ONCE),
     )
-    await _leave(rows, now=now)
-    return len(rows)
+    names = [stored_name(row["id"], MediaType(row["media_type"])) for row in rows]
+    await _leave(names, now=now)
+    return len(names)
 
 
-async def _leave(rows: Sequence[Row], *, now: datetime) -> None:
+async def _leave(names: Sequence[str], *, now: datetime) -> None:
     await execute_many(
         "INSERT INTO attachment_leftover (name, delete_at) VALUES ($1, $2)"
         " ON CONFLICT (name) DO NOTHING",
-        [(stored_name(row["id"], MediaType(row["media_type"])), now) for row in rows],
+        [(name, now) for name in names],
     )
 
 
