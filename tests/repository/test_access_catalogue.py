@@ -45,7 +45,8 @@ def test_what_is_most_dangerous_to_get_wrong_is_told() -> None:
         "| `AuditEntry` | all | staff: `auditor` |",
         f"| `StaffMember` | `points`, `ledger` | staff: {readers} |",
         f"| `PointsBalance` | all | members; staff: {readers} |",
-        "| `Mutation` | `recordPurchases`, `recordOrderNotices`, `recordRefunds` | scope `purchases:write` |",
+        "| `Mutation` | `recordPurchases`, `recordOrderNotices`, `recordRefunds` |"
+        " scope `purchases:write` |",
     ):
         assert line in lines
 
