@@ -27,7 +27,6 @@ from domain.files import ErasureJournal
 from domain.ledger import Earn, Source, post
 from domain.paging import PageRequest
 from tests.domain.access.fixtures import ISSUER
-from tests.domain.feedback.filing import complain, join, open_shop
 from tests.domain.tiers.evaluated import bought, joined
 from tests.domain.tiers.levels import three_levels
 
@@ -358,18 +357,6 @@ def test_levels_are_evaluated(command: CommandLine) -> None:
     assert command.run("evaluate-levels") == "0 members evaluated, 0 changed\n"
     assert command.run("evaluate-levels", "--all") == "1 members evaluated, 0 changed\n"
     assert command.run("evaluate-levels", "--all") == "1 members evaluated, 0 changed\n"
-
-
-def test_deadlines_are_watched(command: CommandLine) -> None:
-    long_ago = datetime(2020, 1, 6, 2, tzinfo=UTC)
-
-    async def a_complaint_of_long_ago() -> None:
-        await open_shop()
-        await complain((await join("alice"))[0], now=long_ago)
-
-    command.ask(a_complaint_of_long_ago)
-    assert command.run("watch-deadlines") == "2 deadlines were missed, 250 points were paid\n"
-    assert command.run("watch-deadlines") == "0 deadlines were missed, 0 points were paid\n"
 
 
 ACTS = {
