@@ -105,10 +105,10 @@ class StaffTicketRecord(TicketRecord):
 
     people: Sequence[UUID] = ()
 
-    async def member(self) -> Member:
-        """Whose ticket it is."""
+    async def member(self) -> Member | None:
+        """Whose ticket it is; None where they were erased."""
         found = await self.once.read("members", lambda: members.members_by_ids(self.people))
-        return found[self.member_id]
+        return found.get(self.member_id)
 
 
 def _values(one: Any, kind: type) -> dict[str, Any]:

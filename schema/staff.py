@@ -10,11 +10,9 @@ import strawberry
 
 from domain import audit
 from domain.access import Account, StaffRole
-from domain.notifications import WantedDeliveries
 from domain.rewards import RedemptionStatus
 from resolvers import adjustments as adjusting
 from resolvers import contacts as contact_resolvers
-from resolvers import deliveries as delivering
 from resolvers import game_partners as partnering
 from resolvers import games as game_resolvers
 from resolvers import ledger as ledger_resolvers
@@ -32,10 +30,10 @@ from resolvers.records import MemberRecord
 from schema.addresses import SENDS
 from schema.adjustments import PENDING, Adjustment
 from schema.audits import audited
+from schema.complaints import ComplaintMonitoring
 from schema.connections import After, Connection, First, KeysetList
 from schema.contacts import CONTACTS, ServiceContact
 from schema.cost import READS, STATEMENT_COST, Cost
-from schema.deliveries import DELIVERIES, NotificationDelivery, WantedDeliveriesInput
 from schema.fields import Info, argument, computed, enum_type, input_type, object_type, view
 from schema.game_campaigns import DEFINES_CAMPAIGNS, StaffGameCampaign
 from schema.game_partners import PARTNERS, GamePartner
@@ -227,7 +225,7 @@ class AuditEntry:
 
 
 @object_type(policy=staff_with())
-class Staff(ServiceDesk):
+class Staff(ServiceDesk, ComplaintMonitoring):
     """The member of staff who asks, and what their roles let them see."""
 
     name: str
@@ -335,21 +333,6 @@ class Staff(ServiceDesk):
         request = PENDING.request(first=first, after=after)
         return PENDING.connection(
             await adjusting.pending_adjustments(info.context, request), request
-        )
-
-    @audited(SERVES)
-    async def notification_deliveries(
-        self,
-        info: Info,
-        of: Annotated[WantedDeliveriesInput | None, argument("Only those.")] = None,
-        first: First = 20,
-        after: After = None,
-    ) -> Connection[NotificationDelivery] | None:
-        """What members were sent outside of their inboxes, newest first; each look is recorded."""
-        request = DELIVERIES.request(first=first, after=after)
-        wanted = WantedDeliveries() if of is None else of.value()
-        return DELIVERIES.connection(
-            await delivering.deliveries(info.context, request, wanted), request
         )
 
     @audited(SENDS)

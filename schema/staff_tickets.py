@@ -145,8 +145,8 @@ class StaffTicket:
 
     @computed(SERVES, cost=TOGETHER)
     async def member(self) -> TicketMember | None:
-        """Whose it is."""
-        member: TicketMember = view(await _record(self).member())
+        """Whose it is; null where they were erased."""
+        member: TicketMember | None = view(await _record(self).member())
         return member
 
     @computed(SERVES, cost=TOGETHER)
