@@ -12,9 +12,10 @@ from random import Random
 from typing import Final
 from uuid import UUID, uuid5
 
-from domain import catalogue, ledger, members, notifications, program, rewards
+from domain import catalogue, feedback, ledger, members, notifications, program, rewards
 from domain.audit import Actor
 from domain.errors import Refusal
+from domain.feedback import CleanImage, FeedbackKind, MediaType, SubmitFeedback, Topic
 from domain.ledger import Earn, Redeem, Source, TransferLimits, TransferPoints
 from domain.ledger.commands import GiveBack, TakeBack
 from domain.members import (
@@ -45,6 +46,21 @@ STEPS: Final = (4, 12, 25, 40) if os.environ.get("JIFEN_SOAK") else (4, 12, 20, 
 LI_NA = Actor(name="staff:li.na", account_id=UUID(int=1), request_id="request-1")
 THEMES: Final = ("TEA", "COFFEE", "CUPS", "BOOKS")
 
+A_PICTURE: Final = CleanImage(media_type=MediaType.PNG, width=1, height=1, content=b"picture")
+
+
+class Nowhere:
+    """A store that keeps nothing: rows alone are joined and parted."""
+
+    async def put(self, name: str, content: bytes) -> None:
+        """See `AttachmentStore`."""
+
+    async def open(self, name: str) -> bytes | None:
+        """See `AttachmentStore`."""
+
+    async def delete(self, name: str) -> None:
+        """See `AttachmentStore`."""
+
 
 async def open_programme() -> None:
     """A programme with products, a rule and three levels."""
@@ -54,6 +70,9 @@ async def open_programme() -> None:
     await catalogue.upsert_products(PRODUCTS, now=NOW)
     await publish_rule(RULE, now=NOW)
     await three_levels()
+    await feedback.define_topic(
+        Topic(code="cups", name_zh="杯子", name_en="Cups"), by=LI_NA, now=NOW
+    )
     await offer(replace(TEN_OFF, stock=1_000_000), MUG)
     await members.publish_consent_texts(
         [
@@ -310,6 +329,24 @@ class Life:
         )
         await keep_timeline_items([item])
 
+    async def complain(self, now: datetime) -> None:
+        """With a picture; another one is not sent along yet."""
+        sent = [
+            await feedback.keep_upload(
+                A_PICTURE, sent_name=self._next, member_id=self.member_id, store=Nowhere(), now=now
+            )
+            for _ in range(2)
+        ]
+        said = SubmitFeedback(
+            member_id=self.member_id,
+            kind=FeedbackKind.COMPLAINT,
+            topic="cups",
+            text=self._next,
+            attachment_ids=(sent[0].id,),
+            idempotency_key=self._next,
+        )
+        await feedback.submit_feedback(said, now=now)
+
     async def use_a_perk(self, now: datetime) -> None:
         perk = self.random.choice(PERKS[:2])
         used = UsePerk(member_id=self.member_id, perk_id=perk.id, idempotency_key=self._next)
@@ -357,6 +394,9 @@ async def some_lives(
     friend = joined[names[-1]]
     lives = [Life(joined[one], one, friend=friend, random=random, done=done) for one in names[:-1]]
     now = NOW
+    # Once and by nobody's draw: each record that is joined has some.
+    for one in lives:
+        await one.do("complain", now=now)
     for _ in range(random.choice(STEPS)):
         now += days(random.random())
         await random.choice(lives).step(now=now)

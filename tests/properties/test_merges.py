@@ -29,7 +29,7 @@ MUST_HAPPEN: Final = frozenset(
     {
         *("buy", "earn", "redeem", "hold", "take_back", "InsufficientPoints"),
         *("get_coupon", "cancel_redemption", "refund of own: APPLIED", "be_granted"),
-        "live_somewhere",
+        *("live_somewhere", "complain"),
     }
 )
 
