@@ -14,7 +14,7 @@ import pytest
 
 from api.fake_wechat import RunningFake
 from api.settings import Settings
-from domain import custody, feedback, ledger, storage
+from domain import custody, ledger, storage
 from domain.custody import PARTS, erasing
 from domain.errors import Refusal
 from domain.members import ById
@@ -36,7 +36,7 @@ from tests.graphql.gateway import NOW, Gateway, Session, open_gateway, settings_
 from tests.graphql.points import codes, earn
 from tests.graphql.programme import set_up_programme
 from tests.graphql.redeeming import end, keep, redeem, reserve
-from tests.graphql.uploading import store, stored
+from tests.graphql.uploading import left_by_the_sweep, stored
 
 TOTALS = """
     SELECT COUNT(*) AS accounts, SUM(available) AS available, SUM(pending) AS pending,
@@ -94,8 +94,7 @@ async def test_nothing_is_left_of_a_person(
         assert await erase_due(settings, gateway) == 1
         assert await found(*TRACES) == set()
         assert len(stored(gateway)) == 1
-        await feedback.sweep_attachments(store=store(gateway), now=gateway.clock.now())
-        assert stored(gateway) == []
+        assert await left_by_the_sweep(gateway) == []
         assert await totals() == before
         assert await rows_left(person.member) == KEPT_OF_THE_CANARY
         assert await told_of(person.member, gateway) == [("MemberErased", {})]

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 import httpx
 
+from domain import feedback
 from domain.feedback import AttachmentFolder
 from domain.files import FileStore
 from domain.storage import fetch_all
@@ -26,6 +27,12 @@ def stored(gateway: Gateway) -> list[str]:
     """Every file in that folder, half ones too."""
     folder = gateway.files.folder / "attachments"
     return sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+
+
+async def left_by_the_sweep(gateway: Gateway) -> list[str]:
+    """What is in the folder once it is swept."""
+    await feedback.sweep_attachments(store=store(gateway), now=gateway.clock.now())
+    return stored(gateway)
 
 
 async def everything_left(gateway: Gateway) -> Left:

@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 from domain import catalogue, feedback, ledger, members, notifications, program, rewards
 from domain.audit import Actor
 from domain.errors import Refusal
-from domain.feedback import CleanImage, FeedbackKind, MediaType, SubmitFeedback, Topic
+from domain.feedback import FeedbackKind, SubmitFeedback, Topic
 from domain.ledger import Earn, Redeem, Source, TransferLimits, TransferPoints
 from domain.ledger.commands import GiveBack, TakeBack
 from domain.members import (
@@ -37,6 +37,7 @@ from domain.purchases import (
 from domain.rewards import AddAddress, CancelRedemption, Place, RedeemReward, RewardDefinition
 from domain.storage import Row, fetch_all, transaction
 from domain.tiers import GrantLevel, UsePerk, grant_level, use_perk
+from tests.domain.feedback.pictures import A_PICTURE, Nowhere
 from tests.domain.ledger.commands import NOW, SHANGHAI, days
 from tests.domain.purchases.shop import PRODUCTS, RULE, line, order
 from tests.domain.returns.desk import IN_FORCE, MUG, TEN_OFF, offer, record, refund
@@ -45,21 +46,6 @@ from tests.domain.tiers.levels import PERKS, three_levels
 STEPS: Final = (4, 12, 25, 40) if os.environ.get("JIFEN_SOAK") else (4, 12, 20, 30)
 LI_NA = Actor(name="staff:li.na", account_id=UUID(int=1), request_id="request-1")
 THEMES: Final = ("TEA", "COFFEE", "CUPS", "BOOKS")
-
-A_PICTURE: Final = CleanImage(media_type=MediaType.PNG, width=1, height=1, content=b"picture")
-
-
-class Nowhere:
-    """A store that keeps nothing: rows alone are joined and parted."""
-
-    async def put(self, name: str, content: bytes) -> None:
-        """See `AttachmentStore`."""
-
-    async def open(self, name: str) -> bytes | None:
-        """See `AttachmentStore`."""
-
-    async def delete(self, name: str) -> None:
-        """See `AttachmentStore`."""
 
 
 async def open_programme() -> None:

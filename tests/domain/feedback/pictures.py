@@ -4,9 +4,27 @@ from __future__ import annotations
 
 import zipfile
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 
 from PIL import Image
+
+from domain.feedback import CleanImage, MediaType
+
+A_PICTURE: Final = CleanImage(media_type=MediaType.PNG, width=1, height=1, content=b"picture")
+"""What is kept of one, where nobody looks at it."""
+
+
+class Nowhere:
+    """A store that keeps nothing, for tests of the rows alone."""
+
+    async def put(self, name: str, content: bytes) -> None:
+        """See `AttachmentStore`."""
+
+    async def open(self, name: str) -> bytes | None:
+        """See `AttachmentStore`."""
+
+    async def delete(self, name: str) -> None:
+        """See `AttachmentStore`."""
 
 
 def picture(kind: str = "JPEG", size: tuple[int, int] = (32, 24), **how: Any) -> bytes:
