@@ -23,7 +23,8 @@ AT_ONCE: Final = 10_000
 # Copies of the one real ticket, as many as a year leaves open: filing them one by one would take
 # minutes, and nothing but their number matters here.
 COPIES: Final = {
-    "postgres": "SELECT n AS n, gen_random_uuid() AS id FROM generate_series($1::int, $2::int) AS n",
+    "postgres": "SELECT n AS n, gen_random_uuid() AS id"
+    " FROM generate_series($1::int, $2::int) AS n",
     "sqlite": "SELECT n, lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-7'"
     " || substr(hex(randomblob(2)), 2) || '-8' || substr(hex(randomblob(2)), 2) || '-'"
     " || hex(randomblob(6))) AS id FROM (WITH RECURSIVE c (n) AS (SELECT $1 UNION ALL"
