@@ -153,7 +153,7 @@ def check_many(dice: Random, *, cases: int) -> tuple[int, int, int]:
 def test_deadlines_are_those_of_a_counter_of_minutes(
     tally: Callable[[str, int, int], None], full_form: bool
 ) -> None:
-    cases = 5_000 if full_form else 150
+    cases = 5_000 if full_form else 100
     minutes, changed, ended = check_many(Random(20_261_123), cases=cases)
     tally("deadlines beside a counter of minutes", ended, cases // 2)
     tally("minutes counted one by one", minutes, cases * 1_000)
