@@ -44,10 +44,6 @@ async def tickets_first(
     await desk.do(gateway, "ResolveTicket", filed["reopen"], key="first", causeCode="late")
     words = {"text": "包裹还没到"}
     others = {"ticketId": extra}
-    spoken = {
-        name: First(staff, {"ticketId": filed[each], **words}, others, audited=True)
-        for name, each in (("askMember", "ask"), ("noteTicket", "note"))
-    }
     mine = [await uploaded(gateway, token=alice.access_token) for _ in range(3)]
     theirs = [await uploaded(gateway, token=staff, ticket=filed["answer"]) for _ in range(2)]
     [bought] = (await gateway.ask(ORDERS, token=alice.access_token)).json()["data"]["me"][
@@ -56,7 +52,6 @@ async def tickets_first(
     known = {"topic": "delivery", "kind": "COMPLAINT"}
     allowed = {"appId": DEMO_APP_ID, "templateIds": [DEMO_TEMPLATE_ID]}
     return {
-        **spoken,
         "acceptSubscribeMessages": First(alice.access_token, allowed, {}),
         "submitFeedback": First(
             alice.access_token,
@@ -89,6 +84,18 @@ async def tickets_first(
             {"ticketId": filed["reply"], **words, "attachmentIds": mine[1:2]},
             {**others, "attachmentIds[0]": mine[2]},
         ),
+        **_acts_first(staff, filed, extra),
+    }
+
+
+def _acts_first(staff: str, filed: dict[str, str], extra: str) -> dict[str, First]:
+    words, others = {"text": "包裹还没到"}, {"ticketId": extra}
+    spoken = {
+        name: First(staff, {"ticketId": filed[each], **words}, others, audited=True)
+        for name, each in (("askMember", "ask"), ("noteTicket", "note"))
+    }
+    return {
+        **spoken,
         "resolveTicket": First(
             staff,
             {"ticketId": filed["resolve"], "causeCode": "late", **words},
