@@ -149,7 +149,8 @@ class Member(Node):
         record: MemberRecord = view(self)
         return await record.email_masked()
 
-    @computed(OWNER, cost=Cost(own=STATEMENT_COST, items=5), versioned=True)
+    # Not versioned: what is sent counts them down without an event.
+    @computed(OWNER, cost=Cost(own=STATEMENT_COST, items=5))
     async def subscribe_messages(
         self, info: Info, app_id: Annotated[str, argument("The app id of a mini-program.")]
     ) -> list[SubscribeMessages] | None:
