@@ -37,6 +37,6 @@ MEMBER_TABLES: Final[MemberTables] = (
         # A carrier's number leads to where somebody lives.
         erasing=Erasing.DELETE,
         merging=Merging.MOVE,
-        told=("purchase_id", "external_id", "kind", "carrier", "number", "at"),
+        told=("purchase_id", "source", "external_id", "kind", "carrier", "number", "at"),
     ),
 )
