@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from statistics import fmean, median
+from time import perf_counter
 from typing import Any, Final
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-import orjson
 import pytest
 
-from domain import feedback, members, purchases
+from domain import feedback, purchases
 from domain.audit import Actor
 from domain.errors import InvalidInput
 from domain.feedback import (
@@ -36,7 +36,6 @@ from domain.feedback import (
     TrendStep,
     watch_deadlines,
 )
-from domain.feedback.monitoring import figures_statement
 from domain.feedback.sla import working_minutes
 from domain.members import ById
 from domain.paging import PageRequest
@@ -47,6 +46,7 @@ from tests.domain.feedback.service import SHOP
 
 pytestmark = pytest.mark.usefixtures("database")
 
+LOADED_AT_ONCE: Final = 2_000
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 WEEKS: Final = Period(date(2026, 11, 23), date(2026, 12, 13))
 ALL: Final = Counted(period=WEEKS, kinds=tuple(FeedbackKind))
@@ -233,10 +233,8 @@ class Desk:
 
     async def merge(self) -> None:
         """Two of a member's are one matter, where neither is over."""
-        first, second = await self.read(), await self.read()
-        pairs = [
-            (a, b) for a in first for b in second if a.member_id == b.member_id and a.id < b.id
-        ]
+        these = [one for one in await self.read() if not one.over]
+        pairs = [(a, b) for a in these for b in these if a.member_id == b.member_id and a.id < b.id]
         a, b = self.dice.choice(pairs)
         command = MergeTickets(ticket_id=a.id, duplicate_ids=[b.id], idempotency_key=str(uuid4()))
         await feedback.merge_tickets(command, by=self.staff[0], now=self.at)
@@ -289,7 +287,7 @@ async def test_figures_are_those_of_a_reader_of_every_ticket(
 ) -> None:
     desk = Desk(8)
     await desk.open()
-    count = 400 if full_form else 30
+    count = 150 if full_form else 30
     for nth in range(count):
         await desk.live(await desk.file(nth))
     for _ in range(count // 15):
@@ -324,3 +322,92 @@ async def test_figures_are_those_of_a_reader_of_every_ticket(
         ],
     )
     tally("cells of counted tickets", cells, 90)
+
+
+async def many_tickets(count: int) -> None:
+    """So many tickets over a year, as a bulk load writes them."""
+    [alice] = await open_desk("alice")
+    made = await submit(alice, "one")
+    row = (await fetch_all("SELECT * FROM ticket WHERE id = $1", made.id))[0]
+    names = [name for name in row.keys() if name not in {"id", "number", "submitted_at"}]  # noqa: SIM118
+    numbers = (
+        "WITH RECURSIVE n (i) AS (SELECT $1::int UNION ALL SELECT i + 1 FROM n WHERE i < $2::int)"
+    )
+    if dialect() == "postgres":
+        given = "gen_random_uuid(), n.i, t.submitted_at - n.i * interval '5 minutes'"
+    else:
+        moment = "strftime('%Y-%m-%d %H:%M:%f', t.submitted_at, '-' || (n.i * 5) || ' minutes')"
+        given = f"lower(hex(randomblob(16))), n.i, {moment} || '000+00:00'"
+    for begin in range(2, count + 1, LOADED_AT_ONCE):
+        await execute(
+            f"{numbers} INSERT INTO ticket (id, number, submitted_at, {', '.join(names)})"
+            f" SELECT {given}, {', '.join(f't.{name}' for name in names)}"
+            " FROM n, ticket t WHERE t.number = 1",
+            *(begin, min(begin + LOADED_AT_ONCE - 1, count)),
+        )
+    await execute("ANALYZE ticket")
+
+
+@pytest.mark.soak
+async def test_a_period_is_a_range_of_an_index(
+    full_form: bool, tally: Callable[[str, int, int], None]
+) -> None:
+    count = 100_000 if full_form else 4_000
+    await many_tickets(count)
+    week = Counted(period=Period(date(2026, 11, 16), date(2026, 11, 18)), kinds=ALL.kinds)
+    questions: list[Callable[[], Any]] = [
+        lambda: feedback.complaints(week),
+        lambda: feedback.complaints_by(week, CountedBy.TOPIC, groups_max=20),
+        lambda: feedback.complaints_by_person(week, groups_max=20),
+        lambda: feedback.complaints_over_time(week, TrendStep.DAY),
+    ]
+    for ask in questions:
+        with observed_statements() as seen:
+            await ask()
+        assert sum("ticket t" in one for one in seen) == 1
+        assert len(seen) <= 3, seen
+    figures = await feedback.complaints(week)
+    assert figures.tickets == 3 * 288
+    plan = await explained(week)
+    assert "ticket_submitted" in plan, plan
+    assert "Seq Scan on ticket" not in plan, plan
+    assert "SCAN t'" not in plan, plan
+    begun = perf_counter()
+    year = Counted(period=Period(date(2025, 12, 1), date(2026, 11, 23)), kinds=ALL.kinds)
+    assert (await feedback.complaints(year)).tickets == count
+    all_ms = (perf_counter() - begun) * 1_000
+    begun = perf_counter()
+    month = Counted(period=Period(date(2026, 10, 24), date(2026, 11, 22)), kinds=ALL.kinds)
+    await feedback.complaints_by(month, CountedBy.TOPIC, groups_max=20)
+    month_ms = (perf_counter() - begun) * 1_000
+    tally(f"ms for all of {count:,} tickets on {dialect()}", round(all_ms), 0)
+    tally(f"ms for a month of {count:,} tickets on {dialect()}", round(month_ms), 0)
+
+
+async def explained(counted: Counted) -> str:
+    """How the database reads what is counted."""
+    with observed_statements() as seen:
+        await feedback.complaints(counted)
+    [statement] = [one for one in seen if "ticket t" in one]
+    since, until = counted.period.within(ZONE)
+    kinds = [one.value for one in counted.kinds]
+    verb = "EXPLAIN" if dialect() == "postgres" else "EXPLAIN QUERY PLAN"
+    rows = await fetch_all(f"{verb} {statement}", since, until, kinds, None, None, None, None)
+    return "\n".join(str(tuple(row)) for row in rows)
+
+
+def test_buckets_follow_the_calendar() -> None:
+    period = Period(date(2026, 1, 30), date(2026, 3, 2))
+    assert [(one.first, one.last) for one in period.buckets(TrendStep.MONTH)] == [
+        (date(2026, 1, 30), date(2026, 1, 31)),
+        (date(2026, 2, 1), date(2026, 2, 28)),
+        (date(2026, 3, 1), date(2026, 3, 2)),
+    ]
+    weeks = period.buckets(TrendStep.WEEK)
+    assert (weeks[0].first, weeks[0].last) == (date(2026, 1, 30), date(2026, 2, 1))
+    assert weeks[1].first.weekday() == 0
+    assert len(period.buckets(TrendStep.DAY)) == 32
+    begins, ends = Period(date(2026, 3, 29), date(2026, 3, 29)).within(ZoneInfo("Europe/Berlin"))
+    assert ends - begins == timedelta(hours=23)
+    with pytest.raises(InvalidInput):
+        Period(date(2026, 1, 1), date(2026, 4, 3)).buckets(TrendStep.DAY)
