@@ -10,8 +10,7 @@ import strawberry
 
 from domain import members
 from domain.access import Account
-from domain.feedback import QueueOf, TicketChannel, TicketStatus
-from domain.feedback.rules import OPEN_STATES
+from domain.feedback import OPEN_STATES, QueueOf, TicketChannel, TicketStatus
 from resolvers.tickets import StaffTicketRecord
 from schema.connections import After, Connection, First, KeysetList
 from schema.feedback_kinds import FeedbackKind
