@@ -11,7 +11,10 @@ from api.settings import Settings
 from api.workers.consumers import consumers_with
 from api.workers.timelines import TELLING
 
-KEPT = ["timeline", "behavior", "webhooks", "game-bindings", "game-buyers"]
+KEPT = [
+    *("timeline", "behavior", "webhooks", "game-bindings", "game-buyers"),
+    *("notifications", "deliveries"),
+]
 
 
 @pytest.mark.parametrize(
