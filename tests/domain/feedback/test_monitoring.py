@@ -167,7 +167,7 @@ class Desk:
     async def file(self, nth: int) -> Ticket:
         member_id = self.dice.choice(self.members)
         order = self.dice.choice([None, *self.orders[member_id]])
-        self.at = MONDAY + timedelta(hours=self.dice.randrange(21 * 24))
+        self.at = MONDAY + timedelta(hours=self.dice.randrange(20 * 24))
         ticket = await submit(
             member_id,
             f"ticket-{nth}",
