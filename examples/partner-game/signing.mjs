@@ -2,6 +2,7 @@
 // browsers, Deno): Web Crypto alone. The same vectors as the Python signer: vectors.json.
 
 const base64 = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes)));
+const urlSafe = (text) => text.replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
 const bytesOf = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
 
 function signedWords(id, timestamp, body) {
@@ -52,4 +53,12 @@ export async function headers(key, body, timestamp = Math.floor(Date.now() / 100
     'webhook-timestamp': String(timestamp),
     'webhook-signature': await signV1a(key, id, timestamp, body),
   };
+}
+
+/** A client assertion (RFC 7523) for `POST /oauth/token`, good once and for two minutes. */
+export async function assertion(key, { partner, audience, timestamp = Math.floor(Date.now() / 1000) }) {
+  const part = (value) => urlSafe(base64(encode(JSON.stringify(value))));
+  const claims = { iss: partner, sub: partner, aud: audience, iat: timestamp, exp: timestamp + 120 };
+  const words = `${part({ alg: 'EdDSA', typ: 'JWT' })}.${part({ ...claims, jti: crypto.randomUUID() })}`;
+  return `${words}.${urlSafe(base64(await crypto.subtle.sign('Ed25519', key, encode(words))))}`;
 }
