@@ -38,7 +38,7 @@ STATES = {
     "reward.reversed": "REVERSED",
     "reward.rejected": "REJECTED",
 }
-"""What webhooks tell of what was sent. `reward.reversed` names what took a win back, not the win."""
+"""What webhooks tell of what was sent: `reward.reversed` names what took a win back."""
 LATER = "网络开小差了，请稍后再试。"
 
 
@@ -75,6 +75,7 @@ class WheelPark:
         token = (await _json(request)).get("bindToken")
         if isinstance(token, str) and token:
             try:
+                await self._campaign()  # Before the token: that is good once.
                 known = await self._exchanged(token)
             except TryLater as failure:
                 log.warning("%s: %s", request.url.path, failure)
@@ -167,14 +168,21 @@ class WheelPark:
 
 
 def build(
-    settings: Settings, *, store: Store | None = None, more: Sequence[BaseRoute] = ()
+    settings: Settings,
+    *,
+    store: Store | None = None,
+    more: Sequence[BaseRoute] = (),
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
-    """The application, which sends what was won for as long as it runs."""
+    """The application, which sends what was won for as long as it runs.
+
+    `transport` is the way to the gateway where it is no network.
+    """
     kept = store or Store(settings.folder / "wheelpark.db", settings.clock)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=20, trust_env=False, transport=transport) as http:
             gateway = Gateway(settings, http)
             park = WheelPark(settings, kept, gateway)
             app.state.park = park
