@@ -57,6 +57,7 @@ export async function headers(key, body, timestamp = Math.floor(Date.now() / 100
 
 /** A client assertion (RFC 7523) for `POST /oauth/token`, good once and for two minutes. */
 export async function assertion(key, { partner, audience, timestamp = Math.floor(Date.now() / 1000) }) {
+  const encode = (text) => new TextEncoder().encode(text);
   const part = (value) => urlSafe(base64(encode(JSON.stringify(value))));
   const claims = { iss: partner, sub: partner, aud: audience, iat: timestamp, exp: timestamp + 120 };
   const words = `${part({ alg: 'EdDSA', typ: 'JWT' })}.${part({ ...claims, jti: crypto.randomUUID() })}`;
