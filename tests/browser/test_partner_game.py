@@ -193,7 +193,7 @@ async def test_whoever_has_no_token_or_no_gateway_is_told_what_to_do(
     trouble = "document.querySelector('#trouble')"
     await app.until(f"!{trouble}.hidden && {trouble}.textContent.includes('连不上')")
     await app.value("document.querySelector('#play').click()")
-    await app.until(f"{SAID} === '积分服务暂时连不上，正在重试…'")
+    await app.until(f"{SAID} === '现在还去不了，请稍后再点一次。'")
     assert not await app.value("document.querySelector('#play').disabled")
     for screen in reversed(SCREENS):
         await fits(app, screen)

@@ -32,11 +32,10 @@ from wheelpark.store import Store, Win
 
 def run(folder: Path, *arguments: str) -> tuple[int, str, str]:
     """The program with these arguments: its status, what it printed, what it complained of."""
+    program = ROOT / "examples" / "partner-game" / "demo.py"
+    own = ("--demo", folder / "demo.json", "--folder", folder / "game")
     ended = subprocess.run(
-        [
-            *(sys.executable, ROOT / "examples" / "partner-game" / "demo.py"),
-            *("--demo", folder / "demo.json", "--folder", folder / "game", *arguments),
-        ],
+        [sys.executable, program, *own, *arguments],
         capture_output=True,
         text=True,
         timeout=60,

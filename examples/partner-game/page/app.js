@@ -58,6 +58,7 @@ async function ask(path, options) {
 }
 
 function reached() {
+  if (!trouble.hidden) said.textContent = '';
   trouble.hidden = true;
 }
 
@@ -113,7 +114,8 @@ play.addEventListener('click', async () => {
     // token is behind the #, where no server and no log sees it.
     location.href = `/#bind=${encodeURIComponent(payload.binding.bindToken)}`;
   } catch (problem) {
-    said.textContent = problem.message;
+    // Where the line above says why already, this says what to do.
+    said.textContent = trouble.hidden ? problem.message : '现在还去不了，请稍后再点一次。';
     said.className = 'problem';
     play.disabled = false;
   }
