@@ -13,6 +13,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -148,11 +149,19 @@ def serve(settings: Settings, tokens: tuple[str, str], *, port: int) -> None:
     """Take the platform in with the token of staff, and serve it beside the member's app."""
     staff_token, member_token = tokens
     set_up(settings, staff_token=staff_token, address=f"http://127.0.0.1:{port}")
-    more = members_app(
-        gateway_url=settings.gateway_url, member_token=member_token, partner=settings.partner
+    app = build(
+        settings,
+        more=members_app(
+            gateway_url=settings.gateway_url,
+            member_token=member_token,
+            partner=settings.partner,
+            is_ending=lambda: server.should_exit,
+        ),
     )
     print(f"The member's app, from which one plays: http://127.0.0.1:{port}/app")  # noqa: T201
-    uvicorn.run(build(settings, more=more), host="127.0.0.1", port=port, log_level="warning")
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    with suppress(KeyboardInterrupt):  # It has ended by then, as it was asked to.
+        server.run()
 
 
 async def compare(settings: Settings, store: Store, day: date) -> None:

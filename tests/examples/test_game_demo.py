@@ -205,3 +205,25 @@ async def test_the_members_app_says_that_its_sign_in_is_over(own_gateway: Gatewa
                 answer = await browser.get(path)
                 assert answer.status_code == 503
                 assert "登录已过期" in answer.json()["message"]
+
+
+async def test_the_stream_of_an_open_page_ends_with_the_game(own_gateway: Gateway) -> None:
+    session = await own_gateway.sign_in()
+    async with serving(own_gateway.app) as host:
+        app = Starlette(
+            routes=members_app(
+                gateway_url=f"http://{host}",
+                member_token=session.access_token,
+                partner="wheelpark",
+                is_ending=lambda: True,
+            )
+        )
+        async with (
+            asyncio.timeout(20),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url="http://game.test"
+            ) as browser,
+        ):
+            answer = await browser.get("/app/points")
+            assert answer.status_code == 200
+            assert answer.headers["content-type"].startswith("text/event-stream")

@@ -6,9 +6,10 @@ with a bind token. A real one is the merchant's; the token of the member stays o
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 
 log = logging.getLogger("wheelpark")
 
+LOOK_S = 0.5
 LONG = httpx.Timeout(20, read=3_600)
 """A stream says nothing for as long as nothing happens."""
 
@@ -63,10 +65,13 @@ class OutOfReach(Exception):
 class MembersApp:
     """The handlers, with whom they ask."""
 
-    def __init__(self, *, gateway_url: str, member_token: str, partner: str) -> None:
+    def __init__(
+        self, *, gateway_url: str, member_token: str, partner: str, is_ending: Callable[[], bool]
+    ) -> None:
         self._url = f"{gateway_url}/graphql"
         self._headers = {"authorization": f"Bearer {member_token}", "accept-language": "zh"}
         self._partner = partner
+        self._is_ending = is_ending
         self._is_reached = True
 
     async def page(self, request: Request) -> Response:
@@ -103,7 +108,7 @@ class MembersApp:
         async def events() -> AsyncIterator[bytes]:
             try:
                 async with self._watched():
-                    async for part in answer.aiter_raw():
+                    async for part in self._parts(answer):
                         yield part
             except OutOfReach:
                 return
@@ -112,6 +117,23 @@ class MembersApp:
                 await http.aclose()
 
         return StreamingResponse(events(), media_type="text/event-stream")
+
+    async def _parts(self, answer: httpx.Response) -> AsyncIterator[bytes]:
+        """What comes, until its end or this server's: a page follows its stream for ever."""
+        parts = answer.aiter_raw()
+        while True:
+            coming = asyncio.ensure_future(anext(parts, None))
+            try:
+                while not coming.done():
+                    await asyncio.wait({coming}, timeout=LOOK_S)
+                    if self._is_ending():
+                        return
+            finally:
+                coming.cancel()
+            part = coming.result()
+            if part is None:
+                return
+            yield part
 
     async def _told(self, document: str, variables: dict[str, Any]) -> Response:
         try:
@@ -142,9 +164,17 @@ class MembersApp:
         self._is_reached = True
 
 
-def members_app(*, gateway_url: str, member_token: str, partner: str) -> list[BaseRoute]:
-    """The routes of the app, under /app."""
-    app = MembersApp(gateway_url=gateway_url, member_token=member_token, partner=partner)
+def members_app(
+    *,
+    gateway_url: str,
+    member_token: str,
+    partner: str,
+    is_ending: Callable[[], bool] = lambda: False,
+) -> list[BaseRoute]:
+    """The routes of the app, under /app. Streams end once `is_ending`."""
+    app = MembersApp(
+        gateway_url=gateway_url, member_token=member_token, partner=partner, is_ending=is_ending
+    )
     return [
         Route("/app", app.page),
         Route("/app/home", app.home),
