@@ -26,6 +26,10 @@ run: $(RUNTIME) ## Migrate, seed the demo programme, serve the gateway and the f
 game: $(DEV) ## Serve the game of examples/partner-game beside a running demo
 	@$(PY) examples/partner-game/demo.py $(ARGS)
 
+# Bytecode is kept, whatever the environment says: every worker loads 700 modules of tests, and tests
+# start hundreds of commands, each of which would compile anew what it imports.
+test faults: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(DEV) ## Run the tests, on SQLite and on PostgreSQL
 	@$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder --ignore tests/repository \
 	  -m 'not faults and not conformance' $(ARGS)

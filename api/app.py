@@ -136,8 +136,6 @@ def _trusted_documents(settings: Settings, schema: JifenSchema) -> TrustedDocume
 
 
 def _routes(settings: Settings, schema: JifenSchema, view: GraphQLView) -> list[BaseRoute]:
-    sdl = schema.as_str() + "\n"
-
     async def ready(request: Request) -> Response:
         return await readiness(
             _runtime(request).checks, draining=request.app.state.draining.begun.is_set()
@@ -150,7 +148,7 @@ def _routes(settings: Settings, schema: JifenSchema, view: GraphQLView) -> list[
         """The SDL; in production for those who bring a token, like introspection."""
         if settings.is_production:
             await _require_caller(request)
-        return Response(sdl, media_type="text/plain; charset=utf-8")
+        return Response(schema.sdl, media_type="text/plain; charset=utf-8")
 
     routes: list[BaseRoute] = [
         Route("/graphql", view),

@@ -239,7 +239,7 @@ class Settings(BaseSettings):
     @property
     def public_url(self) -> str:
         """Where links lead that clients are given: the issuer's address, or else this machine's."""
-        return self.issuer if "issuer" in self.model_fields_set else f"http://localhost:{self.port}"
+        return self.issuer if "issuer" in self.model_fields_set else f"http://127.0.0.1:{self.port}"
 
     @property
     def wechat_url(self) -> str:

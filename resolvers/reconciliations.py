@@ -1,4 +1,4 @@
-"""What partners read of the days that were reconciled with them."""
+"""What partners, and staff, read of the days that were reconciled with them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from resolvers.context import RequestContext
 async def reconciliation(context: RequestContext, day: date) -> Reconciliation | None:
     """The asking partner's day."""
     return await games.find_reconciliation(context.require_account(CallerKind.PARTNER).id, day)
+
+
+async def days(partner: games.Partner, page: PageRequest) -> Page[Reconciliation]:
+    """A page of the partner's days, the newest first."""
+    return await games.reconciliations_of(partner.account_id, page)
 
 
 async def differences(reconciliation: Reconciliation, page: PageRequest) -> Page[Difference]:

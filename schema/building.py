@@ -7,7 +7,8 @@ and the SDL is the same without them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
+from copy import copy
+from functools import cached_property, partial
 from typing import Any
 
 from graphql import (
@@ -48,22 +49,36 @@ class JifenSchema(FollowingSchema):
         mutation: type | None,
         subscription: type | None,
         types: Iterable[type],
-        documents: Documents,
+        limits: DocumentLimits,
     ) -> None:
         super().__init__(
             query=query,
             mutation=mutation,
             subscription=subscription,
             types=types,
-            extensions=[partial(DocumentExtension, documents)],
             config=StrawberryConfig(scalar_map=SCALARS),
         )
-        self.documents = documents
+        self._prepare_within(limits)
         self.node_names: dict[type, str] = {}
         for graphql_type in self._schema.type_map.values():
             if isinstance(graphql_type, GraphQLObjectType):
                 self._admit_domain_values(graphql_type)
             _forget_null_defaults(graphql_type)
+
+    def within(self, limits: DocumentLimits) -> JifenSchema:
+        """The same types, which nothing changes any more, with documents of their own."""
+        own = copy(self)
+        own._prepare_within(limits)
+        return own
+
+    def _prepare_within(self, limits: DocumentLimits) -> None:
+        self.documents = Documents(limits=limits)
+        self.extensions = (partial(DocumentExtension, self.documents),)
+
+    @cached_property
+    def sdl(self) -> str:
+        """The schema in SDL, as it is served and kept."""
+        return self.as_str() + "\n"
 
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
         """The hooks of one operation. Those that charge for it must wait: they are not `sync`."""
@@ -136,5 +151,5 @@ def make_schema(
         mutation=mutation,
         subscription=subscription,
         types=[*types, *user_error_types()],
-        documents=Documents(limits=limits or DocumentLimits()),
+        limits=limits or DocumentLimits(),
     )

@@ -135,7 +135,11 @@ class ChargingExtension(DocumentExtension):
         context.operation.cost = context.spending.requested = requested
         try:
             self.check_access()
-            cost_max = self.documents.limits.cost_max_of(in_batches=context.sends_batches)
+            # A tool asks about the whole schema at once, which is a batch of a kind.
+            about_schema = execution.operation_name in self.prepared.needs.about_schema
+            cost_max = self.documents.limits.cost_max_of(
+                in_batches=context.sends_batches or about_schema
+            )
             if cost_max is not None and requested > cost_max:
                 raise cost_exceeded(requested, cost_max=cost_max)
         except CodedError:

@@ -82,9 +82,9 @@ class DocumentLimits:
     """What a document may be. `rules` are checked before the others; each looks at the document
     as a whole, when it enters it.
 
-    `cost_max` is the most that an operation may cost, `batch_cost_max` that one may of a caller who
-    sends batches, who asks about whole ones too. Before it is known who asks, documents are held to
-    the larger of the two by the least that they can cost.
+    `cost_max` is the most that an operation may cost; `batch_cost_max` that one may of a caller who
+    sends batches, who asks about whole ones too, or one about the schema alone. Before it is known
+    who asks, documents are held to the larger of the two by the least that they can cost.
     """
 
     cost_max: int | None = None

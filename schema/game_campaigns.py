@@ -13,7 +13,10 @@ from domain.errors import InvalidInput
 from domain.games import CHANGEABLE_OF_CAMPAIGN
 from domain.ledger import AfterMonths, Never
 from resolvers import games as resolvers
+from resolvers.game_events import CampaignRecord
+from schema.cost import READS
 from schema.fields import Info, computed, input_type, object_type, view
+from schema.game_funnels import GameFunnel
 from schema.games import GameCampaign
 from schema.mutations import Payload, mutation
 from schema.node import decode_uuid
@@ -172,6 +175,13 @@ class StaffGameCampaign:
     def points_per_member_day(self) -> Points:
         """What one member may be granted on a day."""
         return Points(_campaign(self).points_per_member_day)
+
+    @computed(DEFINES_CAMPAIGNS, cost=READS)
+    async def funnel(self, info: Info) -> GameFunnel | None:
+        """What it came to so far: from those who came to those who bought."""
+        campaign = _campaign(self)
+        funnel: GameFunnel = view(await CampaignRecord(campaign, [campaign]).funnel(info.context))
+        return funnel
 
 
 @object_type(policy=DEFINES_CAMPAIGNS)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from domain import games
-from domain.access import Scope
+from domain.access import Scope, StaffRole
 from schema.fields import Info, computed, object_type, view
 from schema.money import Money
-from schema.policies import scope
+from schema.policies import scope, staff
 from schema.scalars import Fen, Points
 
-SEES_FUNNELS = scope(Scope.REWARDS_READ)
+SEES_FUNNELS = scope(Scope.REWARDS_READ) | staff(StaffRole.MARKETING)
 
 
 @object_type(policy=SEES_FUNNELS)

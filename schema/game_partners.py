@@ -14,6 +14,7 @@ from domain.access import Scope, StaffRole
 from domain.errors import InvalidInput, PartnerKeyUnknown
 from domain.games import KeyKind
 from resolvers import game_partners as resolvers
+from resolvers import reconciliations as reconciliation_resolvers
 from resolvers import webhooks as webhook_resolvers
 from resolvers.game_partners import PartnerRecord
 from schema.connections import After, Connection, First, KeysetList
@@ -22,6 +23,7 @@ from schema.fields import Info, computed, enum_type, input_type, object_type, vi
 from schema.mutations import Payload, mutation
 from schema.node import parse_uuid
 from schema.policies import SEES_PARTNERS, staff
+from schema.reconciliations import DAYS, Reconciliation
 from schema.scalars import URL, Points
 from schema.webhooks import DELIVERIES, WebhookDelivery
 
@@ -146,6 +148,15 @@ class GamePartner:
         request = DELIVERIES.request(first=first, after=after)
         page = await webhook_resolvers.deliveries(_partner(self), request)
         return DELIVERIES.connection(page, request)
+
+    @computed(SEES_PARTNERS, cost=READS)
+    async def reconciliations(
+        self, first: First = 20, after: After = None
+    ) -> Connection[Reconciliation] | None:
+        """The days that were reconciled with it, the newest first."""
+        request = DAYS.request(first=first, after=after)
+        page = await reconciliation_resolvers.days(_partner(self), request)
+        return DAYS.connection(page, request)
 
 
 def _partner(value: object) -> games.Partner:

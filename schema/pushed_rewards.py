@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 from uuid import NAMESPACE_OID, UUID, uuid5
@@ -294,19 +295,22 @@ class PartnerGameCampaign:
 )
 async def push_rewards(info: Info, input: PushRewardsInput) -> PushRewardsPayload:
     """Give members what they won, and take back what they did not. Not all or nothing."""
-    items = [_item(item) for item in input.items]
+    campaigns = {text: _campaign_id(text) for text in {item.campaign_id for item in input.items}}
+    items = [_item(item, campaigns) for item in input.items]
     batch: RewardBatch = view(
         await resolvers.push_rewards(info.context, batch_id=input.batch_id, items=items)
     )
     return PushRewardsPayload(batch=batch)
 
 
-def _item(item: RewardItemInput) -> games.RewardItem:
+def _item(
+    item: RewardItemInput, campaigns: Mapping[strawberry.ID, UUID | None]
+) -> games.RewardItem:
     return games.RewardItem(
         external_id=item.external_id,
         member=_member(item.member),
         campaign=item.campaign_id,
-        campaign_id=_campaign_id(item.campaign_id),
+        campaign_id=campaigns[item.campaign_id],
         points=item.points,
         occurred_at=item.occurred_at,
         kind=item.kind,

@@ -57,12 +57,14 @@ class Requirement:
 class DocumentNeeds:
     """Requirements by operation name (None: the anonymous one), and where the schema is asked.
 
-    `versioned` names the queries whose answer changes only with what `domain.revisions` knows.
+    `versioned` names the queries whose answer changes only with what `domain.revisions` knows,
+    `about_schema` those that ask nothing of the programme.
     """
 
     requirements: dict[str | None, tuple[Requirement, ...]]
     introspections: tuple[FieldNode, ...]
     versioned: frozenset[str | None] = frozenset()
+    about_schema: frozenset[str | None] = frozenset()
 
 
 @dataclass(slots=True)
@@ -72,6 +74,7 @@ class _Selected:
     requirements: list[Requirement] = field(default_factory=list)
     spreads: list[str] = field(default_factory=list)
     is_versioned: bool = True
+    is_about_schema: bool = True
 
 
 class _Collector(Visitor):
@@ -92,6 +95,7 @@ class _Collector(Visitor):
             self.selected.is_versioned = False
         if parent is None or parent.name.startswith("__") or name.startswith("__"):
             return
+        self.selected.is_about_schema = False
         for policy in _policies(self.schema, parent, name):
             requirement = Requirement(policy, f"{parent.name}.{name}", node)
             self.selected.requirements.append(requirement)
@@ -131,6 +135,9 @@ def document_needs(schema: GraphQLSchema, document: DocumentNode) -> DocumentNee
         introspections=tuple(introspections),
         versioned=frozenset(
             name for name, parts in reached.items() if all(one.is_versioned for one in parts)
+        ),
+        about_schema=frozenset(
+            name for name, parts in reached.items() if all(one.is_about_schema for one in parts)
         ),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from schema import (
     addresses,
     adjustments,
@@ -189,15 +191,20 @@ class Mutation:
 
 def build_schema(limits: DocumentLimits | None = None) -> JifenSchema:
     """The whole schema; `limits` bound its documents and do not change its SDL."""
+    return _whole_schema().within(limits or DocumentLimits())
+
+
+@cache
+def _whole_schema() -> JifenSchema:
+    """Its types, put together once in a process."""
     return make_schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=[Product, LedgerEntry, Coupon, custody.DataExport],
-        limits=limits,
     )
 
 
 def sdl() -> str:
     """The schema in SDL, as `schema/schema.graphql` keeps it."""
-    return build_schema().as_str() + "\n"
+    return _whole_schema().sdl

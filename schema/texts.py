@@ -80,11 +80,9 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.ADJUSTMENT_NOT_PENDING: Text(
         zh="该积分调整已经生效", en="The adjustment took effect already"
     ),
-    ErrorCode.AMOUNT_INVALID: Text(zh="金额超出允许范围", en="The amount is out of range"),
+    ErrorCode.AMOUNT_INVALID: Text(zh="数额超出允许范围", en="The amount is out of range"),
     ErrorCode.QUANTITY_INVALID: Text(zh="数量超出允许范围", en="The quantity is out of range"),
-    ErrorCode.FUTURE_DATED: Text(
-        zh="下单时间晚于当前时间", en="The order was placed in the future"
-    ),
+    ErrorCode.FUTURE_DATED: Text(zh="发生时间晚于当前时间", en="The moment lies in the future"),
     ErrorCode.CURRENCY_MISMATCH: Text(
         zh="币种不符：收到 {refusal.currency}，应为 {refusal.expected}",
         en="The currency is {refusal.currency}, but the programme's is {refusal.expected}",

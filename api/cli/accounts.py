@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.operators import operator
-from api.cli.session import console, with_database
+from api.cli.session import console, show, with_database
 from api.opening import open_key_ring
 from api.settings import Settings
 from domain import access
@@ -153,4 +153,4 @@ def _list(kinds: Collection[CallerKind]) -> None:
             if account.disabled_at is None
             else f"disabled {account.disabled_at:%Y-%m-%d}",
         )
-    console.print(table)
+    show(table)

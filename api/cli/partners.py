@@ -14,7 +14,7 @@ from rich.table import Table
 
 from api.cli.ledger import id_of_member
 from api.cli.operators import operator
-from api.cli.session import console, with_database
+from api.cli.session import console, show, with_database
 from api.settings import Settings
 from domain import games
 from domain.access import Account, Scope
@@ -185,7 +185,7 @@ def list_partners() -> None:
             "\n".join(f"{one.kind.value} {one.id}" for one in keys) or "none",
             _state(partner, account),
         )
-    console.print(table)
+    show(table)
 
 
 def add_partner_key(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from tortoise.exceptions import ConfigurationError, DBConnectionError, OperationalError
 
 from api.memory import keep_what_is_loaded
@@ -27,6 +29,12 @@ T = TypeVar("T")
 
 console = Console()
 complaints = Console(stderr=True)
+
+
+def show(table: Table) -> None:
+    """Print a table as wide as it is: an id that is cut off cannot be given to another command."""
+    unbounded = console.options.update(max_width=sys.maxsize)
+    Console(width=console.measure(table, options=unbounded).maximum).print(table)
 
 
 class NotMigrated(Exception):

@@ -7,10 +7,10 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.table import Column, Table
+from rich.table import Table
 
 from api.cli.operators import operator
-from api.cli.session import console, with_database
+from api.cli.session import console, show, with_database
 from api.settings import Settings
 from domain import games
 from domain.clock import Clock
@@ -44,8 +44,7 @@ def list_webhooks(
     if disabled_at is not None:
         console.print(f"nothing is sent since {disabled_at:%Y-%m-%dT%H:%M:%SZ}: it answered 410")
     table = Table(
-        Column("webhook", no_wrap=True, min_width=40),
-        *("type", "state", "sent", "made at", "next at", "last answer"),
+        *("webhook", "type", "state", "sent", "made at", "next at", "last answer"),
         box=None,
         pad_edge=False,
     )
@@ -55,7 +54,10 @@ def list_webhooks(
             *(_moment(one.created_at), _moment(one.next_at)),
             " ".join(str(part) for part in (one.last_status, one.last_error) if part is not None),
         )
-    console.print(table if found else "it was told nothing")
+    if not found:
+        console.print("it was told nothing")
+        return
+    show(table)
 
 
 def replay(

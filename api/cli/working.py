@@ -10,10 +10,10 @@ from typing import Annotated
 
 import structlog
 import typer
-from rich.table import Column, Table
+from rich.table import Table
 
 from api.cli.operators import tell_the_log
-from api.cli.session import console, failing_in_one_line, stop, with_database
+from api.cli.session import console, failing_in_one_line, show, stop, with_database
 from api.logs import configure_logs
 from api.memory import keep_what_is_loaded
 from api.observability.watching import watching, watching_storage
@@ -105,16 +105,7 @@ def parked(
         return list(await outbox.parked(first=first))
 
     found = with_database(look)
-    # Whoever replays an event names it in full, however narrow the terminal.
-    table = Table(
-        Column("event", no_wrap=True, min_width=38),
-        "kind",
-        "consumer",
-        "tries",
-        "parked at",
-        "error",
-        "replay",
-    )
+    table = Table("event", "kind", "consumer", "tries", "parked at", "error", "replay")
     for one in found:
         table.add_row(
             one.event.key,
@@ -125,7 +116,10 @@ def parked(
             f"{one.error}: {one.detail}",
             "" if one.replay_at is None else "asked for",
         )
-    console.print(table if found else "nothing is parked")
+    if not found:
+        console.print("nothing is parked")
+        return
+    show(table)
 
 
 def replay(

@@ -20,7 +20,7 @@ from domain.access.accounts import (
     revoke_tokens,
 )
 from domain.access.callers import Caller, CallerKind, InvalidAccessToken
-from domain.access.grants import Scope, StaffRole
+from domain.access.grants import Scope, StaffRole, clean_grants
 from domain.access.key_ring import KeyRing, create_key_set
 from domain.access.key_set import KeyLifetimes, KeySetInvalid, Rotation
 from domain.access.secret_file import (
@@ -53,6 +53,7 @@ __all__ = [
     "accounts",
     "authenticate_account",
     "change_grants",
+    "clean_grants",
     "create_key_set",
     "disable_account",
     "enable_account",

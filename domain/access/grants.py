@@ -53,14 +53,16 @@ def clean_name(name: str) -> str:
     return clean_text(name, field=("name",), characters_min=1, characters_max=_NAME_CHARACTERS_MAX)
 
 
-def clean_grants(grants: frozenset[str], *, kind: CallerKind) -> frozenset[str]:
+def clean_grants(
+    grants: frozenset[str], *, kind: CallerKind, field: tuple[str, ...] = ("grants",)
+) -> frozenset[str]:
     """The scopes, or the roles of staff, unchanged, or InvalidInput."""
     if kind is CallerKind.STAFF:
         if not grants <= set(StaffRole):
-            raise InvalidInput(field=("grants",), rule=f"roles of {', '.join(StaffRole)}")
+            raise InvalidInput(field=field, rule=f"roles of {', '.join(StaffRole)}")
         return grants
     if not grants <= set(Scope):
-        raise InvalidInput(field=("grants",), rule=f"scopes of {', '.join(Scope)}")
+        raise InvalidInput(field=field, rule=f"scopes of {', '.join(Scope)}")
     return grants
 
 

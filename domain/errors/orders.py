@@ -15,7 +15,9 @@ class OrderRefusal(Refusal):
 
 @dataclass(eq=False, kw_only=True)
 class AmountInvalid(OrderRefusal):
-    """Returned when an amount of money is negative or above 2^53−1 fen."""
+    """Returned when an amount is out of its range: of money, 0 to 2^53−1 fen; of what is won, 1 to
+    what one grant may be.
+    """
 
     code = ErrorCode.AMOUNT_INVALID
     amount_fen: int
@@ -31,7 +33,7 @@ class QuantityInvalid(OrderRefusal):
 
 @dataclass(eq=False, kw_only=True)
 class FutureDated(OrderRefusal):
-    """Returned when an order was placed more than five minutes after the server's present."""
+    """Returned when something happened more than five minutes after the server's present."""
 
     code = ErrorCode.FUTURE_DATED
 

@@ -102,6 +102,7 @@ from domain.games.reconciliations import (
     differences_of,
     find_reconciliation,
     reconciliation_with,
+    reconciliations_of,
 )
 from domain.games.reconciling import (
     RECONCILIATIONS_KEPT,
@@ -256,6 +257,7 @@ __all__ = [
     "push_rewards",
     "reconcile_due",
     "reconciliation_with",
+    "reconciliations_of",
     "record_game_events",
     "register_partner",
     "remove_game_binding",

@@ -104,7 +104,7 @@ async def define_game_campaign(
     """
 
     async def work() -> GameCampaign:
-        partner = await known_partner(command.partner_code)
+        partner = await known_partner(command.partner_code, field=("partner_code",))
         names = set(DefineGameCampaign.__slots__) - {"partner_code"}
         values = {name: getattr(command, name) for name in names}
         for name in ("points_per_item", "points_per_member_day"):
@@ -290,7 +290,7 @@ def _check_prizes(prizes: Sequence[Prize]) -> None:
         if not 1 <= prize.count <= COUNT_MAX:
             raise InvalidInput(field=(*at, "count"), rule=f"1 to {COUNT_MAX}")
         if not 1 <= prize.odds_ppm <= _CERTAIN:
-            raise InvalidInput(field=(*at, "odds_ppm"), rule=f"1 to {_CERTAIN}")
+            raise InvalidInput(field=(*at, "odds"), rule=f"1 to {_CERTAIN}")
     if len({prize.code for prize in prizes}) < len(prizes):
         raise InvalidInput(field=("prizes",), rule="each code once")
     if sum(prize.odds_ppm for prize in prizes) > _CERTAIN:

@@ -49,17 +49,20 @@ def clean_networks(networks: Sequence[str]) -> tuple[str, ...]:
 
 
 def clean_webhook_url(url: str | None) -> None:
-    """Refuse InvalidInput unless the address is http or https, of a host, without a user."""
+    """Refuse InvalidInput unless the address is https, of a host, without a user.
+
+    Within a machine http will do: only in development anything is sent there.
+    """
     if url is None:
         return
-    rule = "an http or https address of a host, without user, password and fragment"
+    rule = "an https address of a host, without user, password and fragment"
     clean_text(url, field=("webhook_url",), characters_min=1, characters_max=URL_CHARACTERS_MAX)
     try:
         parts, sent = urlsplit(url), httpx.URL(url)
         known = (
             # What sends to it must read the same host.
             sent.raw_host.decode("ascii") == parts.hostname
-            and parts.scheme in {"http", "https"}
+            and (parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname)))
             and parts.username is None
             and not parts.fragment
             and url.isascii()
@@ -84,3 +87,11 @@ def is_inside(address: str, networks: Sequence[str]) -> bool:
         found = found.ipv4_mapped
     known: list[IPv4Network | IPv6Network] = [ip_network(one) for one in networks]
     return any(found.version == one.version and found in one for one in known)
+
+
+def _is_here(host: str | None) -> bool:
+    """Whether the host can be no other machine."""
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False

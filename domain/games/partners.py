@@ -97,6 +97,7 @@ async def register_partner(command: RegisterPartner, *, by: Actor, now: datetime
     """
     if len(command.code) > CODE_CHARACTERS_MAX:
         raise InvalidInput(field=("code",), rule=f"at most {CODE_CHARACTERS_MAX} characters")
+    access.clean_grants(command.scopes, kind=CallerKind.PARTNER, field=("scopes",))
     wanted = Partner(
         account_id=UUID(int=0),
         **{name: getattr(command, name) for name in ("code", *CHANGEABLE)},
@@ -181,11 +182,11 @@ async def enable_partner(code: str, *, by: Actor, now: datetime) -> Partner:
     return partner
 
 
-async def known_partner(code: str) -> Partner:
-    """The partner with this code. PartnerUnknown."""
+async def known_partner(code: str, *, field: tuple[str, ...] = ("code",)) -> Partner:
+    """The partner with this code, which the input calls `field`. PartnerUnknown."""
     found = await find_partner(code)
     if found is None:
-        raise PartnerUnknown(field=("code",))
+        raise PartnerUnknown(field=field)
     return found
 
 
@@ -237,6 +238,7 @@ async def _given_scopes(command: ChangePartner, *, by: Actor, now: datetime) -> 
     """Give the account other scopes, where they are named; whether they differ from before."""
     if command.scopes is None:
         return False
+    access.clean_grants(command.scopes, kind=CallerKind.PARTNER, field=("scopes",))
     before = await access.find_account(command.code)
     after = await access.change_grants(command.code, command.scopes, by=by, now=now)
     return before is None or before.grants != after.grants

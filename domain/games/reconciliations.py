@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.files import FileStore
 from domain.games.reconciliation_differences import Difference, DifferenceKind
-from domain.paging import Page, PageRequest
+from domain.paging import Page, PageRequest, page_of
 from domain.storage import Row, fetch_all, fetch_one
 
 
@@ -55,6 +55,18 @@ async def reconciliation_with(reconciliation_id: UUID) -> Reconciliation | None:
     """The reconciliation with this id, whosever it is."""
     row = await fetch_one("SELECT * FROM game_reconciliation WHERE id = $1", reconciliation_id)
     return None if row is None else reconciliation_of_row(row)
+
+
+async def reconciliations_of(partner_id: UUID, page: PageRequest) -> Page[Reconciliation]:
+    """A page of the partner's days that are kept, the newest first. Key: (day)."""
+    [before] = page.after or (date.max,)
+    rows = await fetch_all(
+        "SELECT * FROM game_reconciliation WHERE partner_id = $1 AND day < $2"
+        " ORDER BY day DESC LIMIT $3",
+        *(partner_id, before, page.limit),
+    )
+    found = [reconciliation_of_row(row) for row in rows]
+    return page_of(found, first=page.first, key=lambda one: (one.day,))
 
 
 async def differences_of(reconciliation_id: UUID, page: PageRequest) -> Page[Difference]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -56,6 +57,7 @@ def add_months(day: date, months: int) -> date:
     return date(year, month, min(day.day, last))
 
 
+@lru_cache(maxsize=1_024)  # Points that are earned together expire together.
 def local_midnight(day: date, zone: ZoneInfo) -> datetime:
     """The moment, in UTC, at which `day` begins in `zone`."""
     return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)

@@ -50,7 +50,7 @@ class CommandLine:
             "JIFEN_ISSUER": ISSUER,
             "JIFEN_CUSTODY__FILES_PATH": str(self.keys.with_name("files")),
             "JIFEN_CUSTODY__ERASURES_PATH": str(self.keys.with_name("erasures.jsonl")),
-            "COLUMNS": "200",
+            "COLUMNS": "80",
         }
         result = CliRunner().invoke(app, arguments, env=environment)
         assert result.exit_code == status, (result.output, result.exception)

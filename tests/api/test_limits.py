@@ -193,6 +193,17 @@ async def test_what_stands_beside_introspection_is_not_exempt(gateway: Gateway) 
     assert await limit_error(gateway, query) == ("DEPTH_LIMIT", 10)
 
 
+async def test_a_question_about_the_schema_alone_may_cost_as_much_as_a_batch(
+    tmp_path: Path,
+) -> None:
+    types = "__schema{types{name fields{name}}}"
+    limits = LimitSettings(cost_max=20, batch_cost_max=150)
+    async with open_gateway(development_settings(limits=limits), tmp_path) as gateway:
+        assert (await gateway.data(f"{{{types}}}"))["__schema"]["types"]
+        for query in (f"{{ping {types}}}", f"{{a:{types} b:{types} c:{types} d:{types}}}"):
+            assert await gateway.code(query) == "COST_LIMIT", query
+
+
 HOSTILE = {
     "a circle of fragments": "{...A} fragment A on Query{...B} fragment B on Query{...A}",
     "a fragment in itself": "{...A} fragment A on Query{itself{...A}}",

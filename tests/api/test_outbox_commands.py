@@ -20,8 +20,7 @@ T = TypeVar("T")
 
 def run(url: str, *arguments: str, status: int = 0) -> str:
     """Run a command to its end; returns what it printed, complaints too."""
-    # As wide as a terminal that is not narrow, whatever this run is shown in.
-    environment = {"DATABASE_URL": url, "COLUMNS": "200"}
+    environment = {"DATABASE_URL": url, "COLUMNS": "80"}
     result = CliRunner().invoke(app, ["outbox", *arguments], env=environment)
     assert result.exit_code == status, (result.output, result.exception)
     return result.output

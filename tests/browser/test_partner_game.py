@@ -29,6 +29,24 @@ SPINS_MAX = 12
 
 POINTS = "Number(document.querySelector('#points').textContent)"
 WON = "[...document.querySelectorAll('#wins li')].map((one) => one.textContent)"
+SAID = "document.querySelector('#said').textContent"
+CAN_SPIN = "!document.querySelector('#spin').disabled"
+LINK = (
+    "fetch('/app/play', { method: 'POST' }).then((answer) => answer.json())"
+    ".then((told) => told.createGameBinding.binding.bindToken)"
+)
+ODDS = (
+    "[...document.querySelectorAll('#odds tr')]"
+    ".map((row) => [...row.cells].map((cell) => cell.textContent))"
+)
+DISCLOSED = [
+    ["5 积分", "1,000,000", "50%"],
+    ["20 积分", "500,000", "25%"],
+    ["50 积分", "100,000", "4%"],
+    ["200 积分", "10,000", "1%"],
+    ["谢谢参与", "—", "20%"],
+]
+A_MOMENT = r"\d{1,2}/\d{1,2} \d\d:\d\d"
 
 
 @dataclass(slots=True)
@@ -37,6 +55,7 @@ class Played:
 
     demo: MakeRun
     url: str
+    log: Path
 
 
 @pytest.fixture
@@ -67,7 +86,7 @@ def played(tmp_path: Path) -> Iterator[Played]:
                 break
             except httpx.TransportError:
                 continue
-        yield Played(demo, url)
+        yield Played(demo, url, tmp_path / "game")
     finally:
         if game is not None:
             game.kill()
@@ -80,50 +99,104 @@ async def fits(page: Page, screen: dict[str, Any]) -> None:
     await page.look_like(**screen)
     assert await page.value("document.documentElement.scrollWidth") == screen["width"]
     small = await page.value(
-        "[...document.querySelectorAll('button')]"
-        ".filter((one) => one.getBoundingClientRect().height < 44).length"
+        "[...document.querySelectorAll('button, a')]"
+        ".filter((one) => !one.hidden && one.getBoundingClientRect().height < 44).length"
     )
     assert small == 0
+
+
+async def win(wheel: Page) -> int:
+    """Turn until something is won; returns its points, once they have arrived."""
+    for _ in range(SPINS_MAX):
+        await wheel.value("document.querySelector('#spin').click()")
+        await wheel.until(CAN_SPIN)
+        if await wheel.value(f"{WON}.length") > 0:
+            break
+    await wheel.until(f"{WON}.length > 0 && {WON}.every((one) => one.includes('积分已到账'))")
+    [won] = await wheel.value(WON)
+    found = re.fullmatch(rf"(\d+) 积分{A_MOMENT}积分已到账", won)
+    assert found is not None, won
+    return int(found[1])
 
 
 async def test_what_is_won_arrives_in_the_members_app(browser: Browser, played: Played) -> None:
     app, wheel = await browser.page(), await browser.page()
     await app.open(f"{played.url}/app")
-    await app.until("document.querySelectorAll('#entries li').length === 5")
+    await app.until("document.querySelectorAll('#entries li').length === 8")
     before = await app.value(POINTS)
     for screen in reversed(SCREENS):
         await fits(app, screen)
 
-    await app.value("window.open = (url) => { window.opened = url; }; true")
-    await app.value("document.querySelector('#play').click()")
-    await app.until("window.opened !== undefined")
-    link = await app.value("window.opened")
-    assert re.fullmatch(r"/#bind=[\w%-]+", link), "behind the #, where no log sees it"
-
+    link = f"/#bind={await app.value(LINK)}"
     await wheel.open(f"{played.url}{link}")
-    await wheel.until("!document.querySelector('#spin').disabled")
+    await wheel.until(CAN_SPIN)
     assert await wheel.value("location.href") == f"{played.url}/", "the token does not stay"
+    assert await wheel.value("document.querySelector('#left').textContent") == "20"
+    assert await wheel.value(ODDS) == DISCLOSED
+    assert "公示第 1 版" in await wheel.value("document.querySelector('#version').textContent")
     for screen in reversed(SCREENS):
         await fits(wheel, screen)
 
-    for _ in range(SPINS_MAX):
-        await wheel.value("document.querySelector('#spin').click()")
-        await wheel.until("!document.querySelector('#spin').disabled")
-        if await wheel.value(f"{WON}.length") > 0:
-            break
-    await wheel.until(f"{WON}.length > 0 && {WON}.every((one) => one.includes('积分已到账'))")
-    won = [int(re.match(r"\d+", one)[0]) for one in await wheel.value(WON)]  # type: ignore[index]  # a title begins with its points
-    assert len(won) == 1
+    won = await win(wheel)
+    assert await wheel.value(SAID) == f"恭喜获得 {won} 积分！"
+    assert await wheel.value("document.querySelector('#arrived').textContent") == str(won)
+    assert await wheel.value("Number(document.querySelector('#left').textContent)") < 20
 
-    await app.until(f"{POINTS} === {before + won[0]}")
+    await app.until(f"{POINTS} === {before + won}")
     first = await app.value("document.querySelector('#entries li').textContent")
-    assert first.endswith(f"+{won[0]}")
+    assert re.fullmatch(rf"游戏奖励 · .+{A_MOMENT}\+{won}", first), first
 
     again = await browser.page()
     await again.open(f"{played.url}{link}")
-    await again.until("document.querySelector('#said').textContent !== ''")
-    told = await again.value("document.querySelector('#said').textContent")
-    assert "失效" in told, "a token is good once"
+    await again.until(f"{SAID} !== ''")
+    assert "失效" in await again.value(SAID), "a token is good once"
     for page in (app, wheel):
         assert page.complaints == []
         assert page.hosts() == {played.url.removeprefix("http://")}
+
+
+async def test_it_leads_there_and_back_in_one_tab(browser: Browser, played: Played) -> None:
+    page = await browser.page()
+    await page.look_like(**SCREENS[0])
+    await page.open(f"{played.url}/app")
+    await page.until("document.querySelectorAll('#entries li').length === 8")
+    before = await page.value(POINTS)
+    await page.value("document.querySelector('#play').click()")
+    await page.until(f"location.pathname === '/' && document.querySelector('#spin') && {CAN_SPIN}")
+    assert await page.value("location.hash") == ""
+    won = await win(page)
+    await page.value("document.querySelector('.back').click()")
+    await page.until(f"document.querySelector('#points') && {POINTS} === {before + won}")
+    await page.value("document.querySelector('#play').click()")
+    await page.until(f"location.pathname === '/' && document.querySelector('#spin') && {CAN_SPIN}")
+    assert len(await page.value(WON)) == 1, "the same player"
+    assert page.complaints == []
+
+
+async def test_whoever_has_no_token_or_no_gateway_is_told_what_to_do(
+    browser: Browser, played: Played
+) -> None:
+    page, app = await browser.page(), await browser.page()
+    await page.open(played.url)
+    await page.until(f"{SAID} !== ''")
+    assert await page.value(SAID) == "请从会员中心进入，登录后就能转。"
+    assert await page.value(ODDS) == DISCLOSED
+    assert await page.value("document.querySelectorAll('.wheel.idle path').length") == 5
+    assert await page.value("document.querySelector('#spin').hidden")
+    assert not await page.value("document.querySelector('#home').hidden")
+    for screen in reversed(SCREENS):
+        await fits(page, screen)
+
+    await app.open(f"{played.url}/app")
+    await app.until("document.querySelectorAll('#entries li').length === 8")
+    played.demo.kill()
+    trouble = "document.querySelector('#trouble')"
+    await app.until(f"!{trouble}.hidden && {trouble}.textContent.includes('连不上')")
+    await app.value("document.querySelector('#play').click()")
+    await app.until(f"{SAID} === '现在还去不了，请稍后再点一次。'")
+    assert not await app.value("document.querySelector('#play').disabled")
+    for screen in reversed(SCREENS):
+        await fits(app, screen)
+    said = played.log.read_text()
+    assert said.count("is out of reach") == 1, said
+    assert "Traceback" not in said

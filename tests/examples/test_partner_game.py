@@ -2,128 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import sqlite3
-import time
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from standardwebhooks.webhooks import Webhook
 
-from domain import games, ledger
+from domain import games
 from domain.files import FileStore
-from domain.games import AddPartnerKey, GameCampaign, KeyKind, Partner, Prize
 from domain.storage import fetch_all
 from tests.domain.access.fixtures import OPERATOR
-from tests.domain.games.arcade import open_campaign, open_partner
 from tests.domain.ledger.commands import SHANGHAI
-from tests.graphql.gateway import NOW, Gateway, Session, global_id
-from wheelpark import signing
-from wheelpark.delivery import AGAIN_AFTER_S, Delivery
+from tests.examples.park import Park
+from tests.graphql.gateway import NOW
+from wheelpark.delivery import AGAIN_AFTER_S, BATCH_AGAIN_AFTER_S, Delivery
 from wheelpark.gateway import RECEIPTS, TryLater
 from wheelpark.gateway import Gateway as PlatformGateway
 from wheelpark.receipts import receipt_is_signed
 from wheelpark.reconcile import NotYet, Reconciled, reconcile
-from wheelpark.server import build
-from wheelpark.settings import Settings, private_key
-from wheelpark.store import Store, Win
-
-PRIZES = [Prize(code="points-20", title_zh="20 积分", title_en="20", count=9, odds_ppm=1_000_000)]
-
-
-class CutOff(httpx.AsyncBaseTransport):
-    """Lets a request through, and loses its answer, so many times."""
-
-    def __init__(self, within: httpx.AsyncBaseTransport) -> None:
-        self.within = within
-        self.lost = 0
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        answer = await self.within.handle_async_request(request)
-        if self.lost and request.url.path == "/graphql":
-            self.lost -= 1
-            await answer.aread()
-            raise httpx.ReadError("the answer was lost")
-        return answer
-
-
-@dataclass(slots=True)
-class Park:
-    """The platform, taken in by a gateway, and a player of it."""
-
-    gateway: Gateway
-    partner: Partner
-    campaign: GameCampaign
-    settings: Settings
-    line: CutOff
-    store: Store
-    session: Session
-    player: str
-
-    def delivery(self) -> Delivery:
-        """What sends, as after a restart: it knows what the store holds."""
-        http = httpx.AsyncClient(transport=self.line)
-        return Delivery(self.settings, self.store, PlatformGateway(self.settings, http))
-
-    def win(self, external_id: str, **other: Any) -> None:
-        values: dict[str, Any] = {
-            "external_id": external_id,
-            "player_id": self.player,
-            "prize_code": "points-20",
-            "title": "20 积分",
-            "points": 20,
-            "disclosure_version": "1",
-            "won_at": self.store.now_text(),
-        }
-        assert self.store.add_win(Win(**(values | other)), wins_max_on_a_day=100)
-
-    def states(self) -> dict[str, tuple[str, str | None]]:
-        """How each win stands, and why."""
-        wins = self.store.wins_of(self.player)
-        return {one.external_id: (one.state, one.code) for one in wins}
-
-    async def available(self) -> int:
-        """The player's points."""
-        return (await ledger.balance(self.session.member, now=self.gateway.clock.now())).available
-
-
-@pytest.fixture
-async def park(own_gateway: Gateway, tmp_path: Path) -> Park:
-    session = await own_gateway.sign_in()
-    partner = await open_partner("wheelpark")
-    campaign = await open_campaign("wheelpark", draws_prizes=True)
-    await games.freeze_disclosure(campaign.id, PRIZES, by=OPERATOR, now=NOW)
-    key = private_key(tmp_path / "key.pem")
-    for kind in (KeyKind.ED25519, KeyKind.JWT):
-        command = AddPartnerKey(code="wheelpark", kind=kind, public_key=signing.public_text(key))
-        await games.add_partner_key(command, by=OPERATOR, now=NOW)
-    ref = await games.bind_member(partner.account_id, session.member, now=NOW)
-    settings = Settings(
-        gateway_url="http://gateway.test",
-        partner="wheelpark",
-        campaign_id=global_id("GameCampaign", campaign.id),
-        key=key,
-        webhook_secret=f"whsec_{base64.b64encode(b'a secret of this test, for hooks').decode()}",
-        folder=tmp_path,
-        clock=lambda: own_gateway.clock.now().timestamp(),
-    )
-    store = Store(tmp_path / "park.db", settings.clock)
-    line = CutOff(httpx.ASGITransport(own_gateway.app))
-    return Park(
-        gateway=own_gateway,
-        partner=partner,
-        campaign=campaign,
-        settings=settings,
-        line=line,
-        store=store,
-        session=session,
-        player=store.player(ref),
-    )
+from wheelpark.store import Store
 
 
 async def test_what_is_won_arrives_with_a_receipt(park: Park) -> None:
@@ -172,12 +70,6 @@ async def test_what_is_refused_for_now_is_sent_again_later_and_what_is_wrong_is_
     state, code = park.states()["wrong"]
     assert (state, code) == ("REJECTED", "PRIZE_UNKNOWN")
     assert await park.available() == 20
-
-
-async def test_the_day_has_so_many_spins(park: Park) -> None:
-    park.win("w1")
-    win = park.store.wins_of(park.player)[0]
-    assert park.store.add_win(win, wins_max_on_a_day=1) is False
 
 
 async def test_a_day_is_compared(park: Park) -> None:
@@ -236,31 +128,135 @@ async def test_an_event_that_is_no_good_holds_up_no_other(park: Park) -> None:
     assert row["events"] == 2
 
 
-async def test_a_webhook_counts_once_and_only_if_it_is_signed(park: Park) -> None:
+async def test_what_takes_a_win_back_has_an_id_of_its_own(park: Park) -> None:
+    assert park.store.take_back("w1") is None, "no such win"
     park.win("w1")
-    app = build(replace(park.settings, clock=time.time), store=park.store)
-    hook = Webhook(park.settings.webhook_secret)
+    park.win("w2")
+    assert park.store.take_back("w1") is None, "it has not arrived"
+    delivery = park.delivery()
+    await delivery.turn()
+    back = park.store.take_back("w1")
+    assert back is not None
+    assert park.store.take_back("w1") == back, "once"
+    assert park.store.points_of(park.player) == 40
+    assert await delivery.turn() is True
+    assert park.states() == {"w1": ("REVERSED", None), "w2": ("APPLIED", None)}
+    assert park.store.points_of(park.player) == 20
+    assert await park.available() == 20
+    assert await delivery.turn() is False
 
-    async def post(type_: str, *, webhook_id: str, signed: str | None = None) -> int:
-        body = json.dumps({"type": type_, "data": {"externalIds": ["w1"]}})
-        at = datetime.now(UTC)
-        headers = {
-            "webhook-id": webhook_id,
-            "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": signed or hook.sign(webhook_id, at, body),
-        }
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://game.test"
-        ) as http:
-            return (await http.post("/webhooks", content=body, headers=headers)).status_code
+    platform = PlatformGateway(park.settings, httpx.AsyncClient(transport=park.line))
+    told = await platform.query(RECEIPTS, externalIds=["w1", back])
+    stand = {one["externalId"]: one["status"] for one in told["partner"]["receipts"]}
+    assert stand == {"w1": "APPLIED", back: "APPLIED"}
 
-    async with app.router.lifespan_context(app):
-        assert await post("reward.applied", webhook_id="m1", signed="v1,AAAA") == 401
-        assert park.states()["w1"][0] == "NEW"
-        assert await post("reward.applied", webhook_id="m1") == 204
-        assert park.states()["w1"][0] == "APPLIED"
-        assert await post("reward.reversed", webhook_id="m2") == 204
-        assert park.states()["w1"][0] == "REVERSED"
-        assert await post("reward.applied", webhook_id="m1") == 204
-        assert park.states()["w1"][0] == "REVERSED", "it was heard before"
-        assert await post("member.deleted", webhook_id="m3") == 204
+    day = NOW.astimezone(SHANGHAI).date()
+    park.gateway.clock.advance(days=1)
+    files = FileStore(park.gateway.files.folder / "reconciliation")
+    await games.reconcile_due(files=files, now=park.gateway.clock.now)
+    same = await reconcile(park.settings, park.store, platform, day)
+    assert same == Reconciled(theirs=3, mine=3, differences=[])
+
+
+async def test_an_answer_that_comes_after_the_reversal_brings_nothing_back(park: Park) -> None:
+    park.win("w1")
+    park.line.lost = 1
+    with pytest.raises(TryLater):
+        await park.delivery().turn()
+    park.store.hear("m1", "reward.applied", external_ids=["w1"], state="APPLIED")
+    back = park.store.take_back("w1")
+    assert back is not None
+    park.store.hear("m2", "reward.reversed", external_ids=[back], state="REVERSED")
+    assert park.states() == {"w1": ("REVERSED", None)}
+    await park.delivery().turn()
+    assert park.states() == {"w1": ("REVERSED", None)}
+
+
+async def test_a_batch_that_is_refused_whole_is_set_aside_and_the_others_go_on(
+    park: Park, caplog: pytest.LogCaptureFixture
+) -> None:
+    park.win("good")
+    park.win("bad", points=2**53)
+    park.win("good too")
+    delivery = park.delivery()
+    while await delivery.turn():
+        pass
+    assert park.states() == {
+        "good": ("APPLIED", None),
+        "bad": ("HELD", None),
+        "good too": ("APPLIED", None),
+    }
+    assert await park.available() == 40
+    [held] = park.store.batches_set_aside()
+    assert held.external_ids == ("bad",)
+    assert "points" in held.reason
+    refusals = [one for one in caplog.messages if "was refused whole" in one]
+    assert len(refusals) == 2, "the batch of three, then the one of what is wrong"
+
+    with sqlite3.connect(park.settings.folder / "park.db") as mending:
+        mending.execute("UPDATE batch SET content = replace(content, '9007199254740992', '20')")
+    mending.close()
+    assert park.store.send_again("batch-unknown") is False
+    assert park.store.send_again(held.batch_id) is True
+    assert await delivery.turn() is True
+    assert park.states()["bad"] == ("APPLIED", None)
+    assert park.store.batches_set_aside() == []
+
+
+async def test_a_batch_that_gets_no_answer_lets_others_pass(park: Park) -> None:
+    park.win("w1")
+    delivery = park.delivery()
+    for _ in range(2):
+        park.line.lost = 1
+        with pytest.raises(TryLater):
+            await delivery.turn()
+    park.win("w2")
+    assert await delivery.turn() is True, "it is the turn of the other"
+    assert park.states() == {"w1": ("NEW", None), "w2": ("APPLIED", None)}
+    assert await delivery.turn() is False
+    park.gateway.clock.advance(seconds=BATCH_AGAIN_AFTER_S[1])
+    assert await delivery.turn() is True
+    assert park.states()["w1"] == ("APPLIED", None)
+    assert await park.available() == 40
+
+
+async def test_receipts_that_are_not_proved_are_asked_for_again(park: Park) -> None:
+    park.win("w1")
+    another = replace(park.settings, partner="another")
+    gateway = PlatformGateway(park.settings, httpx.AsyncClient(transport=park.line))
+    with pytest.raises(TryLater, match="are not the gateway's"):
+        await Delivery(another, park.store, gateway).turn()
+    assert park.states() == {"w1": ("NEW", None)}
+    await park.delivery().turn()
+    assert park.states() == {"w1": ("APPLIED", None)}
+
+
+async def test_a_refused_scope_sets_nothing_aside(park: Park) -> None:
+    park.win("w1")
+    await games.disable_partner("wheelpark", by=OPERATOR, now=NOW)
+    with pytest.raises(TryLater):
+        await park.delivery().turn()
+    assert park.store.batches_set_aside() == []
+    await games.enable_partner("wheelpark", by=OPERATOR, now=NOW)
+    await park.delivery().turn()
+    assert park.states() == {"w1": ("APPLIED", None)}
+
+
+def test_the_store_is_its_owners_alone_and_takes_over_what_the_first_version_made(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "wheelpark.db"
+    with sqlite3.connect(file) as first:
+        first.execute(
+            "CREATE TABLE batch (id TEXT PRIMARY KEY, content TEXT NOT NULL,"
+            " made_at TEXT NOT NULL, received_at REAL)"
+        )
+        first.execute("INSERT INTO batch VALUES ('b1', '[]', '2026-03-01T12:00:00Z', NULL)")
+    first.close()
+    file.chmod(0o644)
+    for _ in range(2):
+        store = Store(file)
+    assert store.next_batch(items_max=1, campaign_id="c", at=0) == ("b1", [])
+    modes = {one.name: oct(one.stat().st_mode & 0o777) for one in tmp_path.iterdir()}
+    assert modes["wheelpark.db"] == "0o600"
+    assert set(modes.values()) == {"0o600"}

@@ -21,10 +21,14 @@ async def everything_kept() -> Kept:
     """All rows of all tables, each as text, sorted."""
     tables = [row["name"] for row in await fetch_all(TABLES[dialect()])]
     assert len(tables) > 20, tables
-    return {
-        table: sorted(str(dict(row)) for row in await fetch_all(f"SELECT * FROM {table}"))
-        for table in tables
-    }
+    # Most tables are empty in most tests: one statement tells which, instead of one for each.
+    looks = (f"SELECT '{table}' AS name WHERE EXISTS (SELECT 1 FROM {table})" for table in tables)
+    filled = [row["name"] for row in await fetch_all(" UNION ALL ".join(looks))]
+    kept: Kept = {table: [] for table in tables}
+    for table in filled:
+        rows = await fetch_all(f"SELECT * FROM {table}")
+        kept[table] = sorted(str(dict(row)) for row in rows)
+    return kept
 
 
 def changed(before: Kept, after: Kept) -> set[str]:

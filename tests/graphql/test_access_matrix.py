@@ -250,6 +250,40 @@ async def test_whoever_may_not_read_a_field_is_refused(
     tally("access matrix: refusals searched for what is another's, 0 leaks", matrix.searched, 2_900)
 
 
+EMPTY = {
+    "RecommendedItem.reasons",  # What is popular is so for no reason of the member's.
+    *(f"RecommendationReason.{name}" for name in ("kind", "text", "theme", "product")),
+    "RecommendationReason.contribution",
+    *("PurchaseLine.review", "Review.id", "Review.stars"),
+    # Giving back a yuan leaves A points enough, and the level.
+    *("RefundPreview.couponsRevoked", "RefundPreview.perksLost", "LostPerk.code"),
+    "RefundPreview.perksReduced",
+    *(f"ReducedPerk.{name}" for name in ("code", "before", "after")),
+    *(f"PerkTerms.{name}" for name in ("kind", "value", "quota", "period")),
+    *("Level.amount", "Level.purchases"),  # The levels of this programme ask for points.
+    "Member.deletesAt",  # Who asked to be deleted may do little else.
+}
+"""What nothing fills in a member's life."""
+
+
+@on_the_modules_loop
+async def test_a_has_something_in_every_field_that_others_are_searched_for(matrix: Matrix) -> None:
+    """Or the search would prove nothing. A new field of a member needs a value in A's life."""
+    filled = set[str]()
+    places_of_a = [
+        places
+        for places in answered(matrix.crowd.callers["member A"], {"query"})
+        if places[0].entry in {"Query.me", "Query.program"}
+    ]
+    for places in places_of_a:
+        data = await matrix.is_answered(matrix.crowd.callers["member A"], places)
+        for place in places:
+            if any(value is not None for value in values_at(data, place.steps)):
+                filled.add(place.coordinate)
+    asked = {place.coordinate for places in places_of_a for place in places}
+    assert asked - filled == EMPTY
+
+
 @on_the_modules_loop
 async def test_whoever_may_read_a_field_is_answered_and_told_nothing_of_others(
     matrix: Matrix, tally: Callable[[str, int, int], None]
@@ -279,41 +313,6 @@ async def test_whoever_may_read_a_field_is_answered_and_told_nothing_of_others(
                 await matrix.is_answered(somebody, places)
     tally("access matrix: fields answered", matrix.asked, 1_200)
     tally("access matrix: answers searched for what is another's, 0 leaks", matrix.searched, 200)
-
-
-EMPTY = {
-    "RecommendedItem.reasons",  # What is popular is so for no reason of the member's.
-    *(f"RecommendationReason.{name}" for name in ("kind", "text", "theme", "product")),
-    "RecommendationReason.contribution",
-    *("PurchaseLine.review", "Review.id", "Review.stars"),
-    # Giving back a yuan leaves A points enough, and the level.
-    *("RefundPreview.couponsRevoked", "RefundPreview.perksLost", "LostPerk.code"),
-    "RefundPreview.perksReduced",
-    *(f"ReducedPerk.{name}" for name in ("code", "before", "after")),
-    *(f"PerkTerms.{name}" for name in ("kind", "value", "quota", "period")),
-    *("Level.amount", "Level.purchases"),  # The levels of this programme ask for points.
-    # Among the mutations that were asked before is the one that takes a deletion back.
-    "Member.deletesAt",
-}
-"""What nothing can fill in any member's life yet, or is not there any more."""
-
-
-@on_the_modules_loop
-async def test_a_has_something_in_every_field_that_others_are_searched_for(matrix: Matrix) -> None:
-    """Or the search would prove nothing. A new field of a member needs a value in A's life."""
-    filled = set[str]()
-    places_of_a = [
-        places
-        for places in answered(matrix.crowd.callers["member A"], {"query"})
-        if places[0].entry in {"Query.me", "Query.program"}
-    ]
-    for places in places_of_a:
-        data = await matrix.is_answered(matrix.crowd.callers["member A"], places)
-        for place in places:
-            if any(value is not None for value in values_at(data, place.steps)):
-                filled.add(place.coordinate)
-    asked = {place.coordinate for places in places_of_a for place in places}
-    assert asked - filled == EMPTY
 
 
 @on_the_modules_loop

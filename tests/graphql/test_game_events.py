@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from domain import games
+from domain.access import StaffRole
 from domain.games import buyers_consumer
 from domain.storage import fetch_all, observed_statements
 from tests.domain.games.arcade import open_campaign
@@ -16,6 +17,7 @@ from tests.graphql.gateway import NOW, Gateway, global_id
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.operations import operation
 from tests.graphql.orders import order, record
+from tests.graphql.programme import CLERK
 from tests.graphql.test_game_bindings import allow, exchange, handed
 from tests.graphql.test_push_rewards import Fair, open_fair
 
@@ -65,6 +67,16 @@ async def funnel(fair: Fair) -> dict[str, Any]:
     return {name: found[name] for name in NONE}
 
 
+async def funnel_of_staff(fair: Fair) -> dict[str, Any]:
+    query = f"""query ($code: String!) {{ staff {{ gameCampaigns(partner: $code) {{ nodes {{
+      funnel {{ {" ".join(NONE)} }} }} }} }} }}"""
+    token = await fair.gateway.token_of(CLERK, StaffRole.MARKETING)
+    answer = await fair.gateway.ask(query, {"code": fair.platform.code}, token=token)
+    [campaign] = answer.json()["data"]["staff"]["gameCampaigns"]["nodes"]
+    found: dict[str, Any] = campaign["funnel"]
+    return found
+
+
 async def test_a_funnel_counts_each_visitor_once(fair: Fair) -> None:
     assert await funnel(fair) == NONE
     before = await everything_kept()
@@ -81,6 +93,7 @@ async def test_a_funnel_counts_each_visitor_once(fair: Fair) -> None:
     written = changed(before, await everything_kept())
     assert written == {"game_event", "game_visitor", "game_funnel", "idempotency"}
     assert await funnel(fair) == {**NONE, "visitors": 3, "players": 2}
+    assert await funnel_of_staff(fair) == {**NONE, "visitors": 3, "players": 2}
     # Later, in another batch: what is new is added, what is known is not.
     assert await tell(fair, "b2", batch[0], event(fair, "6", "v2", kind="PLAY")) == kept(1, 1)
     assert await funnel(fair) == {**NONE, "visitors": 3, "players": 3}

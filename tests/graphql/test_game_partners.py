@@ -86,11 +86,12 @@ async def test_a_partner_is_taken_in_once_and_changed_by_version(gateway: Gatewa
     [
         ({"networks": ["10.0.0.1/8"]}, "networks"),
         ({"pointsPerDay": -1}, "pointsPerDay"),
+        ({"scopes": ["everything"]}, "scopes"),
+        ({"webhookUrl": "http://games.example/hook"}, "webhookUrl"),
         ({"webhookUrl": "https://games.example/#here"}, "webhookUrl"),
         ({"webhookUrl": "https://010.0.0.1/hook"}, "webhookUrl"),
         ({"webhookUrl": "https://a<b.example/hook"}, "webhookUrl"),
         ({"nameEn": ""}, "nameEn"),
-        ({"scopes": ["everything"]}, "grants"),
     ],
 )
 async def test_what_breaks_a_rule_is_refused(

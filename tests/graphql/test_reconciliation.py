@@ -46,11 +46,11 @@ def store(gateway: Gateway) -> FileStore:
     return FileStore(gateway.files.folder / "reconciliation")
 
 
-async def write(fair: Fair) -> Reconciliation:
+async def write(fair: Fair, day: str = DAY) -> Reconciliation:
     """As the job does, for this partner alone: others share the database."""
     made = await games.write_reconciliation(
         fair.platform.partner,
-        date.fromisoformat(DAY),
+        date.fromisoformat(day),
         files=store(fair.gateway),
         zone=(await program()).zone,
         now=fair.gateway.clock.now(),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,3 +44,22 @@ def pushed_twice(*, cwd: Path) -> Sequence[Any]:
     joined = f"echo '['\n{commands}\necho ','\n{last}\necho ']'"
     answers: Sequence[Any] = pasted(joined, cwd=cwd)
     return answers
+
+
+def pushed_with_a_key(*, cwd: Path) -> Any:
+    """Of the partner's guide: what both of its programs answer, after all that leads there.
+
+    As in a clone: its folder of examples is at hand, and its environment is this one.
+    """
+    guide = (ROOT / "docs" / "partners.md").read_text()
+    section = guide.partition("\n## With a key of your own\n")[2].partition("\n## ")[0]
+    for name, language in (("push.py", "python"), ("push.mjs", "javascript")):
+        [program] = re.findall(rf"```{language}\n(.*?)```", section, flags=re.DOTALL)
+        (cwd / name).write_text(program)
+    (cwd / "examples").symlink_to(ROOT / "examples")
+    prepare, push = re.findall(r"```bash\n(.*?)```", section, flags=re.DOTALL)
+    silently = f"{{\n{prepare}\n}} > /dev/null\n{push}"
+    environment = f"export PYTHONPATH={shlex.quote(str(ROOT))}\n"
+    return pasted(
+        environment + silently.replace(".venv/bin/python", shlex.quote(sys.executable)), cwd=cwd
+    )

@@ -121,6 +121,20 @@ class MakeRun:
         assert self.process.poll() is None, self._errors.read_text()
         assert time.monotonic() - self._started < READY_SECONDS_MAX, self._errors.read_text()
 
+    def assert_ends_cleanly(self) -> None:
+        """Interrupt it, and see that nothing was wrong."""
+        ended = self.interrupt()
+        assert ended.status == 0
+        assert "Traceback" not in ended.output + ended.errors
+        assert "[error" not in ended.errors, ended.errors
+        assert "[warning" not in ended.errors, ended.errors
+
+    @property
+    def processor_s(self) -> float:
+        """The processor time that the process has used so far, in seconds."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def interrupt(self) -> Ended:
         """Ctrl-C."""
         self.process.send_signal(signal.SIGINT)

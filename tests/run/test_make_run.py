@@ -26,7 +26,7 @@ from domain.ledger import verify_account
 from tests.closing import ClosingReport
 from tests.graphql.gateway import plain_id
 from tests.graphql.operations import operation
-from tests.run.pasting import first_push, pasted, pushed_twice, require
+from tests.run.pasting import first_push, pasted, pushed_twice, pushed_with_a_key, require
 from tests.run.running import MakeRun, free_ports
 from tests.run.seeded import HISTORY, REDEEMED, SPENT_ON_NOTHING
 
@@ -236,6 +236,17 @@ def test_the_first_push_of_the_partners_guide_can_be_pasted(first: MakeRun) -> N
     assert available() == before + 20
 
 
+def test_the_partners_guide_leads_to_a_reward_with_a_key_of_ones_own(first: MakeRun) -> None:
+    require("curl", "openssl", "node", "python3")
+    by_python, by_javascript = pushed_with_a_key(cwd=first.folder)
+    assert by_python.pop("memberRef").startswith("gm_")
+    for payload in (by_python, by_javascript):
+        [receipt] = payload["batch"]["receipts"]
+        assert receipt.pop("externalId").startswith("win-")
+        assert receipt == {"status": "APPLIED", "code": None}
+        assert payload["userErrors"] == []
+
+
 def test_the_page_for_developers_is_served(first: MakeRun) -> None:
     page = httpx.get(f"{first.url}/graphql", headers={"accept": "text/html"}, trust_env=False)
     assert page.status_code == 200
@@ -293,20 +304,6 @@ def test_what_is_wrong_with_the_environment_is_told_in_one_line(
         assert "swordfish" not in ended.errors
 
 
-def processor_seconds(run: MakeRun) -> float:
-    """The processor time that the process has used so far."""
-    fields = Path(f"/proc/{run.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def assert_clean_end(run: MakeRun) -> None:
-    ended = run.interrupt()
-    assert ended.status == 0
-    assert "Traceback" not in ended.output + ended.errors
-    assert "[error" not in ended.errors, ended.errors
-    assert "[warning" not in ended.errors, ended.errors
-
-
 def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
     """The rows of a query; none while the table is not there yet."""
     try:
@@ -334,7 +331,7 @@ async def test_killed_while_it_seeds_it_goes_on_where_it_was(
     run = start(tmp_path)
     run.until_ready()
     assert len(run.demo()["memberIds"]) == MEMBERS
-    assert_clean_end(run)
+    run.assert_ends_cleanly()
     history = rows(run.database, HISTORY)
     assert len(history) == MEMBERS
     assert history == seeded.history, "as if nothing had happened"
@@ -361,7 +358,7 @@ async def test_it_runs_on_postgresql_too(start: Start, tmp_path: Path, postgres_
     assert page["me"]["id"] == demo["memberIds"][0]
     assert page["me"]["points"]["available"] > 0
     assert postgres_url.split("@", maxsplit=1)[0] not in run.output, "the password is not printed"
-    assert_clean_end(run)
+    run.assert_ends_cleanly()
     assert sorted(path.name for path in (tmp_path / "var").iterdir()) == [
         *(".keys.json.lock", ".phone-keys.json.lock"),
         *("demo.json", "keys.json", "phone-keys.json"),
@@ -376,18 +373,18 @@ def test_interrupted_it_ends_cleanly_and_the_next_run_keeps_the_data(
     before = seeded.run.demo()
     pages = [*map(operation, ("Home", "Redemptions", "Coupons"))]
     shown = [ask(before["graphqlUrl"], page, before["memberToken"]) for page in pages]
-    assert_clean_end(seeded.run)
+    seeded.run.assert_ends_cleanly()
 
     starts = []
     for _ in range(2):
         run = start(seeded.run.folder)
-        starts.append((run.until_ready(), processor_seconds(run)))
+        starts.append((run.until_ready(), run.processor_s))
         after = run.demo()
         assert after["memberIds"] == before["memberIds"]
         assert after["memberToken"] != before["memberToken"], "tokens are fresh"
         again = [ask(after["graphqlUrl"], page, after["memberToken"]) for page in pages]
         assert again == shown, "what was seeded once is not seeded again"
-        assert_clean_end(run)
+        run.assert_ends_cleanly()
 
     wall, processor = (min(each) for each in zip(*starts, strict=True))
     report.notes.append(

@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Annotated
 from uuid import UUID
 
@@ -383,6 +384,12 @@ class Mutation:
 
 def build_sample(limits: DocumentLimits | None = None) -> JifenSchema:
     """The sample schema under these limits."""
-    return make_schema(
-        query=Query, mutation=Mutation, types=[OpenThing, ClosedThing], limits=limits
-    )
+    return _made_once().within(limits or DocumentLimits())
+
+
+def make_sample() -> JifenSchema:
+    """The sample schema, put together anew."""
+    return make_schema(query=Query, mutation=Mutation, types=[OpenThing, ClosedThing])
+
+
+_made_once = cache(make_sample)

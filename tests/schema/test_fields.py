@@ -9,11 +9,12 @@ from strawberry.types.base import get_object_definition
 
 from domain.access import StaffRole
 from schema.building import make_schema
+from schema.documents import DocumentLimits, InvalidDocument
 from schema.fields import computed, field, input_type, interface_type, object_type
 from schema.inspection import fields_without_policy, undescribed
 from schema.mutations import Payload, mutation
 from schema.policies import OWNER, POLICY, PUBLIC, Policy, staff
-from tests.schema.sample import ClosedThing, Note, build_sample
+from tests.schema.sample import ClosedThing, Note, build_sample, make_sample
 
 T = TypeVar("T")
 
@@ -188,7 +189,17 @@ def test_the_fields_of_a_payload_need_defaults() -> None:
 
 
 def test_a_schema_may_be_built_twice_from_the_same_classes() -> None:
-    assert build_sample().as_str() == build_sample().as_str()
+    assert make_sample().sdl == make_sample().sdl
+
+
+def test_documents_are_pinned_in_one_of_the_schemas_that_share_their_types() -> None:
+    one, other = build_sample(), build_sample(DocumentLimits(tokens_max=2))
+    one.pin("query Kept { __typename }")
+    assert one.documents.pinned_names() == {"Kept"}
+    assert other.documents.pinned_names() == frozenset()
+    with pytest.raises(InvalidDocument):
+        other.prepare("{ __typename }")
+    assert one.sdl == other.sdl
 
 
 def test_a_type_may_have_another_name_in_the_schema() -> None:

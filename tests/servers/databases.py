@@ -42,21 +42,27 @@ class PostgresDatabases:
         self._server = server
         self._run = secrets.token_hex(4)
         self._numbers = count(1)
+        self._ended: list[str] = []
+        """Databases whose tests are over: dropped with the next statement, so by one connection."""
 
     @contextlib.contextmanager
     def fresh(self) -> Iterator[str]:
-        """The URL of a fresh database, dropped at the end whoever still uses it."""
+        """The URL of a fresh database, which is dropped later, whoever still uses it."""
         name = f"jifen_test_{self._run}_{next(self._numbers)}"
-        self._server.run(f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        # Copying files takes a third of the time of the default, which logs each of their pages.
+        self._run_after_drops(
+            f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY FILE_COPY"
+        )
         try:
             yield self._server.url(name)
         finally:
-            self._drop(name)
+            self._ended.append(name)
 
     def close(self) -> None:
-        """Drop the template."""
+        """Drop what is left, the template last."""
         if "_template" in vars(self):
-            self._drop(self._template)
+            self._ended.append(self._template)
+        self._run_after_drops()
 
     @cached_property
     def _template(self) -> str:
@@ -65,12 +71,14 @@ class PostgresDatabases:
         try:
             run_apart(lambda: _migrate(self._server.url(name)))
         except BaseException:
-            self._drop(name)
+            self._ended.append(name)
             raise
         return name
 
-    def _drop(self, name: str) -> None:
-        self._server.run(f"DROP DATABASE {name} WITH (FORCE)")
+    def _run_after_drops(self, *statements: str) -> None:
+        drops = [f"DROP DATABASE {name} WITH (FORCE)" for name in self._ended]
+        self._server.run(*drops, *statements)
+        self._ended.clear()
 
 
 async def _migrate(url: str) -> None:

@@ -42,8 +42,9 @@ mutation RecordGameEvents($input: RecordGameEventsInput!) {
 
 CAMPAIGNS = """
 query Campaign {
+  program { timeZone }
   gameCampaigns(first: 50) {
-    nodes { id title partner { code } disclosure { version prizes { code title count odds } } }
+    nodes { id title disclosure { version frozenAt prizes { code title count odds } } }
   }
 }
 """
@@ -67,6 +68,10 @@ class TryLater(Exception):
         self.after_s = after_s
 
 
+class Refused(Exception):
+    """Raised when what was sent is no good, and would be no better later."""
+
+
 class Gateway:
     """The gateway, with a token that is fetched when it is needed."""
 
@@ -77,13 +82,13 @@ class Gateway:
         self._until = 0.0
 
     async def mutate(self, document: str, values: dict[str, Any]) -> dict[str, Any]:
-        """The payload of a signed mutation with this input. Raises TryLater."""
+        """The payload of a signed mutation with this input. Raises TryLater, Refused."""
         data = await self._ask(document, {"input": values}, sign=True)
         payload: dict[str, Any] = next(iter(data.values()))
         return payload
 
     async def query(self, document: str, **variables: Any) -> dict[str, Any]:
-        """The data of a query. Raises TryLater."""
+        """The data of a query. Raises TryLater, Refused."""
         return await self._ask(document, variables, sign=False)
 
     async def download(self, url: str) -> bytes:
@@ -118,7 +123,7 @@ class Gateway:
         answer = await self._send("POST", "/graphql", content=body, headers=headers)
         told = answer.json()
         if told.get("errors"):
-            raise RuntimeError(f"the gateway did not take the document: {told['errors']}")
+            raise _no_data(told["errors"])
         data: dict[str, Any] = told["data"]
         return data
 
@@ -162,6 +167,30 @@ class Gateway:
             raise TryLater(
                 f"{answer.status_code} from {path}", after_s=float(after) if after else None
             )
+        if answer.status_code == 413:
+            raise Refused(f"413 from {path}: it is too long")
+        if answer.is_error and path == "/graphql":
+            raise _no_data(_errors_of(answer))
         if answer.is_error:
-            raise RuntimeError(f"{answer.status_code} from {path}: {answer.text}")
+            raise TryLater(f"{answer.status_code} from {path}: {answer.text}")
         return answer
+
+
+def _errors_of(answer: httpx.Response) -> list[Any]:
+    try:
+        errors: list[Any] = answer.json()["errors"]
+    except (ValueError, KeyError, TypeError):
+        return [{"message": f"{answer.status_code}: {answer.text[:200]}"}]
+    return errors
+
+
+def _no_data(errors: list[Any]) -> Refused | TryLater:
+    """What an answer without data means.
+
+    A value that is none of its type is what was sent. All else (no scope, another network, a
+    document that this gateway does not know) is a matter of the two houses: nothing that waits is
+    any worse for it, and it goes out once somebody has seen to it.
+    """
+    codes = {one.get("extensions", {}).get("code") for one in errors}
+    told = "; ".join(str(one.get("message")) for one in errors)
+    return Refused(told) if codes == {"BAD_USER_INPUT"} else TryLater(told)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from wheelpark.gateway import Gateway, TryLater
 from wheelpark.settings import Settings
-from wheelpark.store import Store, Win
+from wheelpark.store import Line, Store
 
 DAY = """
 query Reconciliation($date: Date!) {
@@ -56,27 +56,33 @@ async def reconcile(settings: Settings, store: Store, gateway: Gateway, day: dat
         datetime.combine(one, time(), tzinfo=zone).astimezone(UTC)
         for one in (day, day + timedelta(days=1))
     )
-    wins = store.received_between(begins, ends)
-    mine = b"".join(lines(wins))
+    mine = b"".join(lines(store.received_between(begins, ends)))
     await gateway.upload(f"/partners/reconciliation/{day}", mine, signed=f"{day}.{digest(mine)}")
     told = await gateway.query(DAY, date=day.isoformat())
     nodes = told["partner"]["reconciliation"]["differences"]["nodes"]
     return Reconciled(theirs=content.count(b"\n"), mine=mine.count(b"\n"), differences=nodes)
 
 
-def lines(wins: Iterable[Win]) -> list[bytes]:
+def lines(received: Iterable[Line]) -> list[bytes]:
     """The file, line by line, sorted by the bytes of the ids."""
     found = []
-    for win in sorted(wins, key=lambda one: one.external_id.encode()):
+    for one in sorted(received, key=lambda line: line.external_id.encode()):
         told = {
-            "externalId": win.external_id,
-            "kind": "GRANT",
-            "points": win.points,
-            # What was refused for now waits to be sent again, with its code.
-            "status": "APPLIED" if win.code is None else "REJECTED",
+            "externalId": one.external_id,
+            "kind": one.kind,
+            "points": one.points,
+            "status": _status(one),
         }
         found.append(json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
     return found
+
+
+def _status(line: Line) -> str:
+    if line.state == "PENDING":
+        return "PENDING"
+    # What was refused for now waits to be sent again, with its code. A grant that was taken back
+    # was applied, and stays so: what took it back has a line of its own.
+    return "APPLIED" if line.code is None else "REJECTED"
 
 
 def digest(content: bytes) -> str:

@@ -17,31 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS player (
-  id TEXT PRIMARY KEY, member_ref TEXT NOT NULL UNIQUE, joined_at TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS win (
-  external_id TEXT PRIMARY KEY, player_id TEXT NOT NULL REFERENCES player, prize_code TEXT NOT NULL,
-  title TEXT NOT NULL, points INTEGER NOT NULL, disclosure_version TEXT NOT NULL,
-  won_at TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'NEW', code TEXT, batch_id TEXT,
-  not_before REAL NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS win_of_player ON win (player_id, won_at);
-CREATE INDEX IF NOT EXISTS win_unsent ON win (not_before) WHERE state = 'NEW';
-CREATE TABLE IF NOT EXISTS event (
-  external_id TEXT PRIMARY KEY, kind TEXT NOT NULL, visitor TEXT NOT NULL, member_ref TEXT,
-  at TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS event_unsent ON event (at) WHERE sent = 0;
-CREATE TABLE IF NOT EXISTS batch (
-  id TEXT PRIMARY KEY, content TEXT NOT NULL, made_at TEXT NOT NULL,
-  received_at REAL
-);
-CREATE TABLE IF NOT EXISTS webhook (
-  id TEXT PRIMARY KEY, type TEXT NOT NULL, received_at TEXT NOT NULL
-);
-"""
+from wheelpark.items import unsent
+from wheelpark.tables import prepare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +26,7 @@ class Win:
     """A prize that somebody won, and how far its points have come.
 
     `state` is NEW until it has a receipt, then APPLIED, REJECTED (`code` says why) or REVERSED;
-    NOTHING where no points were won.
+    HELD where its batch was refused whole; NOTHING where no points were won.
     """
 
     external_id: str
@@ -63,20 +40,45 @@ class Win:
     code: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What the gateway received of ours: a win, or what takes one back."""
+
+    external_id: str
+    kind: str
+    points: int
+    state: str
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """A batch that was refused whole and is not sent any more, and why."""
+
+    batch_id: str
+    reason: str
+    external_ids: tuple[str, ...]
+
+
+State = tuple[str, str, str | None, float]
+"""How an item stands: its id, state, code, and from when on it may be sent again."""
+
+
 class Store:
-    """The platform's database."""
+    """The platform's database. Only its owner may read it."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._path = path
         self.clock = clock
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.chmod(0o600)  # One that an earlier version made was open to everybody.
         with self._opened() as db:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(SCHEMA)
+            prepare(db)
 
     def now_text(self) -> str:
-        """This moment, as GraphQL takes it."""
-        return datetime.fromtimestamp(self.clock(), UTC).isoformat().replace("+00:00", "Z")
+        """This moment, as GraphQL takes it. Such texts sort as the moments do."""
+        return as_text(datetime.fromtimestamp(self.clock(), UTC))
 
     def player(self, member_ref: str) -> str:
         """The player whom the merchant calls so, new or known."""
@@ -88,15 +90,17 @@ class Store:
             row = db.execute("SELECT id FROM player WHERE member_ref = ?", (member_ref,)).fetchone()
             return str(row["id"])
 
-    def add_win(self, win: Win, *, wins_max_on_a_day: int) -> bool:
-        """Keep a win; whether the player had a spin left today."""
+    def member_ref(self, player_id: str) -> str | None:
+        """What the merchant calls the player."""
+        with self._opened() as db:
+            row = db.execute("SELECT member_ref FROM player WHERE id = ?", (player_id,)).fetchone()
+        return None if row is None else str(row["member_ref"])
+
+    def add_win(self, win: Win, *, since: datetime, spins_max: int) -> bool:
+        """Keep a win; whether the player had a spin left in the time that began at `since`."""
         with self._opened() as db:
             db.execute("BEGIN IMMEDIATE")
-            had = db.execute(
-                "SELECT count(*) FROM win WHERE player_id = ? AND won_at >= ?",
-                (win.player_id, win.won_at[:10]),
-            ).fetchone()[0]
-            if had >= wins_max_on_a_day:
+            if _spins(db, win.player_id, since) >= spins_max:
                 return False
             db.execute(
                 "INSERT INTO win (external_id, player_id, prize_code, title, points,"
@@ -108,6 +112,11 @@ class Store:
             )
             return True
 
+    def spins_since(self, player_id: str, since: datetime) -> int:
+        """How often the player turned the wheel since then."""
+        with self._opened() as db:
+            return _spins(db, player_id, since)
+
     def wins_of(self, player_id: str, *, count: int = 20) -> list[Win]:
         """The player's last wins, the newest first."""
         with self._opened() as db:
@@ -117,73 +126,174 @@ class Store:
             ).fetchall()
         return [Win(**{name: row[name] for name in Win.__slots__}) for row in rows]
 
-    def received_between(self, begins: datetime, ends: datetime) -> list[Win]:
+    def points_of(self, player_id: str) -> int:
+        """The points that have arrived at the player's, less those taken back."""
+        with self._opened() as db:
+            row = db.execute(
+                "SELECT COALESCE(SUM(points), 0) AS points FROM win"
+                " WHERE player_id = ? AND state = 'APPLIED'",
+                (player_id,),
+            ).fetchone()
+            return int(row["points"])
+
+    def take_back(self, win_id: str) -> str | None:
+        """Note that a win's points are to be taken back; the id of what does it.
+
+        None where there is no such win, or its points never arrived. Asked again it is the same.
+        """
+        with self._opened() as db:
+            db.execute("BEGIN IMMEDIATE")
+            known = db.execute("SELECT * FROM reversal WHERE win_id = ?", (win_id,)).fetchone()
+            if known is not None:
+                return str(known["external_id"])
+            win = db.execute("SELECT state FROM win WHERE external_id = ?", (win_id,)).fetchone()
+            if win is None or win["state"] != "APPLIED":
+                return None
+            external_id = f"back-{secrets.token_hex(16)}"
+            db.execute(
+                "INSERT INTO reversal (external_id, win_id, made_at) VALUES (?, ?, ?)",
+                (external_id, win_id, self.now_text()),
+            )
+            return external_id
+
+    def received_between(self, begins: datetime, ends: datetime) -> list[Line]:
         """What the gateway received from `begins` on and before `ends`, as it stood last."""
         with self._opened() as db:
             rows = db.execute(
-                "SELECT win.* FROM win JOIN batch ON batch.id = win.batch_id"
-                " WHERE received_at >= ? AND received_at < ?",
+                "SELECT external_id, 'GRANT' AS kind, points, state, code FROM win"
+                " JOIN batch ON batch.id = batch_id WHERE received_at >= ?1 AND received_at < ?2"
+                " UNION ALL SELECT reversal.external_id, 'REVERSAL', points, reversal.state,"
+                " reversal.code FROM reversal JOIN win ON win.external_id = win_id"
+                " JOIN batch ON batch.id = reversal.batch_id"
+                " WHERE received_at >= ?1 AND received_at < ?2",
                 (begins.timestamp(), ends.timestamp()),
             ).fetchall()
-        return [Win(**{name: row[name] for name in Win.__slots__}) for row in rows]
+        return [Line(**row) for row in rows]
 
     def next_batch(self, *, items_max: int, campaign_id: str, at: float) -> tuple[str, Any] | None:
-        """The batch to send now: one that has no answer yet, or a new one of unsent wins."""
+        """The batch to send now: one that has no answer yet, or a new one of what is unsent.
+
+        A batch that waits for its time, or was set aside, lets the others pass.
+        """
         with self._opened() as db:
             db.execute("BEGIN IMMEDIATE")
             waiting = db.execute(
-                "SELECT id, content FROM batch WHERE received_at IS NULL ORDER BY made_at LIMIT 1"
+                "SELECT id, content FROM batch WHERE received_at IS NULL AND NOT set_aside"
+                " AND not_before <= ? ORDER BY attempts, made_at LIMIT 1",
+                (at,),
             ).fetchone()
             if waiting is not None:
                 return waiting["id"], json.loads(waiting["content"])
-            rows = db.execute(
-                "SELECT win.*, player.member_ref FROM win JOIN player ON player.id = player_id"
-                " WHERE state = 'NEW' AND not_before <= ? ORDER BY won_at LIMIT ?",
-                (at, items_max),
-            ).fetchall()
-            if not rows:
+            items = unsent(db, campaign_id, items_max=items_max, at=at)
+            if not items:
                 return None
-            batch_id = f"batch-{secrets.token_hex(12)}"
-            items = [_item(row, campaign_id) for row in rows]
-            db.execute(
-                "INSERT INTO batch (id, content, made_at) VALUES (?, ?, ?)",
-                (batch_id, json.dumps(items), self.now_text()),
-            )
-            return batch_id, items
+            return self._add_batch(db, items), items
 
-    def answered(
-        self,
-        batch_id: str,
-        states: Sequence[tuple[str, str, str | None, float]],
-        *,
-        received_at: datetime,
-    ) -> None:
-        """Note what became of a batch: per win its state, its code, and when to send it again."""
+    def answered(self, batch_id: str, states: Sequence[State], *, received_at: datetime) -> None:
+        """Note what became of each item of a batch: a win, or what takes one back."""
         with self._opened() as db:
             db.execute("BEGIN IMMEDIATE")
+            values = [(state, code, again, batch_id, one) for one, state, code, again in states]
+            # What was taken back stays so, also where the first answer comes after that.
             db.executemany(
-                "UPDATE win SET state = ?, code = ?, not_before = ?, batch_id = ?"
-                " WHERE external_id = ?",
-                [(state, code, again, batch_id, one) for one, state, code, again in states],
+                "UPDATE win SET state = iif(state = 'REVERSED', state, ?), code = ?,"
+                " not_before = ?, batch_id = ? WHERE external_id = ?",
+                values,
             )
+            db.executemany(
+                "UPDATE reversal SET state = iif(state = 'APPLIED', state, ?), code = ?,"
+                " not_before = ?, batch_id = ? WHERE external_id = ?",
+                values,
+            )
+            _reverse_wins(db, [one for one, state, _, _ in states if state == "APPLIED"])
             db.execute(
-                "UPDATE batch SET received_at = ? WHERE id = ?",
+                "UPDATE batch SET received_at = ?, reason = NULL WHERE id = ?",
                 (received_at.timestamp(), batch_id),
             )
+
+    def attempts(self, batch_id: str) -> int:
+        """How often the batch was not answered."""
+        with self._opened() as db:
+            row = db.execute("SELECT attempts FROM batch WHERE id = ?", (batch_id,)).fetchone()
+            return int(row["attempts"])
+
+    def not_answered(self, batch_id: str, reason: str, *, again_at: float) -> None:
+        """Note that a batch goes out again, not before `again_at`, and why."""
+        with self._opened() as db:
+            db.execute(
+                "UPDATE batch SET attempts = attempts + 1, reason = ?, not_before = ? WHERE id = ?",
+                (reason, again_at, batch_id),
+            )
+
+    def set_aside(self, batch_id: str, reason: str) -> None:
+        """Send a batch no more. Of many items each goes on in a batch of its own."""
+        with self._opened() as db:
+            db.execute("BEGIN IMMEDIATE")
+            row = db.execute("SELECT content FROM batch WHERE id = ?", (batch_id,)).fetchone()
+            items = json.loads(row["content"])
+            if len(items) > 1:
+                # Nothing of it was taken in, and an item counts once whatever batch it comes in.
+                db.execute("DELETE FROM batch WHERE id = ?", (batch_id,))
+                for item in items:
+                    self._add_batch(db, [item])
+                return
+            db.execute(
+                "UPDATE batch SET set_aside = 1, reason = ? WHERE id = ?", (reason, batch_id)
+            )
+            db.execute("UPDATE win SET state = 'HELD' WHERE batch_id = ?", (batch_id,))
+            db.execute("UPDATE reversal SET state = 'HELD' WHERE batch_id = ?", (batch_id,))
+
+    def batches_set_aside(self) -> list[SetAside]:
+        """What somebody has to look at, the oldest first."""
+        with self._opened() as db:
+            rows = db.execute("SELECT * FROM batch WHERE set_aside ORDER BY made_at").fetchall()
+        return [
+            SetAside(
+                batch_id=row["id"],
+                reason=row["reason"],
+                external_ids=tuple(one["externalId"] for one in json.loads(row["content"])),
+            )
+            for row in rows
+        ]
+
+    def send_again(self, batch_id: str) -> bool:
+        """Let a batch that was set aside go out again; whether there is one."""
+        with self._opened() as db:
+            done = db.execute(
+                "UPDATE batch SET set_aside = 0, not_before = 0, attempts = 0"
+                " WHERE id = ? AND set_aside",
+                (batch_id,),
+            )
+            return done.rowcount == 1
 
     def hear(
         self, webhook_id: str, type_: str, *, external_ids: Sequence[str], state: str | None
     ) -> None:
-        """Note what a webhook told of wins. Each comes once or more: the first one counts."""
+        """Note what a webhook told. Each comes once or more, and the first one counts.
+
+        The ids are those of wins, or of what takes wins back: whose they are is known here alone.
+        """
         with self._opened() as db:
             db.execute("BEGIN IMMEDIATE")
             done = db.execute(
                 "INSERT OR IGNORE INTO webhook VALUES (?, ?, ?)",
                 (webhook_id, type_, self.now_text()),
             )
-            if done.rowcount == 1 and state is not None:
+            if done.rowcount != 1 or state is None:
+                return
+            if state == "REVERSED":
+                _reverse_wins(db, external_ids)
+            elif state == "APPLIED":
+                # What was taken back stays so: messages come in any order.
                 db.executemany(
-                    "UPDATE win SET state = ?, code = NULL WHERE external_id = ?",
+                    "UPDATE win SET state = 'APPLIED', code = NULL"
+                    " WHERE external_id = ? AND state <> 'REVERSED'",
+                    [(one,) for one in external_ids],
+                )
+            else:
+                # Of wins the receipt has told, with its code.
+                db.executemany(
+                    "UPDATE reversal SET state = ? WHERE external_id = ? AND state = 'PENDING'",
                     [(state, one) for one in external_ids],
                 )
 
@@ -210,11 +320,16 @@ class Store:
                 "UPDATE event SET sent = 1 WHERE external_id = ?", [(one,) for one in external_ids]
             )
 
-    def member_ref(self, player_id: str) -> str | None:
-        """What the merchant calls the player."""
-        with self._opened() as db:
-            row = db.execute("SELECT member_ref FROM player WHERE id = ?", (player_id,)).fetchone()
-        return None if row is None else str(row["member_ref"])
+    def _add_batch(self, db: sqlite3.Connection, items: Sequence[Any]) -> str:
+        batch_id = f"batch-{secrets.token_hex(12)}"
+        db.execute(
+            "INSERT INTO batch (id, content, made_at) VALUES (?, ?, ?)",
+            (batch_id, json.dumps(items), self.now_text()),
+        )
+        named = [(batch_id, one["externalId"]) for one in items]
+        db.executemany("UPDATE win SET batch_id = ? WHERE external_id = ?", named)
+        db.executemany("UPDATE reversal SET batch_id = ? WHERE external_id = ?", named)
+        return batch_id
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -230,16 +345,27 @@ class Store:
                 db.commit()
 
 
-def _item(row: sqlite3.Row, campaign_id: str) -> dict[str, Any]:
-    """A win as `pushRewards` takes it."""
-    return {
-        "externalId": row["external_id"],
-        "member": {"memberRef": row["member_ref"]},
-        "campaignId": campaign_id,
-        "points": row["points"],
-        "occurredAt": row["won_at"],
-        "kind": "GRANT",
-        "businessReference": row["external_id"],
-        "prizeCode": row["prize_code"],
-        "disclosureVersion": row["disclosure_version"],
-    }
+def as_text(moment: datetime) -> str:
+    """A moment with all its microseconds, so that texts sort as moments do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _spins(db: sqlite3.Connection, player_id: str, since: datetime) -> int:
+    row = db.execute(
+        "SELECT count(*) AS spins FROM win WHERE player_id = ? AND won_at >= ?",
+        (player_id, as_text(since)),
+    ).fetchone()
+    return int(row["spins"])
+
+
+def _reverse_wins(db: sqlite3.Connection, reversal_ids: Sequence[str]) -> None:
+    """The wins that these take back are REVERSED. Other ids name nothing here."""
+    named = [(one,) for one in reversal_ids]
+    db.executemany(
+        "UPDATE win SET state = 'REVERSED', code = NULL"
+        " WHERE external_id = (SELECT win_id FROM reversal WHERE external_id = ?)",
+        named,
+    )
+    db.executemany(
+        "UPDATE reversal SET state = 'APPLIED', code = NULL WHERE external_id = ?", named
+    )

@@ -13,18 +13,19 @@ ONE = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prize:
-    """A field of the wheel. A prize of no points is none."""
+    """A field of the wheel. A prize of no points is none; of that there is no `count`."""
 
     code: str
     title: str
     points: int
     odds_ppm: int
+    count: int | None = None
 
 
 NOTHING = Prize(code="", title="谢谢参与", points=0, odds_ppm=0)
 
 
-def prize_of(code: str, title: str, odds: float) -> Prize:
+def prize_of(code: str, title: str, odds: float, *, count: int | None = None) -> Prize:
     """A disclosed prize, whose code says what it is worth: `points-20`."""
     found = re.fullmatch(r"points-(\d+)", code)
     return Prize(
@@ -32,6 +33,7 @@ def prize_of(code: str, title: str, odds: float) -> Prize:
         title=title,
         points=int(found[1]) if found else 0,
         odds_ppm=round(odds * ONE),
+        count=count,
     )
 
 

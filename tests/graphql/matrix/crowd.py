@@ -186,6 +186,8 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
                 f"{mark}-2",
                 session.member_id,
                 line("tea", 168_000),
+                # Among the newest of what the timeline has.
+                placedAt=NOW.isoformat(),
                 channel=f"{mark}-channel",
                 shop=f"{mark} shop",
             ),
