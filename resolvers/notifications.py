@@ -105,22 +105,10 @@ async def define_text(context: RequestContext, kind: str, text: NotificationText
 async def _worded(
     context: RequestContext, items: Sequence[InboxItem]
 ) -> Sequence[NotificationRecord]:
-    texts = await notifications.newest_texts({item.kind for item in items})
     programme = await context.programme()
     wording = Wording(zone=programme.zone, levels=await _level_names(context, items))
-    return [
-        NotificationRecord(
-            item,
-            notifications.worded(
-                item.kind,
-                item.facts,
-                text=texts[item.kind],
-                language=context.language,
-                wording=wording,
-            ),
-        )
-        for item in items
-    ]
+    texts = await notifications.worded_items(items, language=context.language, wording=wording)
+    return [NotificationRecord(item, text) for item, text in zip(items, texts, strict=True)]
 
 
 async def _level_names(

@@ -40,6 +40,7 @@ from domain.notifications.inbox import (
     inbox,
     inbox_item,
     mark_notifications_read,
+    worded_items,
 )
 from domain.notifications.kinds import KINDS, KindGroup, NotificationText, kind_of
 from domain.notifications.member_tables import MEMBER_TABLES
@@ -56,10 +57,8 @@ from domain.notifications.texts import (
     Wording,
     define_notification_text,
     defined_texts,
-    newest_texts,
     notification_text_flaws,
     text_history,
-    worded,
 )
 
 __all__ = [
@@ -105,7 +104,6 @@ __all__ = [
     "is_due",
     "kind_of",
     "mark_notifications_read",
-    "newest_texts",
     "notification_consumer",
     "notification_text_flaws",
     "notify",
@@ -117,5 +115,5 @@ __all__ = [
     "text_history",
     "unsubscribe",
     "unsubscribe_group",
-    "worded",
+    "worded_items",
 ]

@@ -12,6 +12,7 @@ import orjson
 
 from domain.errors import InvalidInput, NotificationUnknown
 from domain.members import lock_member
+from domain.notifications.texts import Language, Worded, Wording, newest_texts, worded
 from domain.outbox import POSITION, Event, announce
 from domain.paging import Page, PageRequest, page_of
 from domain.storage import Row, execute, fetch_all, fetch_one, transaction
@@ -89,6 +90,17 @@ async def inbox_item(member_id: UUID, notification_id: UUID) -> InboxItem | None
         *(member_id, notification_id),
     )
     return None if row is None else _item(row)
+
+
+async def worded_items(
+    items: Sequence[InboxItem], *, language: Language, wording: Wording
+) -> list[Worded]:
+    """What each of these says by the newest text of its kind; one statement."""
+    texts = await newest_texts({item.kind for item in items})
+    return [
+        worded(item.kind, item.facts, text=texts[item.kind], language=language, wording=wording)
+        for item in items
+    ]
 
 
 async def facts_told(

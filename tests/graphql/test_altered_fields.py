@@ -125,41 +125,8 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
     alices, bobs = {"id": alice.member_id}, {"id": bob.member_id}
     others = {"member.id": carol.member_id, "toMember.id": carol.member_id}
     return {
-        "recordPurchases": First(
-            shop,
-            {"batchId": "batch", "orders": orders},
-            {f"orders[{n}].member.id": bob.member_id for n in range(2)},
-        ),
+        **orders_first(shop, orders, bob),
         **await games_first(gateway, alice, bob),
-        "recordRefunds": First(
-            shop,
-            {
-                "batchId": "refunds",
-                "refunds": [
-                    refund(name, "A", 500, lines=[{"lineId": "cup", "quantity": 0, "amount": 400}])
-                    for name in ("R", "S")
-                ],
-            },
-            {},
-        ),
-        "recordOrderNotices": First(
-            shop,
-            {
-                "batchId": "notices",
-                "notices": [
-                    {
-                        "externalId": name,
-                        "orderExternalId": "A",
-                        "kind": "SHIPPED",
-                        "at": "2026-03-01T11:30:00Z",
-                        "carrier": "SF",
-                        "number": "SF1",
-                    }
-                    for name in ("N", "M")
-                ],
-            },
-            {},
-        ),
         "holdPoints": First(
             shop,
             {"member": alices, "points": 5, "reference": "cart", "expiresInMinutes": 20},
@@ -189,6 +156,46 @@ async def first_requests(gateway: Gateway) -> dict[str, First]:
         ),
         "approveAdjustment": First(
             second, {"adjustmentId": large[0]}, {"adjustmentId": large[1]}, audited=True
+        ),
+    }
+
+
+def orders_first(shop: str, orders: list[dict[str, Any]], other: Session) -> dict[str, First]:
+    """What a shop tells of orders."""
+    return {
+        "recordPurchases": First(
+            shop,
+            {"batchId": "batch", "orders": orders},
+            {f"orders[{n}].member.id": other.member_id for n in range(2)},
+        ),
+        "recordRefunds": First(
+            shop,
+            {
+                "batchId": "refunds",
+                "refunds": [
+                    refund(name, "A", 500, lines=[{"lineId": "cup", "quantity": 0, "amount": 400}])
+                    for name in ("R", "S")
+                ],
+            },
+            {},
+        ),
+        "recordOrderNotices": First(
+            shop,
+            {
+                "batchId": "notices",
+                "notices": [
+                    {
+                        "externalId": name,
+                        "orderExternalId": "A",
+                        "kind": "SHIPPED",
+                        "at": "2026-03-01T11:30:00Z",
+                        "carrier": "SF",
+                        "number": "SF1",
+                    }
+                    for name in ("N", "M")
+                ],
+            },
+            {},
         ),
     }
 
