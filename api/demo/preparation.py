@@ -17,8 +17,10 @@ from api.cli.operators import operator
 from api.demo.demo_file import DEMO_FILE
 from api.demo.games import PARTNER_CODE, open_games
 from api.demo.history import Demo, make_history
+from api.demo.notification_texts import open_notification_texts
 from api.demo.programme import SHOP_CODE, STAFF_LOGIN, set_up_programme
 from api.demo.service import open_service
+from api.demo.tickets import open_tickets
 from api.opening import connect_redis, open_key_ring, open_phone_keys, open_wechat
 from api.settings import Settings
 from domain import access, idempotency, members, recommendations, storage
@@ -60,6 +62,7 @@ async def prepare(settings: Settings) -> dict[str, Any]:
         if seeded is None:
             seeded = await _seed(settings, tokens=tokens, now=now)
         await open_service(now=now)
+        await open_notification_texts(now=now)
         demo = await _describe(settings, seeded, tokens=tokens, now=now)
         write_atomically(DEMO_FILE, orjson.dumps(demo, option=orjson.OPT_INDENT_2))
         return demo
@@ -91,6 +94,8 @@ async def _seed(settings: Settings, *, tokens: AccessTokens, now: datetime) -> _
                 now=now,
             )
         )
+    await open_service(now=now)
+    await open_tickets(member_ids, now=now)
     await recommendations.refresh_popularity(now=now)
     facts = {"app_id": app_id, "member_ids": [str(one) for one in member_ids]}
 

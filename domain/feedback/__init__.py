@@ -131,9 +131,11 @@ from domain.feedback.topics import (
     CODES_MAX,
     Cause,
     Topic,
+    cause_flaws,
     causes,
     define_cause,
     define_topic,
+    topic_flaws,
     topics,
 )
 
@@ -222,6 +224,7 @@ __all__ = [
     "attachments_of",
     "back_at",
     "calendar_flaws",
+    "cause_flaws",
     "causes",
     "check_texts",
     "clean_image",
@@ -272,6 +275,7 @@ __all__ = [
     "text_of",
     "ticket_queue",
     "tickets_of",
+    "topic_flaws",
     "topics",
     "watch_deadlines",
 ]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
 from domain import audit
 from domain.audit import Actor, Target
-from domain.errors import CauseUnknown, DefinitionChanged, TopicUnknown
+from domain.errors import (
+    CauseUnknown,
+    DefinitionChanged,
+    Flaws,
+    InvalidInput,
+    TopicUnknown,
+)
 from domain.outbox import Event, announce
 from domain.storage import Row, execute, fetch_all, fetch_one, transaction
 from domain.texts import clean_code, clean_text
@@ -17,7 +23,9 @@ from domain.texts import clean_code, clean_text
 CODE_CHARACTERS_MAX: Final = 64
 NAME_CHARACTERS_MAX: Final = 100
 CODES_MAX: Final = 200
-"""So many topics, and so many causes, are read; more than people can choose among."""
+"""So many topics, and so many causes, there may be; more than people can choose among."""
+
+_Table = Literal["feedback_topic", "feedback_cause"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,17 +93,27 @@ async def find_cause(code: str, *, topic: str) -> Cause:
     return _cause_of(row)
 
 
+def topic_flaws(topic: Topic) -> Sequence[InvalidInput]:
+    """Every rule that the topic breaks by itself, in the order in which they are looked at."""
+    return _flaws(topic).found
+
+
+def cause_flaws(cause: Cause) -> Sequence[InvalidInput]:
+    """Every rule that the cause breaks by itself; whether its topic is there is another matter."""
+    return _flaws(cause).found
+
+
 async def define_topic(topic: Topic, *, by: Actor, now: datetime) -> Topic:
     """Define a topic, or change the one of this code; `version` is the one that was looked at.
 
     0 stands for one that is not there yet. Refused: InvalidInput, DefinitionChanged.
     """
-    _check_names(topic)
+    _flaws(topic).refuse_first()
 
     async def work() -> Topic:
         row = await _locked("feedback_topic", topic.code)
         before = None if row is None else _topic_of(row)
-        _check_version(before, topic.version)
+        await _check_version("feedback_topic", before, topic.version)
         await execute(
             "INSERT INTO feedback_topic (code, name_zh, name_en, active, version)"
             " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (code) DO UPDATE SET name_zh = $2,"
@@ -103,21 +121,24 @@ async def define_topic(topic: Topic, *, by: Actor, now: datetime) -> Topic:
             *(topic.code, topic.name_zh, topic.name_en, topic.active, topic.version + 1),
         )
         await _told("feedback_topic", topic.code, before, topic, by=by, now=now)
-        return await _topic(topic.code)
+        return replace(topic, version=topic.version + 1)
 
     return await transaction(work)
 
 
 async def define_cause(cause: Cause, *, by: Actor, now: datetime) -> Cause:
-    """Define a cause, or change the one of this code, as `define_topic`; TopicUnknown, too."""
-    _check_names(cause)
+    """Define a cause, or change the one of this code, as `define_topic`; TopicUnknown, too.
+
+    Its topic may be one that is offered no more: tickets that were filed with it are yet resolved.
+    """
+    _flaws(cause).refuse_first()
 
     async def work() -> Cause:
         row = await _locked("feedback_cause", cause.code)
         before = None if row is None else _cause_of(row)
-        _check_version(before, cause.version)
-        if cause.topic is not None:
-            await find_topic(cause.topic)
+        await _check_version("feedback_cause", before, cause.version)
+        if cause.topic is not None and await _locked("feedback_topic", cause.topic) is None:
+            raise TopicUnknown(field=("topic",))
         await execute(
             "INSERT INTO feedback_cause (code, topic, name_zh, name_en, active, version)"
             " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (code) DO UPDATE SET topic = $2,"
@@ -126,36 +147,36 @@ async def define_cause(cause: Cause, *, by: Actor, now: datetime) -> Cause:
             *(cause.active, cause.version + 1),
         )
         await _told("feedback_cause", cause.code, before, cause, by=by, now=now)
-        [made] = [one for one in await causes(all_of_them=True) if one.code == cause.code]
-        return made
+        return replace(cause, version=cause.version + 1)
 
     return await transaction(work)
 
 
-async def _topic(code: str) -> Topic:
-    [made] = [one for one in await topics(all_of_them=True) if one.code == code]
-    return made
-
-
-async def _locked(table: Literal["feedback_topic", "feedback_cause"], code: str) -> Row | None:
+async def _locked(table: _Table, code: str) -> Row | None:
     return await fetch_one(f"SELECT * FROM {table} WHERE code = $1 FOR NO KEY UPDATE", code)
 
 
-def _check_names(defined: Topic | Cause) -> None:
-    clean_code(defined.code, field=("code",), characters_max=CODE_CHARACTERS_MAX)
+def _flaws(defined: Topic | Cause) -> Flaws:
+    flaws = Flaws()
+    with flaws.noted():
+        clean_code(defined.code, field=("code",), characters_max=CODE_CHARACTERS_MAX)
     for name in ("name_zh", "name_en"):
-        clean_text(
-            getattr(defined, name),
-            field=("name", name[-2:]),
-            characters_min=1,
-            characters_max=NAME_CHARACTERS_MAX,
-        )
+        with flaws.noted():
+            clean_text(
+                getattr(defined, name),
+                field=(name,),
+                characters_min=1,
+                characters_max=NAME_CHARACTERS_MAX,
+            )
+    return flaws
 
 
-def _check_version(before: Topic | Cause | None, seen: int) -> None:
+async def _check_version(table: _Table, before: Topic | Cause | None, seen: int) -> None:
     current = 0 if before is None else before.version
     if current != seen:
         raise DefinitionChanged(field=("version",), version=current)
+    if before is None and len(await fetch_all(f"SELECT code FROM {table}")) >= CODES_MAX:
+        raise InvalidInput(field=("code",), rule=f"one of at most {CODES_MAX}")
 
 
 async def _told(

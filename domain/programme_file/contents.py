@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from domain.feedback import ServiceCalendar, ServiceLevels
+from domain.feedback import Cause, ServiceCalendar, ServiceLevels, Topic
 from domain.notifications import DefinedText
 from domain.program import Programme
 from domain.programme_file.fields import Place
@@ -55,6 +55,8 @@ class Contents:
     levels: Sequence[FiledLevel] = ()
     earning_rules: Sequence[EarningRule] = ()
     rewards: Sequence[RewardDefinition] = ()
+    feedback_topics: Sequence[Topic] = ()
+    feedback_causes: Sequence[Cause] = ()
     service_calendar: ServiceCalendar | None = None
     service_levels: ServiceLevels | None = None
     notification_texts: Sequence[DefinedText] = ()

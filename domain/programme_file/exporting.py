@@ -37,6 +37,8 @@ async def read_programme() -> Contents:
         ],
         earning_rules=await purchases.newest_rules(),
         rewards=[_definition(one) for one in await rewards.all_rewards()],
+        feedback_topics=await feedback.topics(all_of_them=True),
+        feedback_causes=await feedback.causes(all_of_them=True),
         service_calendar=calendar if calendar.version else None,
         service_levels=levels if levels.version else None,
         # Those that staff gave; the others are those that the programme came with.

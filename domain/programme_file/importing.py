@@ -11,7 +11,13 @@ from hashlib import sha256
 
 from domain import audit, catalogue, feedback, notifications, program, purchases, rewards, tiers
 from domain.audit import Actor, Target
-from domain.errors import FileProblem, InvalidInput, LevelsOutOfOrder, ProgrammeFileInvalid
+from domain.errors import (
+    FileProblem,
+    InvalidInput,
+    LevelsOutOfOrder,
+    ProgrammeFileInvalid,
+    TopicUnknown,
+)
 from domain.feedback import ServiceCalendar, ServiceLevels
 from domain.program import Programme
 from domain.programme_file.contents import Contents, FiledLevel, FiledPerk, FileWarning
@@ -106,6 +112,8 @@ class _Taking:
             await self._levels(contents.levels)
         await self._earning_rules()
         await self._rewards()
+        await self._feedback_topics()
+        await self._feedback_causes()
         if contents.service_calendar is not None:
             await self._service_calendar(contents.service_calendar)
         if contents.service_levels is not None:
@@ -184,6 +192,24 @@ class _Taking:
                 with self._at(f"earning_rules[{number}]"):
                     await purchases.publish_earning_rule(rule, by=self._by, now=self._now)
 
+    async def _feedback_topics(self) -> None:
+        known = {one.code: one for one in await feedback.topics(all_of_them=True)}
+        for number, wanted in enumerate(self._contents.feedback_topics):
+            before = known.get(wanted.code)
+            one = replace(wanted, version=0 if before is None else before.version)
+            if one != before:
+                with self._at(f"feedback_topics[{number}]"):
+                    await feedback.define_topic(one, by=self._by, now=self._now)
+
+    async def _feedback_causes(self) -> None:
+        known = {one.code: one for one in await feedback.causes(all_of_them=True)}
+        for number, wanted in enumerate(self._contents.feedback_causes):
+            before = known.get(wanted.code)
+            one = replace(wanted, version=0 if before is None else before.version)
+            if one != before:
+                with self._at(f"feedback_causes[{number}]"):
+                    await feedback.define_cause(one, by=self._by, now=self._now)
+
     async def _service_calendar(self, wanted: ServiceCalendar) -> None:
         known = await feedback.service_calendar()
         one = replace(wanted, version=known.version)
@@ -261,6 +287,9 @@ class _Taking:
             yield
         except InvalidInput as wrong:
             raise self._invalid(path, wrong.field, rule=wrong.rule) from None
+        except TopicUnknown as unknown:
+            rule = "the code of a topic that there is"
+            raise self._invalid(path, unknown.field, rule=rule) from None
 
     def _invalid(
         self, path: str, field: tuple[str, ...] | None, *, rule: str

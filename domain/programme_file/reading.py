@@ -21,6 +21,7 @@ from domain.programme_file.contents import Contents, FiledLevel, FiledPerk
 from domain.programme_file.fields import FieldsReader, Look, Place, what_is
 from domain.programme_file.nodes import Fields, Node, Text, read_nodes
 from domain.programme_file.service import read_calendar, read_levels
+from domain.programme_file.topics import read_cause, read_topic
 from domain.programme_file.writing import FORM
 from domain.purchases import EarningRule, rule_flaws
 from domain.rewards import (
@@ -66,6 +67,8 @@ def read_contents(source: bytes) -> Contents:
         levels=[_level(one, rank) for rank, one in enumerate(_each(top, "levels"))],
         earning_rules=[_earning_rule(one) for one in _each(top, "earning_rules")],
         rewards=[_reward(one) for one in _each(top, "rewards")],
+        feedback_topics=[read_topic(one) for one in _each(top, "feedback_topics")],
+        feedback_causes=[read_cause(one) for one in _each(top, "feedback_causes")],
         service_calendar=read_calendar(top.within("service_calendar")),
         service_levels=read_levels(top, _each(top, "service_levels")),
         notification_texts=[_text(one) for one in _each(top, "notification_texts")],
@@ -74,6 +77,8 @@ def read_contents(source: bytes) -> Contents:
     _refuse_twins(top, "levels", [one.definition.code for one in contents.levels])
     _refuse_twins(top, "earning_rules", [one.code for one in contents.earning_rules])
     _refuse_twins(top, "rewards", [one.code for one in contents.rewards])
+    _refuse_twins(top, "feedback_topics", [one.code for one in contents.feedback_topics])
+    _refuse_twins(top, "feedback_causes", [one.code for one in contents.feedback_causes])
     _refuse_twins(top, "notification_texts", [one.kind for one in contents.notification_texts])
     _refuse_other_kinds(top, contents.levels)
     top.end()

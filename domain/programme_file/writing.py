@@ -14,6 +14,7 @@ from domain.notifications import DefinedText
 from domain.program import Programme
 from domain.programme_file.contents import Contents, FiledLevel, FiledPerk
 from domain.programme_file.service import calendar_document, levels_document
+from domain.programme_file.topics import cause_document, topic_document
 from domain.purchases import EarningRule, rule_to_json
 from domain.rewards import CouponTerms, RewardDefinition
 from domain.tiers import CalendarYear, LevelRules, Match, Rolling
@@ -37,6 +38,10 @@ def document_of(contents: Contents) -> Document:
         document["earning_rules"] = [_earning_rule(one) for one in contents.earning_rules]
     if contents.rewards:
         document["rewards"] = [_reward(one) for one in contents.rewards]
+    if contents.feedback_topics:
+        document["feedback_topics"] = [topic_document(one) for one in contents.feedback_topics]
+    if contents.feedback_causes:
+        document["feedback_causes"] = [cause_document(one) for one in contents.feedback_causes]
     if contents.service_calendar is not None:
         document["service_calendar"] = calendar_document(contents.service_calendar)
     if contents.service_levels is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer.core
 import typer.main
-from graphql import GraphQLEnumType, build_schema, parse, validate
+from graphql import GraphQLEnumType, GraphQLSchema, build_schema, parse, validate
 
 from api.cli.__main__ import app
 from api.imports.rejects import RejectCode
@@ -77,8 +77,12 @@ def test_settings_exist(guide: Guide) -> None:
     assert variables(guide) <= SETTINGS.keys() | prefixed | OF_TESTS
 
 
-def test_graphql_fits_the_schema(guide: Guide) -> None:
-    schema = build_schema((ROOT / "schema" / "schema.graphql").read_text())
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    return build_schema((ROOT / "schema" / "schema.graphql").read_text())
+
+
+def test_graphql_fits_the_schema(guide: Guide, schema: GraphQLSchema) -> None:
     for document in guide.blocks("graphql"):
         assert validate(schema, parse(document)) == []
 
@@ -88,10 +92,9 @@ def test_json_is_json(guide: Guide) -> None:
         json.loads(document)
 
 
-def test_codes_are_answered_by_something(guide: Guide) -> None:
+def test_codes_are_answered_by_something(guide: Guide, schema: GraphQLSchema) -> None:
     named = {piece for piece in guide.inline() if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", piece)}
     changes = {kind for kind, _ in CHANGED.values()}
-    schema = build_schema((ROOT / "schema" / "schema.graphql").read_text())
     enums = [one for one in schema.type_map.values() if isinstance(one, GraphQLEnumType)]
     told = {*changes, *TITLES, *KINDS}.union(*(one.values for one in enums))
     assert named - variables(guide) <= {*ErrorCode, *FaultCode, *RejectCode, *told}

@@ -371,7 +371,7 @@ def test_interrupted_it_ends_cleanly_and_the_next_run_keeps_the_data(
     seeded: Seeded, start: Start, report: ClosingReport
 ) -> None:
     before = seeded.run.demo()
-    pages = [*map(operation, ("Home", "Redemptions", "Coupons"))]
+    pages = [*map(operation, ("Home", "Redemptions", "Coupons", "Tickets", "Inbox"))]
     shown = [ask(before["graphqlUrl"], page, before["memberToken"]) for page in pages]
     seeded.run.assert_ends_cleanly()
 

@@ -102,6 +102,23 @@ rewards:
       days: 60
       stacks: true
       terms_zh: 满 50 元可用
+feedback_topics:
+  - code: delivery
+    name_zh: 配送
+    name_en: Delivery
+  - code: shops
+    name_zh: 门店
+    name_en: Shops
+    retired: true
+feedback_causes:
+  - code: carrier-late
+    topic: shops
+    name_zh: 承运商延误
+    name_en: Carrier late
+  - code: other
+    name_zh: 其他
+    name_en: Something else
+    retired: true
 notification_texts:
   - code: LEVEL_REACHED
     title_zh: "恭喜成为{level}"

@@ -9,12 +9,17 @@ from domain.errors import ProgrammeFileInvalid
 from domain.programme_file import export_programme
 from domain.rewards import ChangeReward
 from tests.domain.ledger.commands import NOW
-from tests.domain.programme_file.files import imported, take_in
+from tests.domain.programme_file.files import FULL, imported, take_in
 from tests.domain.rewards.counter import CLERK
 from tests.repository.guides import Guide
 from tests.repository.tree import ROOT
 
-GUIDE = Guide(name="docs/operations.md", text=(ROOT / "docs" / "operations.md").read_text())
+
+def guide(name: str) -> Guide:
+    return Guide(name=f"docs/{name}", text=(ROOT / "docs" / name).read_text())
+
+
+GUIDE = guide("operations.md")
 
 
 @pytest.mark.usefixtures("database")
@@ -34,6 +39,20 @@ async def test_the_file_of_the_guide_comes_out_as_it_stands_there() -> None:
     # The problem that the guide shows is told so, with the line that it stands at.
     [wrong] = [text for text in GUIDE.blocks() if text.startswith("programme.yaml: line ")]
     assert await problem_of(shown.replace('value: "1.1"', 'value: "11.1"')) == wrong.strip()
+
+
+@pytest.mark.usefixtures("database")
+async def test_the_parts_that_other_guides_show_are_taken_in_together() -> None:
+    parts = [
+        part for name in ("feedback.md", "service-levels.md") for part in guide(name).blocks("yaml")
+    ]
+    assert len(parts) == 2
+    await take_in(FULL)
+    text = "".join(["jifen: 1\n", *parts])
+    told = [str(one) for one in await take_in(text)]
+    assert "  feedback_causes[carrier-late].topic: shops -> delivery" in told
+    assert "+ service_levels[COMPLAINT/*/gold].resolve_points: 100" in told
+    assert await take_in(text) == []
 
 
 async def problem_of(text: str) -> str:

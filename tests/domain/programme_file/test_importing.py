@@ -43,7 +43,7 @@ async def actions() -> list[str]:
 
 async def test_a_file_comes_out_as_it_went_in_and_a_second_time_changes_nothing() -> None:
     changes = await take_in(FULL)
-    assert len(changes) == 87
+    assert len(changes) == 102
     assert [str(one) for one in changes][:6] == [
         "  programme.name_zh: 积分会员 -> 茶语会员",
         "  programme.name_en: Jifen Rewards -> Teatalk Club",
@@ -138,6 +138,7 @@ OTHER_VALUES = {
     "terms_zh": "另一个",
     "body_en": "Another",
     "link": "/other",
+    "topic": "delivery",
     "time_zone": "Europe/Berlin",
     "currency": "EUR",
     "window": "ROLLING",
@@ -186,7 +187,7 @@ async def test_whatever_field_is_changed_is_changed_and_nothing_else() -> None:
         # What goes with a window or an expiry, and the order of perks with their positions.
         assert (names - tried).keys() <= {"months", "days", "perks"}
         assert not tried - names
-    assert (len(others), len({name for _, (name, _) in others})) == (67, 40)
+    assert (len(others), len({name for _, (name, _) in others})) == (78, 41)
 
 
 @pytest.mark.parametrize(
@@ -269,6 +270,11 @@ REFUSED = [
     (
         with_changes(("stock: 10", "stock: 2147483648")),
         "line 75: rewards[0].stock: 0 to 2147483647",
+    ),
+    # A cause of a topic that nobody has defined.
+    (
+        with_changes(("    topic: shops\n", "    topic: weather\n")),
+        "line 103: feedback_causes[0].topic: the code of a topic that there is",
     ),
     # A code of a perk for another kind on another level: in the file, or in the database alone.
     (TWO_KINDS, f"line 54: levels[2].perks[0].kind: {AS_CAKE}"),
