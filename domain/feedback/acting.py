@@ -7,7 +7,7 @@ tickets; the streams of events and the audit log come last by themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -31,7 +31,7 @@ from domain.feedback.rules import (
     pauses_of,
 )
 from domain.feedback.sla import working_minutes
-from domain.feedback.tickets import Ticket, find_ticket
+from domain.feedback.tickets import CAME_WITH, Ticket, find_ticket
 from domain.outbox import Event, announce
 from domain.storage import execute, fetch_all
 
@@ -125,8 +125,8 @@ async def write_event(ticket: Ticket, step: Step, status: TicketStatus, *, now: 
     """Number the act among those of its ticket, which is locked."""
     await execute(
         "INSERT INTO ticket_event"
-        " (member_id, ticket_id, seq, at, kind, actor_kind, actor_id, facts)"
-        " SELECT $1, $2, COALESCE(MAX(seq), 0) + 1, $3, $4, $5, $6, $7"
+        " (member_id, ticket_id, seq, at, kind, actor_kind, actor_id, facts, came_with)"
+        f" SELECT $1, $2, COALESCE(MAX(seq), 0) + 1, $3, $4, $5, $6, $7, {CAME_WITH}"
         " FROM ticket_event WHERE member_id = $1 AND ticket_id = $2",
         *(ticket.member_id, ticket.id, now, step.act.value, step.by.author.value),
         step.by.account_id,
@@ -186,16 +186,19 @@ async def _time(
     waits = status is TicketStatus.WAITING_FOR_MEMBER
     values["paused_at"] = await _since(ticket, now=now) if waits else None
     values["closed_at"] = now if status in OVER else None
-    if status in STANDING_STILL or status in OVER:
+    if status in OVER:
         return {**values, "due_at": NO_DEADLINE}
     answer_by, resolve_by = ticket.sla.answer_by, ticket.sla.resolve_by
-    if ticket.status in STANDING_STILL:
-        answer_by, resolve_by = await _moved(ticket)
+    # Also what is resolved straight out of a pause has had the time that it waited; what stands
+    # as it stood has no new deadline.
+    if ticket.status in STANDING_STILL and status is not ticket.status:
+        answer_by, resolve_by = await _moved(ticket, now=now)
+    due = due_next(answer_by if answered_at is None else None, resolve_by)
     return {
         **values,
         "answer_by": answer_by,
         "resolve_by": resolve_by,
-        "due_at": due_next(answer_by if answered_at is None else None, resolve_by),
+        "due_at": NO_DEADLINE if status in STANDING_STILL else due,
     }
 
 
@@ -217,9 +220,10 @@ async def _took(
     }
 
 
-async def _moved(ticket: Ticket) -> tuple[datetime | None, datetime | None]:
-    """The deadlines after a pause has ended; one that is missed or met already stays."""
+async def _moved(ticket: Ticket, *, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """The deadlines after a pause that ends now, or has; one that is missed or met stays."""
     sla = ticket.sla
+    pauses = pauses_of(await _steps(ticket))
     found = await deadlines(
         Terms(
             submitted_at=ticket.submitted_at,
@@ -227,7 +231,7 @@ async def _moved(ticket: Ticket) -> tuple[datetime | None, datetime | None]:
             answer_minutes=sla.answer_minutes,
             resolve_minutes=sla.resolve_minutes,
         ),
-        pauses=pauses_of(await _steps(ticket)),
+        pauses=[replace(pause, until=pause.until or now) for pause in pauses],
     )
     answer_by = sla.answer_by if sla.answered_at else found.answer_by
     return answer_by, sla.resolve_by if sla.resolve_breached else found.resolve_by

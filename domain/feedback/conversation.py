@@ -13,22 +13,17 @@ from uuid_utils.compat import uuid7
 from domain.feedback.acting import By
 from domain.feedback.rules import TEXT_CHARACTERS_MAX, Author, TextCheck
 from domain.feedback.text_checks import queue_text_check
+from domain.feedback.tickets import CAME_WITH
 from domain.paging import Page, PageRequest, page_of
-from domain.storage import Row, Table, fetch_all
+from domain.storage import Row, execute, fetch_all
 from domain.texts import clean_text
 
-_MESSAGES: Final = Table(
-    "ticket_message",
-    member_id="uuid",
-    ticket_id="uuid",
-    id="uuid",
-    author_kind="text",
-    author_id="uuid",
-    text="text",
-    at="timestamptz",
-    internal="boolean",
-    text_check="text",
-)
+_WRITE: Final = f"""
+    INSERT INTO ticket_message
+        (member_id, ticket_id, id, author_kind, author_id, text, at, internal, text_check,
+         came_with)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {CAME_WITH})
+"""
 _BEGINNING: Final = (UUID(int=0),)
 
 _HELD: Final = frozenset({TextCheck.WAITING, TextCheck.REVIEW, TextCheck.RISKY, TextCheck.REFUSED})
@@ -84,7 +79,9 @@ async def say(
     """
     message_id, check = uuid7(), TextCheck.NOT_CHECKED
     if by.author is Author.MEMBER and by.account_id is None:
-        check = await queue_text_check(member_id=member_id, message_id=message_id, now=now)
+        check = await queue_text_check(
+            member_id=member_id, ticket_id=ticket_id, message_id=message_id, now=now
+        )
     message = TicketMessage(
         member_id=member_id,
         ticket_id=ticket_id,
@@ -96,20 +93,10 @@ async def say(
         internal=internal,
         check=check,
     )
-    await _MESSAGES.insert(
-        [
-            {
-                "member_id": member_id,
-                "ticket_id": ticket_id,
-                "id": message.id,
-                "author_kind": by.author.value,
-                "author_id": by.account_id,
-                "text": text,
-                "at": now,
-                "internal": internal,
-                "text_check": message.check.value,
-            }
-        ]
+    await execute(
+        _WRITE,
+        *(member_id, ticket_id, message.id, by.author.value, by.account_id, text, now),
+        *(internal, message.check.value),
     )
     return message
 

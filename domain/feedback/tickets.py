@@ -85,6 +85,9 @@ class Ticket:
         return self.status in OVER
 
 
+CAME_WITH: Final = "(SELECT came_with FROM ticket WHERE member_id = $1 AND id = $2)"
+"""The merge that brought ticket $2 to member $1: whatever hangs on it goes back with it, too."""
+
 TICKET_COLUMNS: Final = (
     "member_id, id, number, kind, topic, channel, status, priority, purchase_id, submitted_at,"
     " last_message_at, assignee, cause, merged_into, policy_version, calendar_version,"

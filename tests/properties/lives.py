@@ -7,15 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from random import Random
 from typing import Final
 from uuid import UUID, uuid5
 
-from domain import catalogue, feedback, ledger, members, notifications, program, rewards
-from domain.audit import Actor
+from domain import catalogue, ledger, members, program, rewards
 from domain.errors import Refusal
-from domain.feedback import FeedbackKind, SubmitFeedback, Topic
 from domain.ledger import Earn, Redeem, Source, TransferLimits, TransferPoints
 from domain.ledger.commands import GiveBack, TakeBack
 from domain.members import (
@@ -35,16 +32,15 @@ from domain.purchases import (
     record_purchases,
 )
 from domain.rewards import AddAddress, CancelRedemption, Place, RedeemReward, RewardDefinition
-from domain.storage import Row, fetch_all, transaction
+from domain.storage import fetch_all
 from domain.tiers import GrantLevel, UsePerk, grant_level, use_perk
-from tests.domain.feedback.pictures import A_PICTURE, Nowhere
 from tests.domain.ledger.commands import NOW, SHANGHAI, days
 from tests.domain.purchases.shop import PRODUCTS, RULE, line, order
 from tests.domain.returns.desk import IN_FORCE, MUG, TEN_OFF, offer, record, refund
 from tests.domain.tiers.levels import PERKS, three_levels
+from tests.properties.served import LI_NA, SERVED, Served, have_everything, open_service
 
 STEPS: Final = (4, 12, 25, 40) if os.environ.get("JIFEN_SOAK") else (4, 12, 20, 30)
-LI_NA = Actor(name="staff:li.na", account_id=UUID(int=1), request_id="request-1")
 THEMES: Final = ("TEA", "COFFEE", "CUPS", "BOOKS")
 
 
@@ -56,9 +52,7 @@ async def open_programme() -> None:
     await catalogue.upsert_products(PRODUCTS, now=NOW)
     await publish_rule(RULE, now=NOW)
     await three_levels()
-    await feedback.define_topic(
-        Topic(code="cups", name_zh="杯子", name_en="Cups"), by=LI_NA, now=NOW
-    )
+    await open_service()
     await offer(replace(TEN_OFF, stock=1_000_000), MUG)
     await members.publish_consent_texts(
         [
@@ -72,7 +66,7 @@ async def open_programme() -> None:
 
 
 @dataclass
-class Life:
+class Life(Served):
     """One record, and what is done to it, by draws of `random`, and counted in `done`."""
 
     member_id: UUID
@@ -81,11 +75,6 @@ class Life:
     random: Random
     done: Counter[str]
     count: int = 0
-
-    @property
-    def _next(self) -> str:
-        self.count += 1
-        return f"{self.name}-{self.count}"
 
     async def step(self, *, now: datetime) -> None:
         """One thing that happens."""
@@ -99,9 +88,6 @@ class Life:
             self.done[type(refusal).__name__] += 1
         else:
             self.done[what] += 1
-
-    async def _rows(self, statement: str) -> list[Row]:
-        return [*await fetch_all(statement, self.member_id)]
 
     async def buy(self, now: datetime) -> None:
         bought = order(
@@ -275,10 +261,6 @@ class Life:
             gone = self.random.choice(rows)["id"]
             await rewards.remove_address(self.member_id, address_id=gone, now=now)
 
-    async def be_told(self, now: datetime) -> None:
-        told = notifications.Notification(member_id=self.member_id, kind="HELLO", facts={})
-        await transaction(partial(notifications.notify, [told], now=now))
-
     async def care_for(self, now: datetime) -> None:
         themes = self.random.sample(THEMES, self.random.randrange(1, 4))
         await members.replace_declared_interests(self.member_id, themes, now=now)
@@ -315,24 +297,6 @@ class Life:
         )
         await keep_timeline_items([item])
 
-    async def complain(self, now: datetime) -> None:
-        """With a picture; another one is not sent along yet."""
-        sent = [
-            await feedback.keep_upload(
-                A_PICTURE, sent_name=self._next, member_id=self.member_id, store=Nowhere(), now=now
-            )
-            for _ in range(2)
-        ]
-        said = SubmitFeedback(
-            member_id=self.member_id,
-            kind=FeedbackKind.COMPLAINT,
-            topic="cups",
-            text=self._next,
-            attachment_ids=(sent[0].id,),
-            idempotency_key=self._next,
-        )
-        await feedback.submit_feedback(said, now=now)
-
     async def use_a_perk(self, now: datetime) -> None:
         perk = self.random.choice(PERKS[:2])
         used = UsePerk(member_id=self.member_id, perk_id=perk.id, idempotency_key=self._next)
@@ -348,8 +312,8 @@ DOINGS: Final = (
     *("take_back", "take_back", "take_back", "give"),
     *("get_coupon", "get_coupon", "get_gift", "cancel_redemption", "bring_back", "bring_back"),
     *("buy_more", "be_granted", "live_somewhere", "live_somewhere", "move_out"),
-    *("be_told", "care_for", "consent", "be_noted", "be_served", "live_on", "say"),
-    "use_a_perk",
+    *("care_for", "consent", "be_noted", "be_served", "live_on", "say", "use_a_perk"),
+    *SERVED,
 )
 
 
@@ -380,9 +344,7 @@ async def some_lives(
     friend = joined[names[-1]]
     lives = [Life(joined[one], one, friend=friend, random=random, done=done) for one in names[:-1]]
     now = NOW
-    # Once and by nobody's draw: each record that is joined has some.
-    for one in lives:
-        await one.do("complain", now=now)
+    await have_everything(*lives, now=now)
     for _ in range(random.choice(STEPS)):
         now += days(random.random())
         await random.choice(lives).step(now=now)

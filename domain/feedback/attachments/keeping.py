@@ -21,6 +21,7 @@ from domain.errors import AttachmentUnknown, InvalidInput, Refusal
 from domain.feedback.attachments.images import CleanImage, MediaType
 from domain.feedback.attachments.naming import name_of, stored_name
 from domain.feedback.attachments.store import AttachmentStore
+from domain.feedback.tickets import CAME_WITH
 from domain.storage import (
     Row,
     execute,
@@ -139,10 +140,11 @@ async def attach(
         raise InvalidInput(field=("attachment_ids",), rule="each file once")
     for place, attachment_id in enumerate(attachment_ids):
         given = await execute(
-            "UPDATE attachment SET ticket_id = $3, message_id = $4, place = $5"
-            " WHERE member_id = $1 AND id = $2 AND message_id IS NULL"
+            "UPDATE attachment SET ticket_id = $2, message_id = $4, place = $5,"
+            f" came_with = {CAME_WITH}"
+            " WHERE member_id = $1 AND id = $3 AND message_id IS NULL"
             " AND COALESCE(uploaded_by, member_id) = $6",
-            *(member_id, attachment_id, ticket_id, message_id, place, uploaded_by or member_id),
+            *(member_id, ticket_id, attachment_id, message_id, place, uploaded_by or member_id),
         )
         if not given:
             raise AttachmentUnknown(field=("attachment_ids", str(place)))

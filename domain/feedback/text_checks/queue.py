@@ -15,13 +15,12 @@ from uuid import UUID, uuid4
 
 from domain import members
 from domain.feedback.rules import TextCheck
+from domain.feedback.tickets import CAME_WITH
 from domain.outbox import Event, announce
 from domain.storage import execute, fetch_all, fetch_one, inside_transaction, transaction
 
 LEASE: Final = timedelta(seconds=120)
 """Longer than all pieces of a text may take."""
-
-CHECKED_EVENT: Final = "TicketTextChecked"
 
 _CLAIM: Final = """
     UPDATE text_check SET lease = $1, next_at = $2
@@ -59,7 +58,9 @@ class Opinion:
     trace_id: str | None = None
 
 
-async def queue_text_check(*, member_id: UUID, message_id: UUID, now: datetime) -> TextCheck:
+async def queue_text_check(
+    *, member_id: UUID, ticket_id: UUID, message_id: UUID, now: datetime
+) -> TextCheck:
     """Have the text of this message checked, which the member writes now: how it stands until then.
 
     WAITING; NOT_CHECKED for somebody whom WeChat does not know. Inside the message's transaction,
@@ -69,9 +70,9 @@ async def queue_text_check(*, member_id: UUID, message_id: UUID, now: datetime) 
     if not await members.wechat_users(member_id):
         return TextCheck.NOT_CHECKED
     await execute(
-        "INSERT INTO text_check (member_id, message_id, queued_at, next_at, found)"
-        " VALUES ($1, $2, $3, $3, $4)",
-        *(member_id, message_id, now, TextCheck.CLEAR.value),
+        "INSERT INTO text_check (member_id, message_id, queued_at, next_at, found, came_with)"
+        f" VALUES ($1, $3, $4, $4, $5, {CAME_WITH})",
+        *(member_id, ticket_id, message_id, now, TextCheck.CLEAR.value),
     )
     return TextCheck.WAITING
 
@@ -153,7 +154,7 @@ async def mark(member_id: UUID, message_id: UUID, check: TextCheck, *, now: date
     await announce(
         [
             Event(
-                kind=CHECKED_EVENT,
+                kind="TicketTextChecked",
                 member_id=member_id,
                 facts={"ticket": str(row["ticket_id"]), **facts},
             )

@@ -19,13 +19,13 @@ from uuid_utils.compat import uuid7
 from domain import audit
 from domain.audit import Actor, Target
 from domain.errors import InvalidInput, MemberNotFound
-from domain.members import MemberRef, resolve_members
+from domain.members import MemberRef, lock_members, resolve_members
 from domain.notifications.channels.deciding import DeliveryState, channels_for
 from domain.notifications.channels.reaching import OpenChannels, reach
 from domain.notifications.quiet import Channel
 from domain.outbox import Announced, Consumer, consume_once
 from domain.paging import Page, PageRequest, page_of
-from domain.storage import Row, Table, execute, execute_many, fetch_all, transaction
+from domain.storage import Row, execute, execute_many, fetch_all, transaction
 
 NAME: Final = "deliveries"
 LEASE: Final = timedelta(seconds=120)
@@ -40,16 +40,23 @@ _COLUMNS: Final = (
     "member_id, id, notification_id, channel, state, claims, attempts, created_at, next_at,"
     " last_at, reason, sent_at"
 )
-_DELIVERIES: Final = Table(
-    "notification_delivery",
-    member_id="uuid",
-    id="uuid",
-    notification_id="uuid",
-    channel="text",
-    state="text",
-    created_at="timestamptz",
-    next_at="timestamptz",
-)
+# As its notification, it goes back with the merge that brought it.
+_WRITE: Final = """
+    INSERT INTO notification_delivery
+        (member_id, id, notification_id, channel, state, created_at, next_at, came_with)
+    SELECT member_id, $3, id, $4, 'WAITING', $5, $5, came_with
+    FROM notification WHERE member_id = $1 AND id = $2
+    ON CONFLICT (notification_id, channel) DO NOTHING
+"""
+
+# Whosever the delivery before it is by now.
+_WRITE_NEXT: Final = """
+    INSERT INTO notification_delivery
+        (member_id, id, notification_id, channel, state, created_at, next_at, came_with)
+    SELECT member_id, $2, notification_id, $3, 'WAITING', $4, $4, came_with
+    FROM notification_delivery WHERE id = $1
+    ON CONFLICT (notification_id, channel) DO NOTHING
+"""
 
 _CLAIM: Final = f"""
     UPDATE notification_delivery SET lease = $1, next_at = $2, claims = claims + 1
@@ -137,22 +144,30 @@ def deliveries_consumer(opened: OpenChannels) -> Consumer:
 
     async def write_down(events: Sequence[Announced]) -> None:
         if opened.channels:
-            await consume_once(NAME, events, work)
+            await transaction(lambda: _write_down(events, opened=opened))
 
-    async def work(events: Sequence[Announced]) -> None:
-        reached = await reach({event.member_id for event in events}, opened=opened)
-        rows = []
-        for event in events:
-            to, kind = reached.get(event.member_id), str(event.facts["kind"])
+    return Consumer(NAME, frozenset({"Notified"}), write_down)
+
+
+async def _write_down(events: Sequence[Announced], *, opened: OpenChannels) -> None:
+    # Before the marks are written, as whoever erases or joins records has them.
+    leads = await lock_members({event.member_id for event in events})
+
+    async def work(new: Sequence[Announced]) -> None:
+        reached = await reach(set(leads.values()), opened=opened)
+        rows: list[tuple[object, ...]] = []
+        for event in new:
+            member_id = leads.get(event.member_id, event.member_id)
+            to, kind = reached.get(member_id), str(event.facts["kind"])
             wanted = [] if to is None else channels_for(kind, to.preferences, to.by(kind))
             told = UUID(event.facts["notification_id"])
             rows += [
-                _fresh(event.member_id, told, channel, now=event.announced_at)
+                (member_id, told, uuid7(), channel.value, event.announced_at)
                 for channel in wanted[:1]
             ]
-        await _DELIVERIES.insert(rows, or_update="(notification_id, channel) DO NOTHING")
+        await execute_many(_WRITE, rows)
 
-    return Consumer(NAME, frozenset({"Notified"}), write_down)
+    await consume_once(NAME, events, work)
 
 
 async def is_due(channel: Channel, *, now: datetime) -> bool:
@@ -201,14 +216,12 @@ async def record(ended: Sequence[Ended], *, lease: UUID) -> None:
         for one in ended
     ]
     others = [
-        _fresh(one.delivery.member_id, one.delivery.notification_id, one.then, now=one.at)
-        for one in ended
-        if one.then is not None
+        (one.delivery.id, uuid7(), one.then.value, one.at) for one in ended if one.then is not None
     ]
 
     async def work() -> None:
         await execute_many(_RECORD, rows)
-        await _DELIVERIES.insert(others, or_update="(notification_id, channel) DO NOTHING")
+        await execute_many(_WRITE_NEXT, others)
 
     await transaction(work)
 
@@ -312,20 +325,6 @@ async def forget_deliveries(*, before: datetime, count: int = FORGOTTEN_AT_ONCE)
         " WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
         *(before, count),
     )
-
-
-def _fresh(
-    member_id: UUID, notification_id: UUID, channel: Channel, *, now: datetime
-) -> dict[str, object]:
-    return {
-        "member_id": member_id,
-        "id": uuid7(),
-        "notification_id": notification_id,
-        "channel": channel.value,
-        "state": DeliveryState.WAITING.value,
-        "created_at": now,
-        "next_at": now,
-    }
 
 
 def _delivery(row: Row) -> Delivery:

@@ -31,16 +31,20 @@ _ACCEPTING: Final = "accept-subscribe-messages"
 _LIMITS: Final[Mapping[str, int]] = {"thing": 20, "phrase": 5, "name": 10, "character_string": 32}
 """How many characters a keyword takes, by its name without its number."""
 
-# A row leads to the mini-program's user, whoever's record that is by now.
+# A row leads to the mini-program's user, whoever's record that is by now: it goes back with the
+# merge that brought the user.
 _ACCEPT: Final = f"""
     INSERT INTO subscribe_consent
-        (member_id, id, app_id, openid, template_id, remaining, updated_at)
-    VALUES ($1, $2, $3, $4, $5, 1, $6)
+        (member_id, id, app_id, openid, template_id, remaining, updated_at, came_with)
+    VALUES ($1, $2, $3, $4, $5, 1, $6, (
+        SELECT came_with FROM member_identity
+        WHERE member_id = $1 AND kind = '{IdentityKind.WECHAT_OPENID.value}'
+            AND app_id = $3 AND subject = $4
+    ))
     ON CONFLICT (app_id, openid, template_id) DO UPDATE SET
         remaining = CASE WHEN subscribe_consent.remaining < {REMAINING_MAX}
             THEN subscribe_consent.remaining + 1 ELSE {REMAINING_MAX} END,
-        came_with = CASE WHEN subscribe_consent.member_id = excluded.member_id
-            THEN subscribe_consent.came_with END,
+        came_with = excluded.came_with,
         member_id = excluded.member_id,
         updated_at = excluded.updated_at
 """

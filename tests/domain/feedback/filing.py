@@ -72,8 +72,8 @@ async def ask(ticket: Ticket, *, now: datetime) -> Ticket:
     return await ask_member(command, by=CLERK, now=now)
 
 
-async def resolve(ticket: Ticket, *, now: datetime) -> Ticket:
-    command = ResolveTicket(ticket_id=ticket.id, cause_code="late", idempotency_key="resolve-1")
+async def resolve(ticket: Ticket, *, key: str = "resolve-1", now: datetime) -> Ticket:
+    command = ResolveTicket(ticket_id=ticket.id, cause_code="late", idempotency_key=key)
     return await resolve_ticket(command, by=CLERK, now=now)
 
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from domain import custody
 from domain.feedback.breaches import SOURCE_KIND, Watched, deadlines_missed, watch_deadlines
-from domain.feedback.replying import ReplyTicket, reply_ticket
+from domain.feedback.replying import RateTicket, ReplyTicket, rate_ticket, reply_ticket
 from domain.feedback.tickets import Ticket
 from domain.files import ErasureJournal, FileStore
 from domain.ledger import (
@@ -155,6 +155,46 @@ async def test_one_that_was_asked_about_too_late_is_late_at_once(alice: UUID) ->
     await ask(ticket, now=RESOLVED_BY + MINUTE)
     assert await watch(RESOLVED_BY + 2 * MINUTE) == Watched(breaches=2, points=250)
     assert (await read(ticket)).sla.paused
+
+
+async def test_the_time_that_it_waited_is_given_to_what_is_resolved_out_of_a_pause(
+    alice: UUID,
+) -> None:
+    ticket = await complain(alice)
+    await ask(ticket, now=DUE - MINUTE)
+    week = timedelta(days=7)
+    done = await resolve(ticket, now=MORNING + week)
+    # 59 of the 540 minutes were used up when staff asked; on Monday another 480 were to come.
+    assert done.sla.resolve_by == MORNING + week + timedelta(days=1) - 59 * MINUTE
+    assert done.sla.resolved_at == MORNING + week
+    assert await watch(MORNING + 2 * week) == NOBODY
+    assert await points(alice) == 0
+    rated = RateTicket(member_id=alice, ticket_id=ticket.id, experience=5)
+    kept = await rate_ticket(rated, now=MORNING + week + MINUTE)
+    assert kept.sla == done.sla
+
+
+async def test_who_asks_again_after_the_end_has_not_missed_it(alice: UUID) -> None:
+    ticket = await complain(alice)
+    await resolve(ticket, now=DUE - MINUTE)
+    week = timedelta(days=7)
+    waits = await ask(ticket, now=MORNING + week)
+    assert (waits.sla.paused, waits.sla.resolved_at) == (True, None)
+    assert waits.sla.resolve_by == MORNING + week + timedelta(days=1) - 59 * MINUTE
+    assert await watch(MORNING + 2 * week) == NOBODY
+    # It waits from its end on: what is asked later does not use up more.
+    again = await resolve(ticket, key="resolve-2", now=MORNING + 2 * week)
+    assert again.sla.resolve_by == MORNING + 2 * week + timedelta(days=1) - 59 * MINUTE
+    assert await watch(MORNING + 3 * week) == NOBODY
+
+
+async def test_a_pause_after_the_deadline_gives_nothing_back(alice: UUID) -> None:
+    """Nobody swept meanwhile: asked too late, and resolved straight out of the pause."""
+    ticket = await complain(alice)
+    await ask(ticket, now=RESOLVED_BY + MINUTE)
+    done = await resolve(ticket, now=RESOLVED_BY + timedelta(days=7))
+    assert done.sla.resolve_by == RESOLVED_BY
+    assert await watch(RESOLVED_BY + timedelta(days=8)) == Watched(breaches=2, points=250)
 
 
 async def test_each_ticket_is_paid_for_itself(alice: UUID) -> None:
