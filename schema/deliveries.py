@@ -16,7 +16,8 @@ from domain.notifications import (
 )
 from resolvers import deliveries as resolvers
 from schema.connections import KeysetList
-from schema.fields import Info, computed, enum_type, input_type, object_type, view
+from schema.cost import Cost
+from schema.fields import Info, computed, enum_type, field, input_type, object_type, view
 from schema.member_references import MemberReference
 from schema.mutations import Payload, mutation
 from schema.node import encode_global_id
@@ -25,6 +26,8 @@ from schema.notification_kinds import Channel
 from schema.policies import OWNER
 
 DELIVERIES = KeysetList("notification-deliveries", (UUID,))
+TEMPLATES = Cost(items=5)
+"""A mini-program has so many templates, or a few more."""
 
 enum_type(
     DeliveryState,
@@ -70,7 +73,7 @@ class AcceptSubscribeMessagesInput:
 class AcceptSubscribeMessagesPayload(Payload):
     """What allowing messages led to."""
 
-    subscribe_messages: list[SubscribeMessages] | None = None
+    subscribe_messages: list[SubscribeMessages] | None = field(OWNER, default=None, cost=TEMPLATES)
     """All templates of the mini-program; null when it was refused."""
 
 

@@ -89,6 +89,9 @@ PLAINLY_TOLD: Final[frozenset[type[Refusal]]] = frozenset(
         errors.PartnerKeyLimitReached,
         errors.GameCampaignExists,
         errors.SmsUnavailable,  # What it says counts for us: whether a try is used up.
+        errors.EmailUnavailable,
+        errors.EmailRefused,
+        errors.WeChatUnavailable,
     }
 )
 """Refusals whose facts are told by their message alone. A test asks every other one for a type."""
@@ -226,6 +229,24 @@ class SignInCodeTooSoon(UserError):
 
     retry_at: datetime
     """When another one can be sent."""
+
+
+@tells(errors.EmailCodeTooSoon)
+@object_type(policy=PUBLIC)
+class EmailCodeTooSoon(UserError):
+    """Too many codes were sent to the address."""
+
+    retry_at: datetime
+    """When another one can be sent."""
+
+
+@tells(errors.TicketNotOpen)
+@object_type(policy=PUBLIC)
+class TicketNotOpen(UserError):
+    """The ticket does not stand where this step begins."""
+
+    state: str
+    """Where it stands, a `TicketStatus`."""
 
 
 @tells(errors.ExportLimitReached)

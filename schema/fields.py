@@ -54,7 +54,9 @@ def field(
 @overload
 def field(policy: Policy, *, cost: Cost | None = None, deprecated: str | None = None) -> Any: ...
 @overload
-def field(policy: Policy, *, default: Any, deprecated: str | None = None) -> Any: ...
+def field(
+    policy: Policy, *, default: Any, deprecated: str | None = None, cost: Cost | None = None
+) -> Any: ...
 @overload
 def field(
     policy: Policy, *, default_factory: Callable[[], Any], cost: Cost | None = None

@@ -133,7 +133,7 @@ class TicketMessage:
         """The ticket in which it was said: another one, where that was merged into this one."""
         return encode_global_id("Ticket", _message(self).ticket_id)
 
-    @computed(BOTH, cost=Cost(own=1, items=ATTACHMENTS_LIKELY))
+    @computed(BOTH, cost=Cost(own=1, items=ATTACHMENTS_LIKELY), versioned=True)
     async def attachments(self) -> list[Attachment] | None:
         """The pictures that came with it, in their order."""
         found: list[Attachment] = view(await _message(self).attachments())

@@ -23,7 +23,10 @@ _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 
 
 def yaml_text(document: Mapping[str, Any]) -> str:
-    """The document: texts, whole numbers, `True`, lists of mappings, mappings; none is empty."""
+    """The document: texts, whole numbers, `True`, mappings, lists of mappings.
+
+    Nothing is empty but a mapping in a list: a promise of service may say nothing.
+    """
     return "\n".join([*_HEAD, *_fields(document, indent="")]) + "\n"
 
 
@@ -42,7 +45,7 @@ def _fields(document: Mapping[str, Any], *, indent: str) -> Iterator[str]:
 
 def _items(things: list[Mapping[str, Any]], *, indent: str) -> Iterator[str]:
     for thing in things:
-        first, *rest = _fields(thing, indent=f"{indent}  ")
+        first, *rest = [*_fields(thing, indent=f"{indent}  ")] or ["{}"]
         yield f"{indent}- {first.lstrip()}"
         yield from rest
 

@@ -8,6 +8,8 @@ from random import Random
 from typing import Final
 
 from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
@@ -57,7 +59,10 @@ class Selected:
 
 
 class Grower:
-    """Makes and changes queries of a schema. `values` are given for arguments of these names."""
+    """Makes and changes queries of a schema.
+
+    `values` are given for arguments of these names; an enum needs none, or one of its own.
+    """
 
     def __init__(self, schema: GraphQLSchema, values: dict[str, str]) -> None:
         self._schema = schema
@@ -96,14 +101,18 @@ class Grower:
                 yield self._whole(one, name, depth - 1)
 
     def _arguments(self, definition: GraphQLField) -> dict[str, str]:
-        wanted = [
-            name
+        return {
+            name: self._value(name, argument)
             for name, argument in definition.args.items()
             if name == "first" or is_required_argument(argument)
-        ]
-        unknown = [name for name in wanted if name not in self._values]
-        assert not unknown, f"say which values the search gives for {unknown}"
-        return {name: self._values[name] for name in wanted}
+        }
+
+    def _value(self, name: str, argument: GraphQLArgument) -> str:
+        given, kind = self._values.get(name), get_named_type(argument.type)
+        if isinstance(kind, GraphQLEnumType) and given not in kind.values:
+            return str(next(iter(kind.values)))
+        assert given is not None, f"say which value the search gives for {name}"
+        return given
 
     def _alias(self) -> str:
         self._aliases += 1

@@ -13,9 +13,11 @@ from typing import Any, Final
 import pytest
 from graphql import build_schema
 
+from api.fake_wechat import DEMO_APP_ID
 from tests.closing import ClosingReport
 from tests.fuzz.generated import SDL
 from tests.fuzz.growing import Grower, Selected
+from tests.graphql import desk
 from tests.graphql.gateway import Gateway
 from tests.graphql.orders import line, order, record
 from tests.graphql.redeeming import keep, redeem
@@ -34,6 +36,8 @@ SINGLES: Final = (
     "redemptions",
     "addresses",
     "purchases",
+    "tickets",
+    "notifications",
     "changes",
     "recommendations",
 )
@@ -122,6 +126,16 @@ async def populate(gateway: Gateway) -> tuple[str, str, str]:
         await redeem(gateway, session, "coupon", quantity=20, idempotencyKey=f"r-{number}")
         await redeem(gateway, session, "gift", idempotencyKey=f"g-{number}")
         await keep(gateway, session, idempotencyKey=f"a-{number}")
+    await desk.open_desk()
+    for number in range(30):
+        ticket = await desk.submitted(gateway, session, f"t-{number}")
+        for turn in range(3):
+            given = {
+                "ticketId": ticket["id"],
+                "text": "还有呢？",
+                "idempotencyKey": f"{number}-{turn}",
+            }
+            await gateway.send("ReplyTicket", session.access_token, input=given)
     return session.access_token, session.member_id, payload["batch"]["receipts"][0]["orderId"]
 
 
@@ -141,8 +155,14 @@ async def test_the_worst_query_that_is_let_in_takes_no_longer_than_promised(
         "orderId": f'"{order_id}"',
         "amount": "100",
         "code": '"standard"',
-        "surface": "HOME",
         "status": "FULFILLED",
+        "appId": f'"{DEMO_APP_ID}"',
+        "kind": '"LEVEL_REACHED"',
+        "from": '"2025-06-01"',
+        "to": '"2026-03-01"',
+        "partner": '"standard"',
+        "date": '"2026-03-01"',
+        "externalIds": '["A"]',
     }
     # What the tests keep is not looked through at each collection.
     gc.freeze()

@@ -17,7 +17,8 @@ from domain.ledger.commands import Release, SetAside
 from domain.purchases import ImportOrders, Order, OrderLine
 from domain.returns import RecordRefunds, Refund, record_refunds
 from domain.storage import fetch_all
-from tests.graphql.etag_programme import ZONES, ProgrammeSteps
+from tests.graphql.etag_programme import ZONES
+from tests.graphql.etag_tickets import TicketSteps
 from tests.graphql.gateway import global_id
 from tests.graphql.orders import line, order
 from tests.graphql.perks import perk
@@ -28,7 +29,7 @@ MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
-class History(ProgrammeSteps):
+class History(TicketSteps):
     """One history. Every step is a real write, or time that passes, and then a look."""
 
     async def random_step(self) -> None:
@@ -337,4 +338,10 @@ STEPS: Final = (
     "count_popularity",
     "set_up",
     "define_a_level",
+    "write_to_us",
+    "write_to_us",
+    "serve",
+    "serve",
+    "tidy_tickets",
+    "rename_topic",
 )

@@ -22,6 +22,7 @@ from domain.access import CallerKind
 from domain.storage import Table, fetch_all
 from schema.building import JifenSchema
 from tests.api.documents import persisted, sha256
+from tests.graphql.desk import open_desk
 from tests.graphql.everything import apart_document, covered_document
 from tests.graphql.gateway import Gateway, Session, global_id
 from tests.graphql.operations import operation
@@ -121,6 +122,7 @@ class Looks:
         self.members = [await self.gateway.sign_in(name) for name in ("o-alice", "o-bob")]
         now = self.gateway.clock.now()
         await open_shop(self.gateway.named(SHOP), now=now)
+        await open_desk()
         await _COUPONS.insert(
             _coupon(member, status, now=now, days=days)
             for member in self.members

@@ -22,7 +22,6 @@ ARGUMENTS = {
     "PointsBalance.reasons": "(first: 4)",
     "Member.notifications": "(first: 2)",
     "Member.purchases": "(first: 2)",
-    "Member.subscribeMessages": '(appId: "wxjifendemo0000001")',
     "Member.tickets": "(first: 2)",
     "Member.tierHistory": "(first: 2)",
     "Member.redemptions": "(first: 1)",

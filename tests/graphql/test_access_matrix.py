@@ -113,7 +113,8 @@ class Matrix:
     async def is_answered(self, somebody: Somebody, places: Sequence[Place]) -> Any:
         """Ask for places of one entry together, which is answered; returns the data."""
         node = self.ids.get(places[0].node_type or "", "")
-        document = self.writer.document(places, node=node)
+        writer = replace(self.writer, ticket=self.crowd.ticket_for(somebody))
+        document = writer.document(places, node=node)
         token = somebody.token
         if places[0].operation == "mutation":
             token = await self.crowd.spare_token(somebody)
@@ -193,7 +194,8 @@ async def matrix(
     async with open_gateway(without_limits(settings), fake) as gateway:
         await set_up_programme(now=NOW)
         crowd = await gather(gateway)
-        writer = Writer(WALK, member=crowd.a.session.member_id, order=crowd.a.order)
+        a = crowd.a
+        writer = Writer(WALK, member=a.session.member_id, order=a.order, ticket=a.ticket)
         made = Matrix(crowd=crowd, writer=writer, ids={"Member": crowd.a.session.member_id})
         made.ids |= await ids_of_nodes(made)
         yield made

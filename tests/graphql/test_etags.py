@@ -43,6 +43,8 @@ UNCOVERED = {
     "Reward.stock",
     # What a refund would do may be other at any moment, and nobody asks for it twice.
     "Member.refundPreview",
+    # What is sent counts them down without an event.
+    "Member.subscribeMessages",
     # Some are bound without an event.
     "Member.identities",
     # Partners name campaigns and prizes, and change them, without an event of the member's.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from domain import catalogue
+from tests.graphql import desk
 from tests.graphql.gateway import Gateway, entries_cursor, global_id
 from tests.graphql.orders import order, record
 
@@ -17,6 +18,7 @@ NODE = """query($id: ID!) { node(id: $id) { __typename id
     ... on LedgerEntry { kind amount balanceAfter occurredAt effectiveAt recordedAt
         source { kind reference } }
     ... on Coupon { code title }
+    ... on Ticket { number messages { nodes { text } } }
     ... on Product { title price { amount currency } theme { code name } } } }"""
 PUBLIC = """query($id: ID!) { node(id: $id) { __typename id
     ... on Product { title price { amount currency } theme { code name } } } }"""
@@ -75,6 +77,10 @@ async def test_what_is_not_ones_own_is_answered_like_what_is_not_there(gateway: 
     alice, bob = await gateway.sign_in("o-alice"), await gateway.sign_in("o-bob")
     await record(gateway, "b", [order("A", alice.member_id)])
     coupon = "01977c1e-1111-7000-8000-000000000000"
+    await desk.open_desk()
+    ticket = await desk.submitted(gateway, alice)
+    seen = await node(gateway, ticket["id"], alice.access_token)
+    assert seen["messages"]["nodes"] == [{"text": "包裹还没到"}]
 
     for theirs, missing in (
         (alice.member_id, global_id("Member", NOBODY)),
@@ -86,6 +92,7 @@ async def test_what_is_not_ones_own_is_answered_like_what_is_not_there(gateway: 
             global_id("Coupon", f"{alice.member}:{coupon}"),
             global_id("Coupon", f"{bob.member}:{coupon}"),
         ),
+        (ticket["id"], global_id("Ticket", NOBODY)),
     ):
         answers = [
             await gateway.ask(NODE, {"id": one}, token=bob.access_token)
@@ -125,6 +132,9 @@ async def test_what_is_no_id_is_a_coded_error(gateway: Gateway) -> None:
         "an entry beyond numbers": global_id("LedgerEntry", f"{alice.member}:{2**63}"),
         "an entry in full width": global_id("LedgerEntry", f"{alice.member}:１"),
         "a coupon of nobody": global_id("Coupon", alice.member),
+        "a ticket of somebody": global_id("Ticket", f"{alice.member}:{alice.member}"),
+        "a ticket by its number": global_id("Ticket", "T-000001"),
+        "a notification of nobody": global_id("Notification", alice.member),
         "a cursor": entries_cursor(1),
         "not base64": "积分" * 10,
         "long": "A" * 10_000,

@@ -44,12 +44,13 @@ def test_every_kind_of_item_has_a_title() -> None:
         *("REDEMPTION_CANCELLED", "COUPON_USED", "PERK_USED", "PERK_USE_CANCELLED"),
         *("GAME_BOUND", "GAME_UNBOUND"),
         *(f"ORDER_{kind}" for kind in OrderNoticeKind),
+        *(f"TICKET_{act}" for act in ("SUBMITTED", "ANSWERED", "ASKED", "RESOLVED", "REOPENED")),
     }
     assert TELLING.keys() == {
         *("MemberJoined", "ConsentChanged", "PointsChanged", "LevelChanged", "PurchaseRecorded"),
         *("PurchaseRefunded", "PerkUsed", "PerkUseCancelled"),
         *("RewardRedeemed", "RedemptionShipped", "RedemptionDelivered", "RedemptionCancelled"),
-        *("CouponUsed", "MemberBound", "MemberUnbound", "OrderNoticeRecorded"),
+        *("CouponUsed", "MemberBound", "MemberUnbound", "OrderNoticeRecorded", "TicketUpdated"),
     }
 
 
@@ -115,6 +116,12 @@ TOLD: dict[str, tuple[str, dict[str, object], str, str]] = {
         {"partner": "arcade", "title_zh": "转盘乐园", "title_en": "Wheel Park"},
         "解除互动平台授权：转盘乐园",
         "No longer allows Wheel Park",
+    ),
+    "a ticket that was answered": (
+        "TICKET_ANSWERED",
+        {"number": "T-000123", "kind": "COMPLAINT", "topic": "delivery"},
+        "反馈 T-000123 已回复",
+        "T-000123 was answered",
     ),
     "a kind of a later version": ("MOON_LANDING", {}, "MOON_LANDING", "MOON_LANDING"),
 }

@@ -312,7 +312,7 @@ async def explained(counted: Counted) -> str:
     kinds = [one.value for one in counted.kinds]
     verb = "EXPLAIN" if dialect() == "postgres" else "EXPLAIN QUERY PLAN"
     rows = await fetch_all(f"{verb} {statement}", since, until, kinds, None, None, None, None)
-    return "\n".join(str(tuple(row)) for row in rows)
+    return "\n".join(str(dict(row)) for row in rows)
 
 
 def test_buckets_follow_the_calendar() -> None:

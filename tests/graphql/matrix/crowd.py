@@ -36,6 +36,7 @@ from domain.rewards import AddAddress, Place, ShipRedemption
 from tests.domain.access.fixtures import OPERATOR
 from tests.domain.games.arcade import open_campaign, open_partner
 from tests.graphql.gateway import NOW, Gateway, Session, global_id, plain_id
+from tests.graphql.matrix.complaining import complain, confirm_email, open_desk
 from tests.graphql.orders import give_back, line, order, record, refund
 from tests.graphql.perks import used
 from tests.graphql.programme import CLERK, REWARDS, SHOP, open_account, perk_id
@@ -45,6 +46,7 @@ from tests.graphql.timelines import keep_timelines
 MARK: Final = "MARKED-A"
 BIRTHDAY: Final = "1987-06-05"
 PHONE: Final = "+8613912345678"
+EMAIL: Final = "q.person@post.example"
 
 PROFILE: Final = {
     "nickname": f"{MARK} nickname",
@@ -72,6 +74,7 @@ class Member:
     session: Session
     openid: str
     order: str
+    ticket: str
 
     @property
     def id(self) -> UUID:
@@ -85,6 +88,7 @@ class Member:
             "birthday": BIRTHDAY.encode(),
             "phone": PHONE[-8:].encode(),
             "masked phone": b"****" + PHONE[-4:].encode(),
+            "e-mail": EMAIL.partition("@")[2].encode(),
             "id": str(self.id).encode(),
             "global id": self.session.member_id.encode(),
             "openid": self.openid.encode(),
@@ -116,6 +120,10 @@ class Crowd:
     def __iter__(self) -> Iterator[Somebody]:
         return iter(self.callers.values())
 
+    def ticket_for(self, somebody: Somebody) -> str:
+        """The ticket to ask for. B asks for their own: of another's nobody ever hears anything."""
+        return (self.b if somebody.name == "member B" else self.a).ticket
+
     async def spare_token(self, somebody: Somebody) -> str | None:
         """A token of the same caller that may be ended by what it is used for."""
         if somebody.name not in {"member A", "member B"}:
@@ -130,6 +138,7 @@ class Crowd:
 async def gather(gateway: Gateway) -> Crowd:
     """Make everybody."""
     await tiers.define_levels((), perks=PERKS, now=NOW)
+    await open_desk()
     a = await _live(gateway, "alice", marked=True)
     b = await _live(gateway, "bob", marked=False)
     await _move_points(gateway, a, b)
@@ -171,6 +180,7 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
     if marked:
         await gateway.send("UpdateProfile", token, input=PROFILE)
         await members.bind_phone(session.member, PHONE, now=NOW)
+        await confirm_email(session, EMAIL)
     await gateway.send("SetInterests", token, input={"themes": ["tea"]})
     payload = await record(
         gateway,
@@ -201,8 +211,9 @@ async def _live(gateway: Gateway, name: str, *, marked: bool) -> Member:
     await _win(gateway, session, mark)
     await gateway.send("ExportMyData", token, input={"idempotencyKey": "export"})
     assert await custody.write_exports(files=gateway.files, now=gateway.clock.now) == 1
-    [_, receipt] = payload["batch"]["receipts"]
-    return Member(session=session, openid=gateway.named(openid), order=receipt["orderId"])
+    order_id = payload["batch"]["receipts"][1]["orderId"]
+    ticket = await complain(gateway, session, order_id=order_id, mark=mark)
+    return Member(session, openid=gateway.named(openid), order=order_id, ticket=ticket)
 
 
 async def _be_told(gateway: Gateway, session: Session, mark: str) -> None:

@@ -31,6 +31,7 @@ from graphql import (
 )
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from api.fake_wechat import DEMO_APP_ID
 from schema.policies import NOBODY, Policy
 from schema.requirements import field_policy
 from tests.graphql.gateway import cursor, global_id
@@ -193,12 +194,13 @@ Tree = dict[Step, "Tree"]
 class Writer:
     """Writes documents. `member` is the global id to name in every place that wants a member.
 
-    `order` is that of the order to name in every place that wants one.
+    `order` and `ticket` are those to name in every place that wants one.
     """
 
     walk: Walk
     member: str
     order: str
+    ticket: str
 
     def document(self, places: Iterable[Place], *, node: str = "") -> str:
         """One operation that asks for all the places, of one entry; `node` is the id to ask."""
@@ -231,6 +233,10 @@ class Writer:
             given["orderId"] = f'"{self.order}"'
         if (step.owner, step.name) == ("Query", "node"):
             given["id"] = f'"{node or self.member}"'
+        if "ticketId" in given or (step.owner, step.name) == ("Staff", "ticket"):
+            given["id" if "id" in given else "ticketId"] = f'"{self.ticket}"'
+        if "appId" in given:
+            given["appId"] = f'"{DEMO_APP_ID}"'
         if step.name == "messages":
             # Within pages of tickets, whole pages of them cost more than one may ask for.
             given["first"] = "2"
@@ -282,6 +288,9 @@ def ids_of_nobody(name: str) -> str | None:
         "perkId": ("Perk", nobody),
         "useId": ("PerkUse", f"{nobody}:{nobody}"),
         "grantId": ("LevelGrant", nobody),
+        "ticketId": ("Ticket", nobody),
+        "duplicateIds": ("Ticket", nobody),
+        "messageId": ("TicketMessage", nobody),
     }
     return f'"{global_id(*keys[name])}"' if name in keys else None
 
