@@ -257,3 +257,9 @@ def test_every_field_of_a_coupon_and_of_a_rolling_window_is_read_as_it_is_writte
     window = {"window": "ROLLING", "months": 6, "grace_days": 1, "notice_days": 2}
     document = {"jifen": 1, "level_rules": window, "rewards": [reward]}
     assert document_of(read_contents(yaml_text(document).encode())) == document
+
+
+def test_a_promise_of_nothing_is_read_as_it_is_written() -> None:
+    document = {"jifen": 1, "service_levels": [{}, {"kind": "LOSS", "priority": 4}]}
+    assert "service_levels:\n  - {}\n  - kind: LOSS\n" in yaml_text(document)
+    assert document_of(read_contents(yaml_text(document).encode())) == document
