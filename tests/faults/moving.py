@@ -1,7 +1,8 @@
 """Every way of moving points, each as work that can be begun again: a table for the tests.
 
 A row says how to make ready (untouched by faults) and what is sent then, always the same under one
-key; `entries` counts the entries that it writes. A new mutation that moves points is a new row.
+key; `entries` counts the entries that it writes, or what else the statement `counts` does. A new
+mutation that moves points is a new row.
 """
 
 from __future__ import annotations
@@ -53,11 +54,16 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A row of the table. `ready` prepares the move that this key names, and returns it."""
+    """A row of the table. `ready` prepares the move that this key names, and returns it.
+
+    `floors` are the await points at which it is cut at least, in the short form and in full.
+    """
 
     name: str
     ready: Callable[[Stage, str], Awaitable[Act]]
     entries: int = 1
+    counts: str = "SELECT COUNT(*) AS n FROM points_entry"
+    floors: tuple[int, int] = (6, 24)
 
 
 async def stage_of(gateway: Gateway) -> Stage:

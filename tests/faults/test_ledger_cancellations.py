@@ -1,4 +1,4 @@
-"""Whatever moves points is cancelled at each of its await points, in three ways."""
+"""Whatever moves points, or serves members, is cancelled at each await point, in three ways."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from api.settings import TransferSettings
 from domain import storage
 from domain.ledger import Posted, verify_account
 from tests.domain.wechat import fixtures as wechat
+from tests.faults.feedback_moves import FEEDBACK_MOVES
 from tests.faults.moving import MOVES, Move, Stage, stage_of
 from tests.faults.stepping import Stepped, Way
 from tests.graphql.gateway import NOW, open_gateway, settings_for
@@ -30,8 +31,6 @@ Tally = Callable[[str, int, int], None]
 EVERY_SHORT: Final = 3
 """The short form takes each third await point; each way begins at another one."""
 
-STEPS_MIN: Final = 6
-STEPS_MIN_FULL: Final = 24
 STEPS_MAX: Final = 400
 
 ANY_NUMBER: Final = TransferSettings(points_per_day=10**6, times_per_day=10**6)
@@ -56,7 +55,7 @@ async def stage(database_url: str, tmp_path: Path, fake: RunningFake) -> AsyncIt
 @pytest.mark.faults
 @pytest.mark.soak
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("move", MOVES, ids=lambda move: move.name)
+@pytest.mark.parametrize("move", [*MOVES, *FEEDBACK_MOVES], ids=lambda move: move.name)
 async def test_cancelled_at_every_await_point(
     stage: Stage, move: Move, *, full_form: bool, tally: Tally
 ) -> None:
@@ -71,8 +70,32 @@ async def test_cancelled_at_every_await_point(
 
     for member in (stage.alice.member, stage.bob.member):
         assert await verify_account(member) == []
-    floor = STEPS_MIN_FULL if full_form else STEPS_MIN
+    floor = move.floors[full_form]
     tally(f"await points of {move.name} cancelled ({storage.dialect()})", cut, floor)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("replyTicket", "domain.feedback.replying"),
+        ("acceptSubscribeMessages", "domain.notifications.channels.subscribing"),
+    ],
+)
+async def test_a_key_that_is_not_remembered_is_found(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str, place: str
+) -> None:
+    """The planted bugs: what was not answered is done again."""
+    [move] = [one for one in FEEDBACK_MOVES if one.name == name]
+    assert not await cancelled(stage, move, at=STEPS_MAX, way=Way.AFTER)
+
+    async def forget(*_: object, **__: object) -> None:
+        """Nothing is known of any key."""
+
+    monkeypatch.setattr(f"{place}.recall_own", forget)
+    monkeypatch.setattr(f"{place}.remember_own", forget)
+    with pytest.raises(AssertionError, match=name):
+        await cancelled(stage, move, at=STEPS_MAX - 1, way=Way.AFTER)
 
 
 async def cancelled(stage: Stage, move: Move, *, at: int, way: Way) -> bool:
@@ -81,7 +104,7 @@ async def cancelled(stage: Stage, move: Move, *, at: int, way: Way) -> bool:
     Nothing is left behind, and what the move does happens once, whatever had happened before.
     """
     act = await move.ready(stage, f"{way}-{at}")
-    before = await entries()
+    before = await entries(move)
     stepped = Stepped(act(), at=at, way=way)
     try:
         await stepped.run()
@@ -90,10 +113,10 @@ async def cancelled(stage: Stage, move: Move, *, at: int, way: Way) -> bool:
     statistics = storage.connection_statistics()
     assert statistics["idle"] == statistics["open"] > 0, (move.name, at, way)
     assert await idle_in_transaction() == 0, (move.name, at, way)
-    assert await entries() in {before, before + move.entries}
+    assert await entries(move) in {before, before + move.entries}
     # The client knows nothing and sends it again, twice: it happens once, with one answer.
     first, second = await act(), await act()
-    assert await entries() == before + move.entries, (move.name, at, way)
+    assert await entries(move) == before + move.entries, (move.name, at, way)
     assert answer_of(first) == answer_of(second)
     return stepped.reached
 
@@ -102,14 +125,14 @@ def answer_of(answer: Any) -> Any:
     """An answer without what tells a replay from the first one."""
     if isinstance(answer, Posted):
         return replace(answer, replayed=True)
-    if "batch" in answer:
+    if isinstance(answer, dict) and "batch" in answer:
         return answer["batch"]["receipts"]
     return answer
 
 
-async def entries() -> int:
-    """The entries of all journals."""
-    return await _count("SELECT COUNT(*) AS n FROM points_entry")
+async def entries(move: Move) -> int:
+    """What the move counts: the entries of all journals, or the rows that it leaves elsewhere."""
+    return await _count(move.counts)
 
 
 async def idle_in_transaction() -> int:
