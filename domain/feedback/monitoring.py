@@ -273,45 +273,64 @@ def figures_statement(
 ) -> str:
     """The statement that counts the tickets under these conditions, told apart by `cell`.
 
-    The median is the middle one of those in order, or what lies between the two in the middle:
-    ranks are told by windows, which both databases have.
+    The median is the middle one of those in order, or what lies between the two in the middle. It
+    is found among the different numbers of minutes, each counted: those are few, tickets are many.
     """
-    ranks = ", ".join(
-        f"t.{name}_took, COUNT(t.{name}_took) OVER (PARTITION BY {cell}) AS {name}_n,"
-        f" ROW_NUMBER() OVER (PARTITION BY {cell} ORDER BY t.{name}_took NULLS LAST)"
-        f" AS {name}_rank"
-        for name in ("answer", "resolve")
-    )
+    names = ("answer", "resolve")
     return f"""
         WITH {spans} told AS (
             SELECT {cell} AS cell, t.status, t.reopened, t.experience, t.expectation,
-                t.answered_at AS answer_at, t.answer_by,
+                t.answered_at AS answer_at, t.answer_by, t.answer_took,
                 CASE WHEN t.answer_breached_at IS NOT NULL OR t.answered_at > t.answer_by
                      THEN 1 ELSE 0 END AS answer_missed,
-                t.resolved_at AS resolve_at, t.resolve_by,
+                t.resolved_at AS resolve_at, t.resolve_by, t.resolve_took,
                 CASE WHEN t.resolve_breached_at IS NOT NULL OR t.resolved_at > t.resolve_by
-                     THEN 1 ELSE 0 END AS resolve_missed,
-                {ranks}
+                     THEN 1 ELSE 0 END AS resolve_missed
             FROM {source} WHERE {conditions}
+        ),
+        {", ".join(_MIDDLE.format(name=name) for name in names)},
+        figures AS (
+            SELECT cell, COUNT(*) AS tickets,
+                SUM(CASE WHEN status IN ('OPEN', 'WAITING_FOR_MEMBER', 'ANSWERED')
+                    THEN 1 ELSE 0 END) AS unresolved,
+                SUM(CASE WHEN reopened > 0 THEN 1 ELSE 0 END) AS reopened,
+                {", ".join(_PROMISE.format(name=name) for name in names)},
+                {", ".join(_ratings())}
+            FROM told GROUP BY cell ORDER BY tickets DESC, cell NULLS LAST LIMIT {groups_max}
         )
-        SELECT cell, COUNT(*) AS tickets,
-            SUM(CASE WHEN status IN ('OPEN', 'WAITING_FOR_MEMBER', 'ANSWERED')
-                THEN 1 ELSE 0 END) AS unresolved,
-            SUM(CASE WHEN reopened > 0 THEN 1 ELSE 0 END) AS reopened,
-            {", ".join(_PROMISE.format(name=name) for name in ("answer", "resolve"))},
-            {", ".join(_ratings())}
-        FROM told GROUP BY cell ORDER BY tickets DESC, cell NULLS LAST LIMIT {groups_max}
+        SELECT figures.*, answer.middle AS answer_middle, resolve.middle AS resolve_middle
+        FROM figures {" ".join(_OF_CELL.format(name=name) for name in names)}
+        ORDER BY tickets DESC, figures.cell NULLS LAST
     """
 
 
 _PROMISE: Final = """
-            COUNT({name}_at) AS {name}_done,
-            SUM(CASE WHEN {name}_at IS NOT NULL AND {name}_by IS NOT NULL AND {name}_missed = 0
-                THEN 1 ELSE 0 END) AS {name}_kept,
-            SUM({name}_missed) AS {name}_missed,
-            COUNT({name}_took) AS {name}_n, SUM({name}_took) AS {name}_sum,
-            SUM(CASE WHEN {name}_rank IN (({name}_n + 1) / 2, ({name}_n + 2) / 2)
-                THEN {name}_took END) AS {name}_middle"""
+                COUNT({name}_at) AS {name}_done,
+                SUM(CASE WHEN {name}_at IS NOT NULL AND {name}_by IS NOT NULL
+                    AND {name}_missed = 0 THEN 1 ELSE 0 END) AS {name}_kept,
+                SUM({name}_missed) AS {name}_missed,
+                COUNT({name}_took) AS {name}_n, SUM({name}_took) AS {name}_sum"""
+
+# The two in the middle added together; where there is one, it twice.
+_MIDDLE: Final = """
+        {name}_middle AS (
+            SELECT cell, SUM(took * (
+                CASE WHEN (n + 1) / 2 BETWEEN up_to - same + 1 AND up_to THEN 1 ELSE 0 END
+                + CASE WHEN (n + 2) / 2 BETWEEN up_to - same + 1 AND up_to THEN 1 ELSE 0 END
+            )) AS middle
+            FROM (
+                SELECT cell, {name}_took AS took, COUNT(*) AS same,
+                    CAST(SUM(COUNT(*)) OVER (PARTITION BY cell ORDER BY {name}_took) AS BIGINT)
+                        AS up_to,
+                    CAST(SUM(COUNT(*)) OVER (PARTITION BY cell) AS BIGINT) AS n
+                FROM told WHERE {name}_took IS NOT NULL GROUP BY cell, {name}_took
+            ) AS counted
+            GROUP BY cell
+        )"""
+
+_OF_CELL: Final = """
+        LEFT JOIN {name}_middle AS {name} ON {name}.cell = figures.cell
+            OR {name}.cell IS NULL AND figures.cell IS NULL"""
 
 
 def _ratings() -> Sequence[str]:
@@ -341,7 +360,7 @@ def _kept(row: Row, name: str) -> Kept:
         kept=row[f"{name}_kept"],
         missed=row[f"{name}_missed"],
         minutes_mean=row[f"{name}_sum"] / count if count else None,
-        minutes_median=row[f"{name}_middle"] / (2 - count % 2) if count else None,
+        minutes_median=row[f"{name}_middle"] / 2 if count else None,
     )
 
 
