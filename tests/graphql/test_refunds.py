@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.ledger import verify_account
-from tests.graphql.gateway import Gateway, Session, global_id
+from tests.graphql.gateway import Gateway, Session, global_id, plain_id
 from tests.graphql.kept import everything_kept
 from tests.graphql.operations import operation
 from tests.graphql.orders import applied, give_back, line, order, record, refund
@@ -103,6 +103,8 @@ async def test_a_refund_is_a_change_and_stands_in_the_timeline(gateway: Gateway)
     await give_back(gateway, "refunds", refund("r-1", "A", 2_550))
     changes = await gateway.send("Changes", alice.access_token, since=seen["changes"]["cursor"])
     told = {one["kind"]: one["id"] for one in changes["changes"]["items"]}
+    # The member is told of it, in the same moment.
+    assert plain_id(told.pop("NOTIFIED")).startswith(f"Notification:{alice.member}:")
     assert told == {
         "PURCHASE_REFUNDED": order_id,
         "POINTS_CHANGED": global_id("LedgerEntry", f"{alice.member}:2"),
