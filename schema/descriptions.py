@@ -48,7 +48,7 @@ def _documented_attributes(source: str) -> Mapping[str, Mapping[str, str]]:
                 pending.append((f"{prefix}{child.name}.", child))
             elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
                 pending.append((f"{prefix}{child.name}.<locals>.", child))
-            else:
+            elif isinstance(child, ast.stmt):
                 pending.append((prefix, child))
     return found
 
