@@ -20,14 +20,14 @@ def test_the_settings_are_carried_in_and_out(command: CommandLine, tmp_path: Pat
     file, copy = tmp_path / "programme.yaml", tmp_path / "copy.yaml"
     file.write_text(FULL)
     checked = command.run("import-programme", str(file), "--check")
-    assert checked.endswith("\n79 changes, none of them made: this was a check\n")
+    assert checked.endswith("\n102 changes, none of them made: this was a check\n")
     assert command.log() == []
     taken = command.run("import-programme", str(file)).splitlines()
     assert taken[:2] == [
         "  programme.name_zh: 积分会员 -> 茶语会员",
         "  programme.name_en: Jifen Rewards -> Teatalk Club",
     ]
-    assert taken[-1] == "79 changes"
+    assert taken[-1] == "102 changes"
     assert command.run("import-programme", str(file)) == f"{WARNED}no changes\n"
     command.run("export-programme", str(copy))
     assert copy.read_text() == FULL == command.run("export-programme", "-")

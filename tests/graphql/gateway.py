@@ -18,6 +18,7 @@ import gateway
 from api.app import create_app
 from api.custody.settings import CustodySettings
 from api.fake_wechat import DEMO_APP_ID, RunningFake
+from api.rates.settings import CAPACITY_MAX, BucketSettings
 from api.runtime import Runtime
 from api.settings import Settings
 from api.stress.settings import StressSettings
@@ -218,6 +219,15 @@ def settings_for(database_url: str, folder: Path, fake: RunningFake) -> Settings
         "stress": {"request_s_max": StressSettings().request_s_max},
     }
     return Settings(**values)
+
+
+def without_limits(settings: Settings) -> Settings:
+    """Where more is asked, and larger, than any client may ask."""
+    unlimited = BucketSettings(capacity=CAPACITY_MAX, restored_per_minute=CAPACITY_MAX)
+    names = [name for name, one in settings.rates if isinstance(one, BucketSettings)]
+    rates = settings.rates.model_copy(update=dict.fromkeys(names, unlimited))
+    limits = settings.limits.model_copy(update={"cost_max": CAPACITY_MAX})
+    return settings.model_copy(update={"rates": rates, "limits": limits})
 
 
 @asynccontextmanager

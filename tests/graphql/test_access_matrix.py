@@ -21,8 +21,6 @@ import pytest_asyncio
 from graphql import build_schema as build_graphql
 
 from api.fake_wechat import RunningFake
-from api.rates.settings import CAPACITY_MAX, BucketSettings
-from api.settings import Settings
 from domain import ledger
 from domain.access import CallerKind, StaffRole
 from domain.storage import observed_statements
@@ -31,7 +29,14 @@ from schema.requirements import Requirement
 from schema.root import build_schema
 from tests.closing import ClosingReport
 from tests.domain.wechat.mini_program import MovableClock
-from tests.graphql.gateway import NOW, global_id, open_gateway, plain_id, settings_for
+from tests.graphql.gateway import (
+    NOW,
+    global_id,
+    open_gateway,
+    plain_id,
+    settings_for,
+    without_limits,
+)
 from tests.graphql.kept import everything_kept
 from tests.graphql.matrix.crowd import Crowd, Somebody, gather
 from tests.graphql.matrix.driver import Answer, ask
@@ -68,8 +73,6 @@ MAY_CHANGE = {
     "Mutation.setServiceContacts",
     "Mutation.transferPoints",
 }
-
-UNLIMITED = BucketSettings(capacity=CAPACITY_MAX, restored_per_minute=CAPACITY_MAX)
 
 
 @dataclass(slots=True)
@@ -199,14 +202,6 @@ async def matrix(
         made = Matrix(crowd=crowd, writer=writer, ids={"Member": crowd.a.session.member_id})
         made.ids |= await ids_of_nodes(made)
         yield made
-
-
-def without_limits(settings: Settings) -> Settings:
-    """What is asked here is more, and larger, than any client may ask."""
-    names = [name for name, one in settings.rates if isinstance(one, BucketSettings)]
-    rates = settings.rates.model_copy(update=dict.fromkeys(names, UNLIMITED))
-    limits = settings.limits.model_copy(update={"cost_max": CAPACITY_MAX})
-    return settings.model_copy(update={"rates": rates, "limits": limits})
 
 
 async def ids_of_nodes(matrix: Matrix) -> dict[str, str]:

@@ -6,16 +6,18 @@ The same histories find every piece that an ETag could forget: those are the pla
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from graphql import GraphQLInterfaceType, GraphQLObjectType
 
 from api.conditional import Revise
+from api.fake_wechat import RunningFake
 from api.runtime import Runtime
 from domain import ledger, members, storage, tiers
 from domain.audit import Actor
@@ -25,13 +27,11 @@ from domain.revisions import Revision, revision
 from schema.building import JifenSchema
 from schema.requirements import is_versioned
 from schema.root import build_schema
-from tests.graphql import conftest
 from tests.graphql.etag_histories import MICROSECOND, History
 from tests.graphql.etag_looks import Seen
 from tests.graphql.etag_programme import SHANGHAI
-from tests.graphql.gateway import NOW, Gateway
-
-gateway = conftest.own_gateway
+from tests.graphql.gateway import NOW, Gateway, open_gateway, settings_for, without_limits
+from tests.graphql.programme import set_up_programme
 
 SCHEMA: JifenSchema = build_schema()
 UNCOVERED = {
@@ -57,6 +57,15 @@ UNCOVERED = {
 
 HISTORIES, STEPS = 3, 12
 HISTORIES_OF_A_SOAK, STEPS_OF_A_SOAK = 25, 28
+
+
+@pytest.fixture
+async def gateway(database_url: str, tmp_path: Path, fake: RunningFake) -> AsyncIterator[Gateway]:
+    """The gateway over a database of its own, which is asked more than any client may ask."""
+    settings = without_limits(settings_for(database_url, tmp_path, fake))
+    async with open_gateway(settings, fake) as opened:
+        await set_up_programme(now=NOW)
+        yield opened
 
 
 async def a_history(gateway: Gateway, seen: Seen, *, seed: int, steps: int) -> History:
