@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from domain import access
+from domain.access import CallerKind
 from domain.ledger import ExpiryPolicy, expires_at, policy_from_json
 from domain.paging import Page, PageRequest, page_of
 from domain.storage import Row, fetch_all
@@ -128,10 +130,14 @@ async def campaigns_of(partner_id: UUID, page: PageRequest) -> Page[GameCampaign
 async def game_campaigns(page: PageRequest, *, now: datetime) -> Page[GameCampaign]:
     """A page of what members may play for now or soon, the first to close first.
 
-    Those of partners who try things out are left out, and those whose prizes are not told yet.
+    Those of partners who try things out or are disabled are left out, and those whose prizes are
+    not told yet.
     """
+    partners = await access.accounts({CallerKind.PARTNER})
+    disabled = [one.id for one in partners if one.disabled_at is not None]
     condition = "c.closes_at > $4 AND (d.version IS NOT NULL OR NOT c.draws_prizes)"
-    return await _page(f"{condition} AND p.sandbox = $5", page, now, False)
+    condition += " AND p.sandbox = $5 AND NOT c.partner_id = ANY($6::uuid[])"
+    return await _page(condition, page, now, False, disabled)
 
 
 async def _page(condition: str, page: PageRequest, *values: object) -> Page[GameCampaign]:

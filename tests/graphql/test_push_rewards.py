@@ -367,3 +367,12 @@ async def test_staff_sets_a_campaign_up_and_the_log_tells(fair: Fair) -> None:
         *("change", "freeze", "freeze"),
         *("define", "define"),
     ]
+
+
+async def test_campaigns_of_a_partner_who_is_disabled_are_not_listed(fair: Fair) -> None:
+    gateway, code = fair.gateway, fair.platform.code
+    assert [one["id"] for one in await listed_campaigns(gateway, code)] == [fair.campaign_id]
+    await games.disable_partner(code, by=CLERK, now=NOW)
+    assert await listed_campaigns(gateway, code) == []
+    await games.enable_partner(code, by=CLERK, now=NOW)
+    assert [one["id"] for one in await listed_campaigns(gateway, code)] == [fair.campaign_id]
