@@ -1,4 +1,5 @@
 // The member's home: read once, then followed by the subscription.
+import { ask as asked } from '/page/ask.js';
 import { when } from '/page/when.js';
 
 const KINDS = { EARN: '获得积分', REDEEM: '使用积分', REVERSE: '撤回', EXPIRE: '积分过期' };
@@ -44,18 +45,7 @@ function line(entry) {
   return item;
 }
 
-async function ask(path, options) {
-  let answer;
-  let told;
-  try {
-    answer = await fetch(path, options);
-    told = await answer.json();
-  } catch {
-    throw new Error('网络连不上，请稍后再试。');
-  }
-  if (!answer.ok) throw new Error(told.message);
-  return told;
-}
+const ask = (path, options) => asked(path, options, '网络连不上，请稍后再试。');
 
 function reached() {
   if (!trouble.hidden) said.textContent = '';

@@ -1,4 +1,5 @@
 // The wheel: what was drawn is the server's word; this only shows it.
+import { ask as asked } from '/page/ask.js';
 import { when } from '/page/when.js';
 
 const COLOURS = ['#ffe0a3', '#ffd0c4', '#cfe9d6', '#fff2cf', '#e9ddf5', '#d5e6f7'];
@@ -91,18 +92,9 @@ function show({ wins, spinsLeft, pointsArrived }) {
   if (wins.some((win) => win.state === 'NEW')) follow();
 }
 
-async function ask(path, body) {
+function ask(path, body) {
   const options = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-  let answer;
-  let told;
-  try {
-    answer = await fetch(path, options);
-    told = await answer.json();
-  } catch {
-    throw Object.assign(new Error('网络开小差了，请稍后再试。'), { status: 0 });
-  }
-  if (!answer.ok) throw Object.assign(new Error(told.message), { status: answer.status });
-  return told;
+  return asked(path, options, '网络开小差了，请稍后再试。');
 }
 
 async function follow() {
