@@ -21,7 +21,7 @@ from domain.paging import Key, Page, PageRequest, page_of
 from domain.storage import Row, fetch_all, transaction
 
 _BEGINNING: Final = (-9, datetime(1, 1, 2, tzinfo=UTC), UUID(int=0))
-_ORDER: Final = "(- priority), due_at, id"
+_ORDER: Final = "rank, due_at, id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +36,14 @@ class QueueOf:
 
 
 async def ticket_queue(page: PageRequest, *, of: QueueOf, by: Actor, now: datetime) -> Page[Ticket]:
-    """A page of the queue, by the key (-priority, due_at, id); the look is in the audit log."""
+    """A page of the queue, by the key (rank, due_at, id); the look is in the audit log.
+
+    A ticket's rank is -priority. Of no statuses at all the page is empty.
+    """
 
     async def work() -> Page[Ticket]:
         assignee_id = await _assignee(of)
-        if of.assignee is not None and assignee_id is None:
+        if not of.statuses or (of.assignee is not None and assignee_id is None):
             rows: Sequence[Row] = []
         else:
             statement, values = queue_statement(page, of=of, assignee_id=assignee_id)
@@ -95,9 +98,9 @@ def queue_statement(
     for status in dict.fromkeys(of.statuses):
         values.append(status.value)
         parts.append(
-            f"SELECT * FROM (SELECT {TICKET_COLUMNS} FROM ticket"
+            f"SELECT * FROM (SELECT {TICKET_COLUMNS}, rank FROM ticket"
             f" WHERE status = ${len(values)}{filters}"
-            f" AND ((- priority), due_at, id) > ($1, $2, $3) ORDER BY {_ORDER} LIMIT $4) AS q"
+            f" AND (rank, due_at, id) > ($1, $2, $3) ORDER BY {_ORDER} LIMIT $4) AS q"
         )
     together = " UNION ALL ".join(parts)
     statement = f"SELECT * FROM ({together}) AS found ORDER BY {_ORDER} LIMIT $4"

@@ -114,12 +114,7 @@ async def define_topic(topic: Topic, *, by: Actor, now: datetime) -> Topic:
         row = await _locked("feedback_topic", topic.code)
         before = None if row is None else _topic_of(row)
         await _check_version("feedback_topic", before, topic.version)
-        await execute(
-            "INSERT INTO feedback_topic (code, name_zh, name_en, active, version)"
-            " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (code) DO UPDATE SET name_zh = $2,"
-            " name_en = $3, active = $4, version = $5",
-            *(topic.code, topic.name_zh, topic.name_en, topic.active, topic.version + 1),
-        )
+        await _write("feedback_topic", topic)
         await _told("feedback_topic", topic.code, before, topic, by=by, now=now)
         return replace(topic, version=topic.version + 1)
 
@@ -139,13 +134,7 @@ async def define_cause(cause: Cause, *, by: Actor, now: datetime) -> Cause:
         await _check_version("feedback_cause", before, cause.version)
         if cause.topic is not None and await _locked("feedback_topic", cause.topic) is None:
             raise TopicUnknown(field=("topic",))
-        await execute(
-            "INSERT INTO feedback_cause (code, topic, name_zh, name_en, active, version)"
-            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (code) DO UPDATE SET topic = $2,"
-            " name_zh = $3, name_en = $4, active = $5, version = $6",
-            *(cause.code, cause.topic, cause.name_zh, cause.name_en),
-            *(cause.active, cause.version + 1),
-        )
+        await _write("feedback_cause", cause)
         await _told("feedback_cause", cause.code, before, cause, by=by, now=now)
         return replace(cause, version=cause.version + 1)
 
@@ -154,6 +143,22 @@ async def define_cause(cause: Cause, *, by: Actor, now: datetime) -> Cause:
 
 async def _locked(table: _Table, code: str) -> Row | None:
     return await fetch_one(f"SELECT * FROM {table} WHERE code = $1 FOR NO KEY UPDATE", code)
+
+
+async def _write(table: _Table, defined: Topic | Cause) -> None:
+    """Write the next version of what is there, which is locked, or the first one.
+
+    Of two who write the first one at once the second is refused its row, runs again, and is told
+    that there is another version now.
+    """
+    values = {**_facts(defined), "version": defined.version + 1}
+    marks = [f"${place}" for place in range(1, len(values) + 1)]
+    if defined.version == 0:
+        statement = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(marks)})"
+    else:
+        sets = ", ".join(f"{name} = {mark}" for name, mark in zip(values, marks, strict=True))
+        statement = f"UPDATE {table} SET {sets} WHERE code = {marks[list(values).index('code')]}"
+    await execute(statement, *values.values())
 
 
 def _flaws(defined: Topic | Cause) -> Flaws:

@@ -5,7 +5,7 @@ from tortoise.migrations import migration
 from domain.storage.migration_operations import Statements
 
 # What a page of the queue of staff is read by: the most urgent first, of them what is due first.
-_QUEUE = "status, (- priority), due_at, id"
+_QUEUE = "status, rank, due_at, id"
 
 
 class Migration(migration.Migration):
@@ -40,8 +40,10 @@ class Migration(migration.Migration):
             )
             """,
             "INSERT INTO ticket_counter (id, number) VALUES (1, 0)",
-            # Priority 4 is the most urgent. `due_at` is the next deadline that is open, or the end
-            # of time (9999) where none is; what was agreed about time is frozen here.
+            # Priority 4 is the most urgent; `rank` is the same for an order that goes up, a column
+            # since SQLite reads no range of an index whose row begins with an expression. `due_at`
+            # is the next deadline that is open, or the end of time (9999) where none is; what was
+            # agreed about time is frozen here.
             """
             CREATE TABLE ticket (
                 member_id UUID NOT NULL,
@@ -55,6 +57,7 @@ class Migration(migration.Migration):
                 status TEXT NOT NULL CHECK (status IN (
                     'OPEN', 'WAITING_FOR_MEMBER', 'ANSWERED', 'RESOLVED', 'CLOSED', 'MERGED')),
                 priority SMALLINT NOT NULL CHECK (priority BETWEEN 1 AND 4),
+                rank SMALLINT NOT NULL GENERATED ALWAYS AS (- priority) STORED,
                 purchase_id UUID,
                 submitted_at TIMESTAMPTZ NOT NULL,
                 last_message_at TIMESTAMPTZ NOT NULL,

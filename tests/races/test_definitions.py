@@ -9,8 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from domain import tiers
-from domain.errors import InvalidInput
+from domain import feedback, tiers
+from domain.errors import DefinitionChanged, InvalidInput
+from domain.feedback import Cause, Topic
 from domain.storage import fetch_all
 from domain.tiers import DefinedPerk
 from tests.domain.ledger.commands import NOW
@@ -50,3 +51,37 @@ async def test_without_the_lock_of_levels_it_would_be_given_to_two(
 
     monkeypatch.setattr("domain.tiers.defining_perks.fetch_all", unlocked)
     assert await both_defined(gate) == [DefinedPerk.__name__] * 2
+
+
+TOPIC = Topic(code="delivery", name_zh="配送", name_en="Delivery")
+CAUSE = Cause(code="late", topic=None, name_zh="晚到", name_en="Came late")
+
+
+async def define(one: Topic | Cause) -> Topic | Cause:
+    if isinstance(one, Topic):
+        return await feedback.define_topic(one, by=CLERK, now=NOW)
+    return await feedback.define_cause(one, by=CLERK, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("table", "first"),
+    [("feedback_topic", TOPIC), ("feedback_cause", CAUSE)],
+    ids=["topic", "cause"],
+)
+async def test_of_two_who_define_something_new_at_once_one_is_told_of_the_other(
+    gate: Gate, table: str, first: Topic | Cause
+) -> None:
+    # The table is read, also for a change, and nobody writes to it.
+    await gate.hold(f"LOCK TABLE {table} IN SHARE MODE")
+    both = asyncio.gather(
+        *(define(replace(first, name_en=name)) for name in ("Mine", "Yours")),
+        return_exceptions=True,
+    )
+    await gate.open(waiting=2)
+    [made] = [one for one in await both if isinstance(one, Topic | Cause)]
+    [refused] = [one for one in await both if isinstance(one, DefinitionChanged)]
+    assert (made.version, refused.version) == (1, 1)
+    kept = await (feedback.topics() if isinstance(first, Topic) else feedback.causes())
+    assert list(kept) == [made]
+    told = await fetch_all("SELECT action FROM audit_entry WHERE action = $1", f"{table}.define")
+    assert len(told) == 1

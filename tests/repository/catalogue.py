@@ -80,11 +80,12 @@ def _sqlite_table(connection: sqlite3.Connection, table: str, *, sql: str) -> It
     def rows(pragma: str, name: str = table) -> list[Any]:
         return connection.execute(f"PRAGMA {pragma}({name})").fetchall()
 
-    columns = rows("table_info")
+    columns = rows("table_xinfo")
     for column in columns:
         default = f" DEFAULT {column['dflt_value']}" if column["dflt_value"] else ""
         null = " NOT NULL" if column["notnull"] else ""
-        yield f"{column['name']} {column['type']}{null}{default}"
+        made = _generated(column["name"], sql) if column["hidden"] else ""
+        yield f"{column['name']} {column['type']}{null}{default}{made}"
     if sql.startswith("CREATE VIEW"):
         yield "AS " + sql.partition(" AS ")[2]
         return
@@ -106,6 +107,13 @@ def _sqlite_table(connection: sqlite3.Connection, table: str, *, sql: str) -> It
     for words in ("AUTOINCREMENT", "WITHOUT ROWID"):
         if words in sql:
             yield words
+
+
+def _generated(column: str, sql: str) -> str:
+    """How the table makes a column out of others of its row."""
+    found = re.search(rf"[(,] {column} [^,]*?( GENERATED ALWAYS AS \([^()]+\) STORED)", sql)
+    assert found is not None, f"{column} is hidden, and not generated"
+    return found[1]
 
 
 def _checks(sql: str) -> Iterator[str]:
@@ -151,7 +159,8 @@ _OURS = "c.relnamespace = 'public'::regnamespace AND NOT c.relispartition"
 async def _postgres_columns(connection: Any) -> list[tuple[str, str]]:
     rows = await connection.fetch(
         "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,"
-        " a.attidentity::text AS identity, pg_get_expr(d.adbin, d.adrelid) AS initial"
+        " a.attidentity::text AS identity, a.attgenerated::text AS generated,"
+        " pg_get_expr(d.adbin, d.adrelid) AS initial"
         " FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid"
         " LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum"
         f" WHERE {_OURS} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
@@ -165,6 +174,8 @@ async def _postgres_columns(connection: Any) -> list[tuple[str, str]]:
         null = " NOT NULL" if row["attnotnull"] else ""
         identity = " GENERATED ALWAYS AS IDENTITY" if row["identity"] == "a" else ""
         default = f" DEFAULT {row['initial']}" if row["initial"] else ""
+        if row["generated"] == "s":
+            default = f" GENERATED ALWAYS AS {row['initial']} STORED"
         facts.append((row["relname"], f"{row['attname']} {kind}{null}{identity}{default}"))
     return facts
 

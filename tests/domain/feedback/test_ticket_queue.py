@@ -66,6 +66,7 @@ async def read_by_a_page(page: PageRequest, of: QueueOf) -> list[int]:
         found = [row["detail"] for row in plan if " ticket " in f"{row['detail']} "]
         assert len(found) == len(of.statuses)
         assert all("SEARCH ticket USING INDEX ticket_queue" in one for one in found), found
+        assert all("status=? AND (rank,due_at,id)>(?,?,?))" in one for one in found), found
         return []
     [row] = await fetch_all(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *values)
     [plan] = orjson.loads(row["QUERY PLAN"])
@@ -73,7 +74,7 @@ async def read_by_a_page(page: PageRequest, of: QueueOf) -> list[int]:
     for part in parts:
         assert part["Node Type"] == "Index Scan"
         assert part["Index Name"].startswith("ticket_queue"), part
-        assert "ROW((- priority), due_at, id) >" in part["Index Cond"]
+        assert "ROW(rank, due_at, id) >" in part["Index Cond"]
         assert part.get("Rows Removed by Filter", 0) == 0
     return [part["Actual Rows"] for part in parts]
 
@@ -112,3 +113,11 @@ async def test_a_page_of_the_queue_reads_one_range_for_each_status(
             assert len(each) == 3
             assert max(each) <= PAGE + 1
     tally("tickets in a queue of which a page read one range for each status", tickets, 2_000)
+
+
+async def test_no_status_at_all_is_an_empty_page() -> None:
+    [alice] = await open_desk("alice")
+    await submit(alice)
+    page = PageRequest(first=PAGE)
+    found = await feedback.ticket_queue(page, of=QueueOf(statuses=()), by=CLERK, now=MONDAY)
+    assert (found.items, found.has_next) == ([], False)
