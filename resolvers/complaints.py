@@ -18,7 +18,6 @@ from domain.feedback import (
     TrendStep,
 )
 from domain.paging import Page, PageRequest
-from domain.storage import transaction
 from resolvers.context import RequestContext
 from resolvers.once import Once
 from resolvers.tickets import StaffTicketRecord, staff_records
@@ -70,11 +69,7 @@ async def _names(by: CountedBy) -> Mapping[str, Topic | Cause]:
 
 async def complaints(context: RequestContext, counted: Counted) -> ComplaintsRecord:
     """The tickets that are counted; the look is recorded."""
-
-    async def work() -> None:
-        await feedback.look_at_complaints(counted, by=context.actor(), now=context.now)
-
-    await transaction(work)
+    await feedback.look_at_complaints(counted, by=context.actor(), now=context.now)
     return ComplaintsRecord(counted=counted)
 
 

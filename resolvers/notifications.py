@@ -8,7 +8,6 @@ from datetime import datetime
 from uuid import UUID
 
 from domain import notifications, tiers
-from domain.errors import NotificationUnknown
 from domain.notifications import (
     DefinedText,
     InboxItem,
@@ -65,11 +64,7 @@ async def mark_read(
 ) -> int:
     """Note what the member read; how many are unread then."""
     mine = context.require_member()
-    for place, member_id in enumerate(one for one, _ in keys or ()):
-        if member_id != mine and await own_id(context, member_id) is None:
-            raise NotificationUnknown(field=("ids", str(place)))
-    ids = None if keys is None else [notification_id for _, notification_id in keys]
-    command = MarkNotificationsRead(member_id=mine, ids=ids, all_before=all_before)
+    command = MarkNotificationsRead(member_id=mine, keys=keys, all_before=all_before)
     return await notifications.mark_notifications_read(command, now=context.now)
 
 

@@ -29,6 +29,7 @@ from api.stress.deadlines import deadline_of
 from api.stress.entry import admit
 from api.transport import TransportFault, rate_limited
 from domain.access import CallerKind, StaffRole
+from domain.audit import Actor
 from domain.errors import MemberNotFound
 from domain.feedback import (
     WAITING_MAX,
@@ -68,10 +69,10 @@ MESSAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """Whose file it will be; `account` are staff who send it for the member's ticket."""
+    """Whose file it will be; `by` are staff who send it for the member's ticket."""
 
     member_id: UUID
-    account: UUID | None = None
+    by: Actor | None = None
 
 
 class _Form(MultiPartParser):
@@ -167,7 +168,7 @@ class Uploads:
                 image,
                 sent_name=sent_name,
                 member_id=sender.member_id,
-                uploaded_by=sender.account,
+                uploaded_by=sender.by,
                 store=self._store,
                 now=runtime.clock.now(),
             )
@@ -175,7 +176,8 @@ class Uploads:
             message = f"There are {WAITING_MAX} files already that no message has."
             raise TransportFault(FaultCode.TOO_MANY_UPLOADS, message, limit=WAITING_MAX) from None
         except MemberNotFound:
-            raise _unauthenticated() from None
+            # Erased meanwhile: the member's token is none any more, the ticket of staff not found.
+            raise _unauthenticated() if sender.by is None else _no_ticket() from None
 
 
 def _require_sender(context: RequestContext) -> None:
@@ -204,9 +206,8 @@ async def _sender(context: RequestContext, form: FormData) -> _Sender:
         raise TransportFault(FaultCode.BAD_ID, refusal.message) from None
     member_id = await member_of_ticket(ticket_id)
     if member_id is None:
-        raise TransportFault(FaultCode.NOT_FOUND, "There is no such ticket.")
-    assert context.caller is not None, "somebody sends the file"
-    return _Sender(member_id, account=context.caller.subject)
+        raise _no_ticket()
+    return _Sender(member_id, by=context.actor())
 
 
 def _require_form(request: Request, *, bytes_max: int) -> None:
@@ -270,6 +271,10 @@ def _unauthenticated() -> TransportFault:
         "A token is needed.",
         headers={"www-authenticate": 'Bearer realm="jifen"'},
     )
+
+
+def _no_ticket() -> TransportFault:
+    return TransportFault(FaultCode.NOT_FOUND, "There is no such ticket.")
 
 
 def _too_large(bytes_max: int) -> TransportFault:

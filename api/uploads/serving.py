@@ -20,7 +20,7 @@ from api.settings import Settings
 from api.stress.entry import admit
 from api.transport import TransportFault, rate_limited
 from domain.access import CallerKind, StaffRole
-from domain.feedback import Attachment, AttachmentStore, find_attachment
+from domain.feedback import Attachment, AttachmentStore, find_attachment, look_at_attachment
 from resolvers.context import RequestContext
 from schema.charging import charge
 from schema.faults import CodedError, FaultCode
@@ -69,7 +69,7 @@ async def _visible(request: Request, context: RequestContext) -> Attachment | No
     assert caller is not None, "who asks without a token was refused"
     if caller.kind is not CallerKind.STAFF or StaffRole.SUPPORT not in caller.roles:
         return None
-    return await find_attachment(attachment_id)
+    return await look_at_attachment(attachment_id, by=context.actor(), now=context.now)
 
 
 def _headers(found: Attachment) -> dict[str, str]:

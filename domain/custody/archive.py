@@ -152,7 +152,7 @@ async def _add_pictures(
     archive: zipfile.ZipFile, records: Sequence[UUID], pictures: AttachmentStore
 ) -> None:
     """Those of the member's tickets, by their id; one that is swept in between is passed over."""
-    for name in await feedback.stored_pictures(records):
+    for name in await feedback.told_pictures(records):
         content = await pictures.open(name)
         if content is not None:
             await asyncio.to_thread(archive.writestr, f"pictures/{name}", content)
@@ -160,7 +160,8 @@ async def _add_pictures(
 
 async def _count(table: MemberTable, records: Sequence[UUID]) -> int:
     row = await fetch_one(
-        f"SELECT COUNT(*) AS rows FROM {table.name} WHERE {table.member_column} = ANY($1::uuid[])",
+        f"SELECT COUNT(*) AS rows FROM {table.name}"
+        f" WHERE {table.member_column} = ANY($1::uuid[]){_if_told(table)}",
         list(records),
     )
     assert row is not None
@@ -170,7 +171,9 @@ async def _count(table: MemberTable, records: Sequence[UUID]) -> int:
 async def _pages(table: MemberTable, member_id: UUID) -> AsyncIterator[Sequence[Any]]:
     """A record's rows in the order of their key, some at a time."""
     columns = ", ".join(dict.fromkeys([*table.key, *table.told]))
-    of_member = f"SELECT {columns} FROM {table.name} WHERE {table.member_column} = $1"
+    of_member = (
+        f"SELECT {columns} FROM {table.name} WHERE {table.member_column} = $1{_if_told(table)}"
+    )
     if not table.key:
         yield await fetch_all(of_member, member_id)
         return
@@ -184,6 +187,10 @@ async def _pages(table: MemberTable, member_id: UUID) -> AsyncIterator[Sequence[
             return
         last = [page[-1][name] for name in table.key]
         page = await fetch_all(f"{of_member} AND ({key}) > ({marks}) {ordered}", member_id, *last)
+
+
+def _if_told(table: MemberTable) -> str:
+    return f" AND ({table.told_if})" if table.told_if else ""
 
 
 def _line(table: MemberTable, row: Any) -> bytes:

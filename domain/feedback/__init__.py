@@ -22,9 +22,10 @@ from domain.feedback.attachments import (
     find_attachment,
     forget_attachments,
     keep_upload,
+    look_at_attachment,
     member_of_ticket,
-    stored_pictures,
     sweep_attachments,
+    told_pictures,
 )
 from domain.feedback.breaches import Watched, deadlines_missed, watch_deadlines
 from domain.feedback.calendars import (
@@ -249,6 +250,7 @@ __all__ = [
     "held_messages",
     "hours_of",
     "keep_upload",
+    "look_at_attachment",
     "look_at_complaints",
     "looked_up",
     "member_of_ticket",
@@ -269,13 +271,13 @@ __all__ = [
     "service_calendar",
     "service_levels_flaws",
     "service_levels_in_force",
-    "stored_pictures",
     "submit_feedback",
     "sweep_attachments",
     "text_of",
     "ticket_queue",
     "tickets_of",
     "topic_flaws",
+    "told_pictures",
     "topics",
     "watch_deadlines",
 ]

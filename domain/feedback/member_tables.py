@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from domain.feedback.attachments.keeping import TOLD
 from domain.storage import Blank, Erasing, MemberTable, MemberTables, Merging
 
 MEMBER_TABLES: Final[MemberTables] = (
@@ -19,6 +20,7 @@ MEMBER_TABLES: Final[MemberTables] = (
         erasing=Erasing.DELETE,
         merging=Merging.MOVE,
         told=("id", "name", "media_type", "bytes", "sha256", "uploaded_at", "message_id"),
+        told_if=TOLD,
     ),
     MemberTable(
         name="ticket_message",

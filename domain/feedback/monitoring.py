@@ -137,8 +137,12 @@ class Bucket:
 
 
 async def look_at_complaints(counted: Counted, *, by: Actor, now: datetime) -> None:
-    """Tell the audit log that staff counts these; in the transaction of the caller."""
-    audit.record(by, "complaints.read", after=_told(counted), now=now)
+    """Tell the audit log that staff counts these."""
+
+    async def work() -> None:
+        audit.record(by, "complaints.read", after=_told(counted), now=now)
+
+    await transaction(work)
 
 
 async def complaints(counted: Counted) -> Figures:

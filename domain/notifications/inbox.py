@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 
 from domain.errors import InvalidInput, NotificationUnknown
-from domain.members import lock_member
+from domain.members import heirs, lock_member
 from domain.notifications.texts import Language, Worded, Wording, newest_texts, worded
 from domain.outbox import POSITION, Event, announce
 from domain.paging import Page, PageRequest, page_of
@@ -46,10 +46,14 @@ class InboxItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkNotificationsRead:
-    """What the member has read: these, or all that is older than a moment; one of the two."""
+    """What the member has read: these, or all that is older than a moment; one of the two.
+
+    `keys` are ids as they were given: of a record, which may be the member's since, and what it was
+    told.
+    """
 
     member_id: UUID
-    ids: Sequence[UUID] | None = None
+    keys: Sequence[tuple[UUID, UUID]] | None = None
     all_before: datetime | None = None
 
 
@@ -122,18 +126,18 @@ async def mark_notifications_read(command: MarkNotificationsRead, *, now: dateti
     """Note that the member read these; returns how many are unread then.
 
     What was read before keeps its moment, and where nothing is new nothing is written. Refused:
-    InvalidInput, NotificationUnknown (one of the ids is no notification of the member's; then none
+    InvalidInput, NotificationUnknown (one of the keys is no notification of the member's; then none
     is marked).
     """
-    if (command.ids is None) == (command.all_before is None):
+    if (command.keys is None) == (command.all_before is None):
         raise InvalidInput(field=("ids",), rule="either ids or allBefore")
-    if command.ids is not None and not 1 <= len(command.ids) <= IDS_MAX:
+    if command.keys is not None and not 1 <= len(command.keys) <= IDS_MAX:
         raise InvalidInput(field=("ids",), rule=f"1 to {IDS_MAX} ids")
 
     async def work() -> int:
         mine = await lock_member(command.member_id)
-        if command.ids is not None:
-            marked = await _mark(mine, command.ids, now=now)
+        if command.keys is not None:
+            marked = await _mark(mine, command.keys, now=now)
         else:
             marked = await execute(
                 "UPDATE notification SET read_at = $3"
@@ -149,15 +153,18 @@ async def mark_notifications_read(command: MarkNotificationsRead, *, now: dateti
     return await transaction(work)
 
 
-async def _mark(member_id: UUID, ids: Sequence[UUID], *, now: datetime) -> int:
-    wanted = sorted(set(ids))
+async def _mark(member_id: UUID, keys: Sequence[tuple[UUID, UUID]], *, now: datetime) -> int:
+    wanted = sorted({one for _, one in keys})
+    # A notification goes over with its member's record, under the id that it has.
+    others = {owner for owner, _ in keys} - {member_id}
+    leads = {**(await heirs(others) if others else {}), member_id: member_id}
     rows = await fetch_all(
         "SELECT id FROM notification WHERE member_id = $1 AND id = ANY($2::uuid[])",
         *(member_id, wanted),
     )
     known = {row["id"] for row in rows}
-    for place, one in enumerate(ids):
-        if one not in known:
+    for place, (owner, one) in enumerate(keys):
+        if leads.get(owner) != member_id or one not in known:
             raise NotificationUnknown(field=("ids", str(place)))
     return await execute(
         "UPDATE notification SET read_at = $3"

@@ -33,6 +33,7 @@ from domain.texts import is_identity, is_storable
 
 CARRIER_LENGTH_MAX: Final = 64
 NUMBER_LENGTH_MAX: Final = 64
+NOTICES_SHOWN_MAX: Final = 100
 
 _NOTICES: Final = Table(
     "order_notice",
@@ -216,20 +217,18 @@ def notice_recorded_of(recalled: Recalled) -> NoticeRecorded:
 async def notices_of(
     member_id: UUID, purchase_ids: Collection[UUID]
 ) -> dict[UUID, Sequence[KeptNotice]]:
-    """The newest hundred notices of each of these orders of the member, the latest first."""
+    """The newest NOTICES_SHOWN_MAX of each of these orders of the member, the latest first."""
     rows = await fetch_all(
-        "SELECT purchase_id, kind, at, carrier, number FROM order_notice"
-        " WHERE member_id = $1 AND purchase_id = ANY($2::uuid[])"
-        " ORDER BY purchase_id, at DESC, id DESC",
-        *(member_id, sorted(purchase_ids)),
+        "SELECT purchase_id, kind, at, carrier, number FROM (SELECT *, ROW_NUMBER() OVER"
+        " (PARTITION BY purchase_id ORDER BY at DESC, id DESC) AS place FROM order_notice"
+        "  WHERE member_id = $1 AND purchase_id = ANY($2::uuid[])) AS newest"
+        " WHERE place <= $3 ORDER BY purchase_id, place",
+        *(member_id, sorted(purchase_ids), NOTICES_SHOWN_MAX),
     )
     found: dict[UUID, list[KeptNotice]] = {one: [] for one in purchase_ids}
     for row in rows:
         found[row["purchase_id"]].append(_kept(row))
-    return {order_id: notices[:NOTICES_SHOWN_MAX] for order_id, notices in found.items()}
-
-
-NOTICES_SHOWN_MAX: Final = 100
+    return {**found}
 
 
 async def _known(

@@ -49,7 +49,7 @@ class MemberTable:
 
     `key` are the columns that, with the member's, make its primary key: the order in which rows are
     told. `told` are the columns that a member's export tells; a table that tells none says in
-    `untold` why.
+    `untold` why. `told_if` is a condition in SQL, where not every row is told.
     """
 
     name: str
@@ -57,6 +57,7 @@ class MemberTable:
     erasing: Erasing | Blank
     merging: Merging
     told: tuple[str, ...] = ()
+    told_if: str = ""
     untold: str = ""
     member_column: str = "member_id"
 

@@ -11,10 +11,12 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from domain import custody, feedback
+from domain import audit, custody, feedback
 from domain.access import find_account
+from domain.audit import Target
 from domain.feedback import Topic
 from domain.members import ById
+from domain.paging import PageRequest
 from domain.storage import fetch_all, transaction
 from tests.domain.access.fixtures import OPERATOR
 from tests.graphql.gateway import NOW, Gateway, Session, global_id, plain_id
@@ -171,6 +173,27 @@ async def test_staff_sends_pictures_too(gateway: Gateway) -> None:
     ]
 
 
+async def test_what_staff_send_and_fetch_is_in_the_audit_log(gateway: Gateway) -> None:
+    alice, staff = await gateway.sign_in(), await gateway.staff()
+    hers = await uploaded(gateway, token=alice.access_token)
+    assert (await fetch(gateway, hers, token=alice.access_token)).status_code == 200
+    seen = (await audit.head()).seq
+    ours = await uploaded(gateway, token=staff, ticket=await filed(gateway, alice))
+    assert (await fetch(gateway, hers, token=staff)).status_code == 200
+    nowhere = global_id("Attachment", "0199c0de-0000-7000-8000-000000000000")
+    assert code_of(await fetch(gateway, nowhere, token=staff)) == (404, "NOT_FOUND")
+    rows = (await audit.entries(PageRequest(first=10))).items[: (await audit.head()).seq - seen]
+    her = Target(kind="member", id=str(alice.member))
+    assert [(one.actor, one.action, one.target, one.after) for one in reversed(rows)] == [
+        (f"staff:{CLERK}", action, target, f'{{"attachment":"{key_of(which)}"}}')
+        for action, which, target in (
+            ("attachment.upload", ours, her),
+            ("attachment.read", hers, her),
+            ("attachment.read", nowhere, None),
+        )
+    ]
+
+
 async def test_what_staff_note_for_each_other_no_member_fetches(gateway: Gateway) -> None:
     alice, staff = await gateway.sign_in(), await gateway.staff()
     ticket = await filed(gateway, alice)
@@ -211,7 +234,7 @@ async def test_pictures_follow_who_is_joined_and_go_with_who_is_erased(gateway: 
     )
     for one in (sent_along, waiting):
         assert (await fetch(gateway, one, token=alice.access_token)).status_code == 200
-    await filed(gateway, alice, waiting, key="k-2")
+    ticket = await filed(gateway, alice, waiting, key="k-2")
     assert names(sent_along, waiting) <= set(stored(gateway))
     erased = await custody.erase(
         alice.member, journal=gateway.erasures, files=gateway.files, now=gateway.clock.now()
@@ -227,12 +250,17 @@ async def test_pictures_follow_who_is_joined_and_go_with_who_is_erased(gateway: 
     swept = await feedback.sweep_attachments(store=store(gateway), now=gateway.clock.now())
     assert swept >= 2
     assert names(sent_along, waiting).isdisjoint(stored(gateway))
+    # Her ticket is counted yet, and nobody is there any more whom staff might send a picture.
+    answer = await upload(gateway, token=await gateway.staff(), ticket=ticket)
+    assert code_of(answer) == (404, "NOT_FOUND")
 
 
 async def test_an_export_has_them(gateway: Gateway) -> None:
     alice, bob = await gateway.sign_in(), await gateway.sign_in("o-bob")
     hers = await uploaded(gateway, token=alice.access_token)
-    await filed(gateway, alice, hers)
+    ticket = await filed(gateway, alice, hers)
+    # What staff chose for her and did not send is nothing of hers.
+    await uploaded(gateway, token=await gateway.staff(), ticket=ticket)
     await filed(gateway, bob, await uploaded(gateway, token=bob.access_token))
     asked = await gateway.send(
         "ExportMyData", alice.access_token, input={"idempotencyKey": "export"}

@@ -183,6 +183,7 @@ async def test_what_is_not_the_members_is_like_none(gateway: Gateway) -> None:
         ({"ids": [nobodys]}, "NOTIFICATION_UNKNOWN", ["ids", "0"]),
         ({"ids": []}, "INVALID_INPUT", ["ids"]),
         ({"ids": [mine] * 101}, "INVALID_INPUT", ["ids"]),
+        ({"ids": [theirs] * 101}, "INVALID_INPUT", ["ids"]),
         ({}, "INVALID_INPUT", ["ids"]),
         ({"ids": [mine], "allBefore": "2027-01-01T00:00:00Z"}, "INVALID_INPUT", ["ids"]),
     ):

@@ -11,7 +11,8 @@ from domain.access import CallerKind
 from domain.members import timeline_consumer
 from domain.notifications import notification_consumer
 from domain.outbox import drain
-from domain.storage import observed_statements
+from domain.purchases import NOTICES_SHOWN_MAX
+from domain.storage import fetch_all, observed_statements
 from tests.graphql.gateway import NOW, Gateway, Session
 from tests.graphql.joining import merged, undone
 from tests.graphql.kept import changed, everything_kept
@@ -139,6 +140,32 @@ async def test_what_comes_late_is_kept_and_not_told(gateway: Gateway) -> None:
         ["DELIVERED", "DELIVERY_FAILED", "OUT_FOR_DELIVERY", "SHIPPED"],
         ["TRANSFERRED"],
     ]
+
+
+async def test_no_more_notices_are_read_than_are_shown(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, many = await bought(gateway, "A", "B"), NOTICES_SHOWN_MAX + 5
+    batch = [
+        notice(f"{name}-{nth}", "TRANSFERRED", order=name, minute=nth % 29, number=str(nth))
+        for name in ("A", "B")
+        for nth in range(many)
+    ]
+    assert outcomes(await push(gateway, "b-1", *batch)) == [("APPLIED", None)] * len(batch)
+    read = []
+
+    async def counted(sql: str, *values: Any) -> Any:
+        rows = await fetch_all(sql, *values)
+        read.append(len(rows))
+        return rows
+
+    monkeypatch.setattr("domain.purchases.notices.fetch_all", counted)
+    shown = await notices(gateway, alice)
+    assert read == [2 * NOTICES_SHOWN_MAX]
+    newest = sorted(range(many), key=lambda nth: (nth % 29, nth), reverse=True)
+    assert [[int(one["number"]) for one in each] for each in shown] == [
+        newest[:NOTICES_SHOWN_MAX]
+    ] * 2
 
 
 async def test_a_notice_counts_once_whatever_batch_it_comes_in(gateway: Gateway) -> None:

@@ -18,9 +18,10 @@ from domain.feedback.attachments.keeping import (
     find_attachment,
     forget_attachments,
     keep_upload,
+    look_at_attachment,
     member_of_ticket,
-    stored_pictures,
     sweep_attachments,
+    told_pictures,
 )
 from domain.feedback.attachments.store import AttachmentFolder, AttachmentStore
 
@@ -42,7 +43,8 @@ __all__ = [
     "find_attachment",
     "forget_attachments",
     "keep_upload",
+    "look_at_attachment",
     "member_of_ticket",
-    "stored_pictures",
     "sweep_attachments",
+    "told_pictures",
 ]

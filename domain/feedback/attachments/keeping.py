@@ -16,7 +16,8 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from domain import members
+from domain import audit, members
+from domain.audit import Actor, Target
 from domain.errors import AttachmentUnknown, InvalidInput, Refusal
 from domain.feedback.attachments.images import CleanImage, MediaType
 from domain.feedback.attachments.naming import name_of, stored_name
@@ -73,6 +74,9 @@ class Attachment:
         return stored_name(self.id, self.media_type)
 
 
+TOLD: Final = "uploaded_by IS NULL OR message_id IS NOT NULL"
+"""What an export tells of: what staff chose and did not send is nothing of the member's."""
+
 _COLUMNS: Final = (
     "a.member_id, a.id, a.name, a.media_type, a.bytes, a.width, a.height, a.uploaded_by,"
     " a.uploaded_at, a.ticket_id, a.message_id"
@@ -86,10 +90,11 @@ async def keep_upload(
     member_id: UUID,
     store: AttachmentStore,
     now: datetime,
-    uploaded_by: UUID | None = None,
+    uploaded_by: Actor | None = None,
 ) -> Attachment:
     """Keep the picture for a message of the member, or of staff to the member.
 
+    Of staff, who are `uploaded_by`, it is in the audit log.
     Raises TooManyUploads, and MemberNotFound for somebody who was erased meanwhile; the store has
     nothing of it then. Never inside a transaction.
     """
@@ -106,9 +111,15 @@ async def keep_upload(
         owner = await members.lock_member(member_id)
         await _require_room(owner, now=now)
         await execute("DELETE FROM attachment_leftover WHERE name = $1", name)
-        return await _insert(
-            image, made, owner=owner, sent_name=sent_name, uploaded_by=uploaded_by, now=now
+        account_id = None if uploaded_by is None else uploaded_by.account_id
+        kept = await _insert(
+            image, made, owner=owner, sent_name=sent_name, uploaded_by=account_id, now=now
         )
+        if uploaded_by is not None:
+            target = Target(kind="member", id=str(owner))
+            facts = {"attachment": str(made)}
+            audit.record(uploaded_by, "attachment.upload", target=target, after=facts, now=now)
+        return kept
 
     try:
         return await transaction(work)
@@ -182,13 +193,22 @@ async def find_attachment(
     return None if row is None else _attachment_of(row)
 
 
-async def stored_pictures(member_ids: Collection[UUID]) -> Sequence[str]:
-    """What all files of these members are called in the store, oldest first."""
-    rows = await fetch_all(
-        "SELECT id, media_type FROM attachment WHERE member_id = ANY($1::uuid[]) ORDER BY id",
-        list(member_ids),
-    )
-    return [stored_name(row["id"], MediaType(row["media_type"])) for row in rows]
+async def look_at_attachment(attachment_id: UUID, *, by: Actor, now: datetime) -> Attachment | None:
+    """The file with this id, for staff who fetch it; the look is in the audit log."""
+
+    async def work() -> Attachment | None:
+        found = await find_attachment(attachment_id)
+        target = None if found is None else Target(kind="member", id=str(found.member_id))
+        facts = {"attachment": str(attachment_id)}
+        audit.record(by, "attachment.read", target=target, after=facts, now=now)
+        return found
+
+    return await audit.audited(work)
+
+
+async def told_pictures(member_ids: Collection[UUID]) -> Sequence[str]:
+    """What the files that an export of these members has are called in the store, oldest first."""
+    return await _stored(member_ids, f" AND ({TOLD})")
 
 
 async def member_of_ticket(ticket_id: UUID) -> UUID | None:
@@ -202,7 +222,7 @@ async def forget_attachments(member_ids: Collection[UUID], *, now: datetime) -> 
 
     The rows are deleted as the context's other ones are; the sweep deletes what they stood for.
     """
-    await _leave(await stored_pictures(member_ids), now=now)
+    await _leave(await _stored(member_ids), now=now)
 
 
 async def sweep_attachments(*, store: AttachmentStore, now: datetime) -> int:
@@ -225,6 +245,15 @@ async def sweep_attachments(*, store: AttachmentStore, now: datetime) -> int:
         swept += len(rows)
         if len(rows) < SWEPT_AT_ONCE:
             return swept
+
+
+async def _stored(member_ids: Collection[UUID], which: str = "") -> Sequence[str]:
+    rows = await fetch_all(
+        "SELECT id, media_type FROM attachment"
+        f" WHERE member_id = ANY($1::uuid[]){which} ORDER BY id",
+        list(member_ids),
+    )
+    return [stored_name(row["id"], MediaType(row["media_type"])) for row in rows]
 
 
 async def _leave_waiting(*, now: datetime) -> int:
