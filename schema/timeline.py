@@ -57,6 +57,12 @@ TITLES: Final[Mapping[str, Text]] = {
     "TICKET_ASKED": Text(zh="反馈 {number} 待补充", en="{number} waits for the member"),
     "TICKET_RESOLVED": Text(zh="反馈 {number} 已解决", en="{number} was resolved"),
     "TICKET_REOPENED": Text(zh="反馈 {number} 已重新打开", en="{number} was opened again"),
+    "TICKET_ANSWER_MISSED": Text(
+        zh="反馈 {number} 未及时回复", en="{number} was not answered in time"
+    ),
+    "TICKET_RESOLVE_MISSED": Text(
+        zh="反馈 {number} 未及时解决", en="{number} was not resolved in time"
+    ),
     "NOTE_ADDED": Text(zh="员工备注", en="Staff wrote a note"),
 }
 """What each kind is called; a test holds that none is missing. A context that tells a new kind

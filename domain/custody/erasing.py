@@ -192,6 +192,7 @@ async def _erase(
         for name in await _files_of(erased):
             files.delete(name)
         await feedback.forget_attachments(erased, now=now)
+        await feedback.close_of_erased(erased, now=now)
         await members.forget_codes_of(erased)
         await members.forget_email_codes_of(erased)
         await ledger.erase_notes_given(erased)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from domain import ledger, members, tiers
+from domain import feedback, ledger, members, tiers
 from domain.custody.consents import set_consent
 from domain.custody.deletion import drop_deletion
 from domain.custody.merging import Merge, merge_of, moving_tables
@@ -128,6 +128,7 @@ async def _part(merge: Merge, facts: dict[str, Any], *, now: datetime) -> None:
     await tiers.part_levels(loser_id, keeper_id, merge_id=merge.id, zone=zone, now=now)
     for table in moving_tables():
         await _move_back(table, merge)
+    await feedback.part_tickets((keeper_id, loser_id), now=now)
     await members.return_phones(loser_id)
     profile = members.ProfileMerged(
         took=tuple(facts["took"]), joined_at=datetime.fromisoformat(facts["joined_at"])

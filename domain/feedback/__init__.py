@@ -3,7 +3,7 @@
 How it is used is docs/feedback.md.
 """
 
-from domain.feedback.agreements import Agreement, Deadlines, Terms, agreed, back_at, deadlines
+from domain.feedback.agreements import Agreement, agreed, back_at
 from domain.feedback.attachments import (
     ATTACHMENTS_MAX,
     PIXELS_MAX,
@@ -36,7 +36,7 @@ from domain.feedback.calendars import (
     hours_of,
     text_of,
 )
-from domain.feedback.closing import CLOSED_AT_ONCE, close_silent
+from domain.feedback.closing import CLOSED_AT_ONCE, close_of_erased, close_silent
 from domain.feedback.conversation import TicketMessage, conversations
 from domain.feedback.defining_service import (
     DefinedCalendar,
@@ -57,6 +57,7 @@ from domain.feedback.filing import (
 )
 from domain.feedback.kinds import FeedbackKind
 from domain.feedback.member_tables import MEMBER_TABLES
+from domain.feedback.merging import DUPLICATES_MAX, part_tickets
 from domain.feedback.monitoring import (
     COMPLAINTS,
     Bucket,
@@ -88,7 +89,6 @@ from domain.feedback.rules import (
     TicketStatus,
 )
 from domain.feedback.serving import (
-    DUPLICATES_MAX,
     AnswerTicket,
     AskMember,
     AssignTicket,
@@ -123,7 +123,6 @@ from domain.feedback.tickets import (
     Ticket,
     TicketSla,
     find_ticket,
-    merged_tickets,
     own_ticket,
     tickets_of,
 )
@@ -174,7 +173,6 @@ __all__ = [
     "CleanImage",
     "Counted",
     "CountedBy",
-    "Deadlines",
     "DefinedCalendar",
     "DefinedServiceLevels",
     "FeedbackKind",
@@ -205,7 +203,6 @@ __all__ = [
     "ServiceLevels",
     "Serving",
     "SubmitFeedback",
-    "Terms",
     "TextCheck",
     "TextChecking",
     "Ticket",
@@ -229,6 +226,7 @@ __all__ = [
     "causes",
     "check_texts",
     "clean_image",
+    "close_of_erased",
     "close_silent",
     "complaint_tickets",
     "complaints",
@@ -236,7 +234,6 @@ __all__ = [
     "complaints_by_person",
     "complaints_over_time",
     "conversations",
-    "deadlines",
     "deadlines_missed",
     "define_cause",
     "define_service_calendar",
@@ -255,10 +252,10 @@ __all__ = [
     "looked_up",
     "member_of_ticket",
     "merge_tickets",
-    "merged_tickets",
     "note_ticket",
     "open_ticket",
     "own_ticket",
+    "part_tickets",
     "priority_of",
     "queue_key",
     "queue_statement",
@@ -276,8 +273,8 @@ __all__ = [
     "text_of",
     "ticket_queue",
     "tickets_of",
-    "topic_flaws",
     "told_pictures",
+    "topic_flaws",
     "topics",
     "watch_deadlines",
 ]

@@ -7,7 +7,7 @@ tickets; the streams of events and the audit log come last by themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,7 +17,6 @@ import orjson
 from domain import audit, members
 from domain.audit import Actor, Target
 from domain.errors import TicketNotOpen, TicketUnknown
-from domain.feedback.agreements import Terms, deadlines
 from domain.feedback.defining_service import calendars_at
 from domain.feedback.rules import (
     NO_DEADLINE,
@@ -30,7 +29,7 @@ from domain.feedback.rules import (
     due_next,
     pauses_of,
 )
-from domain.feedback.sla import working_minutes
+from domain.feedback.sla import put_off, working_minutes
 from domain.feedback.tickets import CAME_WITH, Ticket, find_ticket
 from domain.outbox import Event, announce
 from domain.storage import execute, fetch_all
@@ -163,6 +162,17 @@ def note_in_log(by: Actor, action: str, ticket: Ticket, *, now: datetime, **fact
     )
 
 
+async def stands_since(ticket: Ticket) -> datetime:
+    """When it came to stand as it does; the act that ends it may be written already."""
+    since = ticket.submitted_at
+    before: TicketStatus | None = None
+    for at, status in await _steps(ticket):
+        if status is ticket.status and status is not before:
+            since = at
+        before = status
+    return since
+
+
 def _answers(ticket: Ticket, step: Step) -> bool:
     """Whether the act is our first word: what the promise of an answer is about."""
     return (
@@ -221,20 +231,16 @@ async def _took(
 
 
 async def _moved(ticket: Ticket, *, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """The deadlines after a pause that ends now, or has; one that is missed or met stays."""
+    """The deadlines after a pause that ends now; one that is missed or met stays."""
     sla = ticket.sla
-    pauses = pauses_of(await _steps(ticket))
-    found = await deadlines(
-        Terms(
-            submitted_at=ticket.submitted_at,
-            calendar_version=sla.calendar_version,
-            answer_minutes=sla.answer_minutes,
-            resolve_minutes=sla.resolve_minutes,
-        ),
-        pauses=[replace(pause, until=pause.until or now) for pause in pauses],
-    )
-    answer_by = sla.answer_by if sla.answered_at else found.answer_by
-    return answer_by, sla.resolve_by if sla.resolve_breached else found.resolve_by
+    since = await stands_since(ticket)
+    hours = (await calendars_at([sla.calendar_version]))[sla.calendar_version].hours
+
+    def moved(by: datetime | None) -> datetime | None:
+        return None if by is None else put_off(hours, by, since=since, until=now)
+
+    answer_by = sla.answer_by if sla.answered_at else moved(sla.answer_by)
+    return answer_by, sla.resolve_by if sla.resolve_breached else moved(sla.resolve_by)
 
 
 async def _since(ticket: Ticket, *, now: datetime) -> datetime:

@@ -1,15 +1,12 @@
 """What is agreed with a ticket about time: found once when it is filed, and frozen on it.
 
     agreement = await agreed(kind=kind, topic=topic, level="gold", service=service, now=now)
-    ...
-    found = await deadlines(terms, pauses=pauses)
 
-Deadlines follow from what is frozen: the minutes, the version of the calendar, and the pauses.
+Its deadlines move with each pause, by the calendar that it was filed under (`sla.put_off`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -20,27 +17,9 @@ from domain.feedback.calendars import ALWAYS, ServiceCalendar, calendar_from_jso
 from domain.feedback.defining_service import calendars_at
 from domain.feedback.kinds import FeedbackKind
 from domain.feedback.promises import levels_from_json, priority_of, promise_for
-from domain.feedback.sla import Pause, due, is_open, next_opening
+from domain.feedback.sla import due, is_open, next_opening
 from domain.storage import fetch_one
 from domain.tiers import ServiceLevel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
-    """When an answer and the end are due; None where nothing is promised, and during a pause."""
-
-    answer_by: datetime | None
-    resolve_by: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What is frozen of a ticket that its deadlines follow from; versions None as in Agreement."""
-
-    submitted_at: datetime
-    calendar_version: int | None
-    answer_minutes: int | None
-    resolve_minutes: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +57,6 @@ async def agreed(
     if row["policy_version"] is not None:
         policy = levels_from_json(row["policy_version"], orjson.loads(row["policy"]))
     promise = promise_for(policy.promises, kind=kind, topic=topic, level=level)
-    terms = Terms(
-        submitted_at=now,
-        calendar_version=row["calendar_version"],
-        answer_minutes=promise.answer_minutes,
-        resolve_minutes=promise.resolve_minutes,
-    )
-    found = deadlines_by(calendar, terms)
     return Agreement(
         policy_version=row["policy_version"],
         calendar_version=row["calendar_version"],
@@ -92,30 +64,15 @@ async def agreed(
         resolve_minutes=promise.resolve_minutes,
         answer_points=promise.answer_points,
         resolve_points=promise.resolve_points,
-        answer_by=found.answer_by,
-        resolve_by=found.resolve_by,
+        answer_by=_due(calendar, now, promise.answer_minutes),
+        resolve_by=_due(calendar, now, promise.resolve_minutes),
         priority=priority_of(kind, service, promised=promise.priority),
         off_hours=not is_open(calendar.hours, now),
     )
 
 
-async def deadlines(terms: Terms, *, pauses: Sequence[Pause] = ()) -> Deadlines:
-    """The deadlines of a ticket whose clock stood still during the pauses. One statement."""
-    calendars = await calendars_at([terms.calendar_version])
-    return deadlines_by(calendars[terms.calendar_version], terms, pauses=pauses)
-
-
-def deadlines_by(
-    calendar: ServiceCalendar, terms: Terms, *, pauses: Sequence[Pause] = ()
-) -> Deadlines:
-    """The same by a calendar that is at hand. Decided purely."""
-
-    def by(minutes: int | None) -> datetime | None:
-        if minutes is None:
-            return None
-        return due(calendar.hours, terms.submitted_at, minutes=minutes, pauses=pauses)
-
-    return Deadlines(answer_by=by(terms.answer_minutes), resolve_by=by(terms.resolve_minutes))
+def _due(calendar: ServiceCalendar, start: datetime, minutes: int | None) -> datetime | None:
+    return None if minutes is None else due(calendar.hours, start, minutes=minutes)
 
 
 async def back_at(calendar_version: int | None, submitted_at: datetime) -> datetime:

@@ -10,7 +10,7 @@ and the points are posted in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
@@ -23,11 +23,18 @@ from domain import members, purchases
 from domain.errors import Refusal
 from domain.feedback.acting import SYSTEM, Step, tell, write_event
 from domain.feedback.rules import Act
-from domain.feedback.tickets import find_ticket
+from domain.feedback.tickets import Ticket, find_ticket
 from domain.ledger import Earn, Key, Source, post_one
 from domain.notifications import Notification, notify
 from domain.program import program
-from domain.storage import Row, execute, fetch_all, fetch_one, transaction
+from domain.storage import (
+    Row,
+    execute,
+    fetch_all,
+    fetch_one,
+    inside_transaction,
+    transaction,
+)
 
 log = structlog.get_logger("jifen.feedback")
 
@@ -136,6 +143,31 @@ async def deadlines_missed(*, now: datetime) -> int:
     return int(row["missed"])
 
 
+async def note_missed(ticket: Ticket, *, now: datetime) -> Ticket:
+    """Note what is missed of this ticket, pay for it and tell it; the ticket as it is then.
+
+    Inside the caller's transaction, the ticket locked. Refused: whatever its member's account
+    refuses.
+    """
+    assert inside_transaction(), "what is noted is paid"
+    for promised in PROMISED:
+        await _settle(promised, ticket, now=now)
+    made = await find_ticket(ticket.id)
+    assert made is not None, "its row is locked"
+    return made
+
+
+async def note_unpaid(member_ids: Collection[UUID], *, now: datetime) -> None:
+    """Note what is missed of these members' tickets, whom nobody can pay or tell any more."""
+    for promised in PROMISED:
+        conditions = " OR ".join(f"({late})" for _, late in promised.late)
+        await execute(
+            f"UPDATE ticket SET {promised.breached} = $1, version = version + 1"
+            f" WHERE ({conditions}) AND member_id = ANY($2::uuid[])",
+            *(now, list(member_ids)),
+        )
+
+
 def _conditions() -> Iterator[tuple[_Promised, str, str]]:
     for promised in PROMISED:
         for moment, late in promised.late:
@@ -163,17 +195,20 @@ async def _note(
 ) -> int | None:
     """Note that the deadline was missed; the points that were paid. None where it is noted.
 
-    Also where the ticket went to another record meanwhile: the next run finds it there. Of somebody
-    who was erased it is noted alone. The member is locked, then the ticket, then the account.
+    Also where the ticket went to another record meanwhile: the next run finds it there. Those of
+    somebody who was erased are noted with the erasure. The member is locked, then the ticket, then
+    the account.
     """
     owners = await members.lock_members([member_id])
     ticket = await find_ticket(ticket_id, lock=True)
-    if (
-        ticket is None
-        or ticket.member_id != member_id
-        or owners.get(member_id, member_id) != (member_id)
-    ):
+    if ticket is None or ticket.member_id != member_id or owners.get(member_id) != member_id:
         return None
+    return await _settle(promised, ticket, now=now)
+
+
+async def _settle(promised: _Promised, ticket: Ticket, *, now: datetime) -> int | None:
+    """The same of a ticket that is locked, as its member is."""
+    member_id, ticket_id = ticket.member_id, ticket.id
     points = await _still_missed(promised, member_id, ticket_id, now=now)
     if points is None:
         return None
@@ -182,8 +217,6 @@ async def _note(
         " WHERE member_id = $1 AND id = $2",
         *(member_id, ticket_id, now),
     )
-    if member_id not in owners:
-        return 0
     if points:
         await _pay(promised, member_id, ticket_id, points=points, now=now)
     made = await find_ticket(ticket_id)
@@ -191,7 +224,7 @@ async def _note(
     step = Step(act=promised.act, by=SYSTEM, facts={"points": points})
     await write_event(made, step, made.status, now=now)
     await tell(made, promised.act, now=now)
-    facts = {"ticket_id": str(ticket_id), "number": made.number, "points": points}
+    facts = {"ticket": str(ticket_id), "number": made.number, "points": points}
     await notify([Notification(member_id=member_id, kind=promised.told, facts=facts)], now=now)
     return points
 

@@ -102,6 +102,8 @@ class Act(StrEnum):
     RATED = "RATED"
     ASSIGNED = "ASSIGNED"
     NOTED = "NOTED"
+    TOOK_OVER = "TOOK_OVER"
+    PARTED = "PARTED"
     ANSWER_MISSED = "ANSWER_MISSED"
     RESOLVE_MISSED = "RESOLVE_MISSED"
 
@@ -109,11 +111,13 @@ class Act(StrEnum):
 OPEN_STATES: Final = (TicketStatus.OPEN, TicketStatus.WAITING_FOR_MEMBER, TicketStatus.ANSWERED)
 """Of what is not done yet."""
 
-STANDING_STILL: Final = frozenset({TicketStatus.WAITING_FOR_MEMBER, TicketStatus.RESOLVED})
+STANDING_STILL: Final = frozenset(
+    {TicketStatus.WAITING_FOR_MEMBER, TicketStatus.RESOLVED, TicketStatus.MERGED}
+)
 """While a ticket stands so, the clock of its service level does not run."""
 
 OVER: Final = frozenset({TicketStatus.CLOSED, TicketStatus.MERGED})
-"""Nothing becomes of these any more."""
+"""Nothing becomes of these any more, but of one that was merged into what is somebody else's."""
 
 _OF_STAFF: Final = {
     Act.ANSWERED: TicketStatus.ANSWERED,
@@ -136,10 +140,11 @@ _BECOMES: Final[Mapping[TicketStatus, Mapping[Act, TicketStatus]]] = {
         Act.CLOSED: TicketStatus.CLOSED,
     },
     TicketStatus.CLOSED: {},
-    TicketStatus.MERGED: {},
+    # The ticket in which it was told on turned out to be somebody else's.
+    TicketStatus.MERGED: {Act.PARTED: TicketStatus.OPEN},
 }
 
-_LEAVES: Final = frozenset({Act.RATED, Act.ASSIGNED, Act.NOTED})
+_LEAVES: Final = frozenset({Act.RATED, Act.ASSIGNED, Act.NOTED, Act.TOOK_OVER})
 """These change no status, and are possible until it is over."""
 
 

@@ -9,23 +9,22 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
 from domain import access, idempotency
 from domain.access import CallerKind, StaffRole
 from domain.audit import Actor
-from domain.errors import AssigneeUnknown, InvalidInput, TicketNotOpen, TicketsNotMergeable
+from domain.errors import AssigneeUnknown
 from domain.feedback.acting import Step, lock_any, note_in_log, staff_by, take
 from domain.feedback.attachments import attach
 from domain.feedback.conversation import clean_message, say
+from domain.feedback.merging import merge_into
 from domain.feedback.rules import Act
 from domain.feedback.tickets import Ticket
 from domain.feedback.topics import find_cause
 from domain.notifications import Notification, notify
-from domain.storage import execute, transaction
-
-DUPLICATES_MAX: Final = 20
+from domain.storage import transaction
 
 Doing = Callable[[Ticket], Awaitable[Ticket]]
 
@@ -171,7 +170,8 @@ async def resolve_ticket(command: ResolveTicket, *, by: Actor, now: datetime) ->
         return made
 
     given = {"cause_code": command.cause_code, "text": command.text}
-    return await _once("resolve", command, given, do, by=by, now=now)
+    logged = {"cause": command.cause_code}
+    return await _once("resolve", command, given, do, logged=logged, by=by, now=now)
 
 
 async def assign_ticket(command: AssignTicket, *, by: Actor, now: datetime) -> Ticket:
@@ -179,10 +179,13 @@ async def assign_ticket(command: AssignTicket, *, by: Actor, now: datetime) -> T
 
     async def do(ticket: Ticket) -> Ticket:
         assignee = await _assignee(command.login)
-        step = Step(act=Act.ASSIGNED, by=staff_by(by), values={"assignee": assignee})
+        facts = {"assignee": None if assignee is None else str(assignee)}
+        values = {"assignee": assignee}
+        step = Step(act=Act.ASSIGNED, by=staff_by(by), values=values, facts=facts)
         return await take(ticket, step, now=now)
 
-    return await _once("assign", command, {"login": command.login}, do, by=by, now=now)
+    given = {"login": command.login}
+    return await _once("assign", command, given, do, logged=given, by=by, now=now)
 
 
 async def reopen_ticket(command: ReopenTicket, *, by: Actor, now: datetime) -> Ticket:
@@ -198,39 +201,16 @@ async def reopen_ticket(command: ReopenTicket, *, by: Actor, now: datetime) -> T
 async def merge_tickets(command: MergeTickets, *, by: Actor, now: datetime) -> Ticket:
     """Tell tickets on in another one of the same member, in which their messages stand then.
 
-    TicketsNotMergeable, where they are of two members, or one and the same.
+    It keeps what was promised of them, see `merging`. TicketsNotMergeable, where they are of two
+    members, or one and the same; and what the account refuses, where something missed is paid.
     """
     duplicates = sorted(set(command.duplicate_ids))
 
     async def do(ticket: Ticket) -> Ticket:
-        if not 1 <= len(duplicates) <= DUPLICATES_MAX:
-            raise InvalidInput(field=("duplicate_ids",), rule=f"1 to {DUPLICATES_MAX}")
-        if ticket.over:
-            raise TicketNotOpen(state=ticket.status.value, field=("ticket_id",))
-        for duplicate_id in duplicates:
-            await _merge(duplicate_id, ticket, by=by, now=now)
-        return ticket
+        return await merge_into(ticket, duplicates, by=staff_by(by), now=now)
 
     given = {"duplicate_ids": [str(one) for one in duplicates]}
-    return await _once("merge", command, given, do, by=by, now=now)
-
-
-async def _merge(duplicate_id: UUID, into: Ticket, *, by: Actor, now: datetime) -> None:
-    duplicate = await lock_any(duplicate_id, named=("duplicate_ids",))
-    if duplicate.member_id != into.member_id or duplicate.id == into.id:
-        raise TicketsNotMergeable(field=("duplicate_ids",))
-    # What was told on in the duplicate is told on where that one is now.
-    await execute(
-        "UPDATE ticket SET merged_into = $3 WHERE member_id = $1 AND merged_into = $2",
-        *(into.member_id, duplicate.id, into.id),
-    )
-    step = Step(
-        act=Act.MERGED,
-        by=staff_by(by),
-        values={"merged_into": into.id},
-        facts={"into": str(into.id)},
-    )
-    await take(duplicate, step, now=now)
+    return await _once("merge", command, given, do, logged=given, by=by, now=now)
 
 
 async def _once(
@@ -239,10 +219,14 @@ async def _once(
     given: Mapping[str, object],
     do: Doing,
     *,
+    logged: Mapping[str, object] | None = None,
     by: Actor,
     now: datetime,
 ) -> Ticket:
-    """Do it once for the key of this member of staff, to the ticket, which is locked."""
+    """Do it once for the key of this member of staff, to the ticket, which is locked.
+
+    `logged` goes to the audit log: what of the given is nobody's words.
+    """
     key = idempotency.checked_key(command.idempotency_key)
     scope = f"feedback.{what}:{by.account_id}"
     digests = idempotency.digests({"ticket_id": str(command.ticket_id), **given})
@@ -250,7 +234,7 @@ async def _once(
     async def work() -> Ticket:
         known = await idempotency.recall_answer(scope, key, digests)
         ticket = await lock_any(command.ticket_id)
-        note_in_log(by, f"ticket.{what}", ticket, now=now)
+        note_in_log(by, f"ticket.{what}", ticket, now=now, **(logged or {}))
         if known is not None:
             return ticket
         made = await do(ticket)

@@ -99,6 +99,20 @@ def due(
     return None
 
 
+def put_off(calendar: Calendar, by: datetime, *, since: datetime, until: datetime) -> datetime:
+    """The deadline `by`, of which as many minutes are left at `until` as were at `since`.
+
+    So it is after a pause, or where a promise goes over to a ticket that stood still longer. One
+    that had passed stays.
+    """
+    left = working_minutes(calendar, since, by)
+    if left == 0:
+        return by
+    moved = due(calendar, until, minutes=left)
+    assert moved is not None, "nothing is paused after the pause"
+    return moved
+
+
 def working_minutes(
     calendar: Calendar, start: datetime, end: datetime, *, pauses: Sequence[Pause] = ()
 ) -> int:

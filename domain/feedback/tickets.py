@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -123,16 +122,6 @@ async def find_ticket(ticket_id: UUID, *, lock: bool = False) -> Ticket | None:
     locking = " FOR NO KEY UPDATE" if lock else ""
     row = await fetch_one(f"SELECT {TICKET_COLUMNS} FROM ticket WHERE id = $1{locking}", ticket_id)
     return None if row is None else ticket_of(row)
-
-
-async def merged_tickets(ticket: Ticket) -> Sequence[Ticket]:
-    """Those that are told on in this one, oldest first."""
-    rows = await fetch_all(
-        f"SELECT {TICKET_COLUMNS} FROM ticket WHERE member_id = $1 AND merged_into = $2"
-        " ORDER BY submitted_at, id",
-        *(ticket.member_id, ticket.id),
-    )
-    return [ticket_of(row) for row in rows]
 
 
 def ticket_of(row: Row) -> Ticket:

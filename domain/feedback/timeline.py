@@ -8,7 +8,12 @@ from domain.feedback.rules import Act
 from domain.members import Telling, Told
 from domain.outbox import Announced
 
-_TOLD: Final = frozenset({Act.SUBMITTED, Act.ANSWERED, Act.ASKED, Act.RESOLVED, Act.REOPENED})
+_TOLD: Final = frozenset(
+    {
+        *(Act.SUBMITTED, Act.ANSWERED, Act.ASKED, Act.RESOLVED, Act.REOPENED),
+        *(Act.ANSWER_MISSED, Act.RESOLVE_MISSED),
+    }
+)
 _NAMES: Final = ("ticket", "number", "kind", "topic")
 
 

@@ -63,15 +63,17 @@ async def lock_found(
     """What is found under the locks of those whose it is: `look` is run again once they are held.
 
     So it is still found after the wait for a merge, for its undoing or for an erasure, or is found
-    elsewhere by then.
+    elsewhere by then. What is kept of somebody who was erased is found, too: of an id that leads to
+    nobody there is no record to lock, and there never will be.
     """
-    locked: set[UUID] = set()
+    settled: set[UUID] = set()
     for _ in range(LOOKS_MAX):
         found = await look()
         ids = set(whose(found))
-        if ids <= locked:
+        if ids <= settled:
             return found
-        locked |= set((await lock_members(ids)).values())
+        leads = await lock_members(ids)
+        settled |= set(leads.values()) | (ids - leads.keys())
     raise TransactionContended("the members' records were joined to others each time")
 
 
@@ -89,17 +91,23 @@ async def bound_to(condition: str, *values: object) -> Sequence[tuple[Row, UUID]
 
 async def records_of(member_ids: Collection[UUID]) -> Sequence[UUID]:
     """All records of these persons: those named, and each that leads to one of them."""
-    found = dict.fromkeys(member_ids)
+    return list(await owners_of_records(member_ids))
+
+
+async def owners_of_records(member_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+    """All records of these persons, as `records_of`, each with the one named that it leads to."""
+    found = {one: one for one in member_ids}
     fresh = list(found)
     for _ in range(STEPS_MAX):
         if not fresh:
             break
         rows = await fetch_all(
-            "SELECT id FROM member WHERE merged_into = ANY($1::uuid[]) ORDER BY id", fresh
+            "SELECT id, merged_into FROM member WHERE merged_into = ANY($1::uuid[]) ORDER BY id",
+            fresh,
         )
         fresh = [row["id"] for row in rows if row["id"] not in found]
-        found |= dict.fromkeys(fresh)
-    return list(found)
+        found |= {row["id"]: found[row["merged_into"]] for row in rows if row["id"] not in found}
+    return found
 
 
 async def given_up_with(merge_ids: Collection[UUID]) -> Mapping[UUID, UUID]:

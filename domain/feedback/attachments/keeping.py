@@ -212,8 +212,12 @@ async def told_pictures(member_ids: Collection[UUID]) -> Sequence[str]:
 
 
 async def member_of_ticket(ticket_id: UUID) -> UUID | None:
-    """Whose ticket it is, for staff who send a file with an answer; None where there is none."""
-    row = await fetch_one("SELECT member_id FROM ticket WHERE id = $1", ticket_id)
+    """Whose ticket it is, for staff who send a file with an answer; None where it is nobody's."""
+    row = await fetch_one(
+        "SELECT t.member_id FROM ticket AS t JOIN member AS m ON m.id = t.member_id"
+        " WHERE t.id = $1",
+        ticket_id,
+    )
     return None if row is None else row["member_id"]
 
 

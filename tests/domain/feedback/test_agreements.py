@@ -12,21 +12,21 @@ from domain import audit, feedback
 from domain.errors import DefinitionChanged, InvalidInput
 from domain.feedback import (
     Agreement,
-    Deadlines,
-    Pause,
     Promise,
+    ReplyTicket,
     ServiceLevels,
-    Terms,
+    Topic,
     agreed,
     back_at,
-    deadlines,
     define_service_calendar,
     define_service_levels,
+    define_topic,
 )
 from domain.feedback.calendars import ALWAYS
 from domain.feedback.kinds import FeedbackKind
 from domain.paging import PageRequest
 from domain.tiers import ServiceLevel, define_levels
+from tests.domain.feedback.filing import ask, complain, join
 from tests.domain.feedback.service import POLICY, SHOP
 from tests.domain.ledger.commands import NOW
 from tests.domain.rewards.counter import CLERK
@@ -100,24 +100,21 @@ async def test_off_hours_it_is_told_when_somebody_is_back() -> None:
 
 async def test_a_ticket_keeps_the_calendar_that_it_was_filed_under() -> None:
     await set_up()
-    terms = Terms(submitted_at=SATURDAY, calendar_version=1, answer_minutes=60, resolve_minutes=540)
-    await define_service_calendar(replace(SHOP, week=ALWAYS.week, version=1), by=CLERK, now=NOW)
-    found = await deadlines(terms)
-    assert found == Deadlines(
-        answer_by=datetime(2026, 11, 30, 1, 30, tzinfo=UTC),
-        resolve_by=datetime(2026, 11, 30, 9, 30, tzinfo=UTC),
+    [alice] = await join("alice")
+    await define_topic(
+        Topic(code="delivery", name_zh="配送", name_en="Delivery"), by=CLERK, now=NOW
     )
+    made = await complain(alice, now=SATURDAY)
+    asked = await ask(made, now=SATURDAY)
+    assert asked.sla.resolve_by == datetime(2026, 11, 30, 9, 30, tzinfo=UTC)
+    await define_service_calendar(replace(SHOP, week=ALWAYS.week, version=1), by=CLERK, now=NOW)
     newer = await filed(FeedbackKind.COMPLAINT)
     assert newer.calendar_version == 2
     assert newer.answer_by == datetime(2026, 11, 28, 10, 30, tzinfo=UTC)
-    waited = [Pause(SATURDAY, datetime(2026, 11, 30, 2, 0, tzinfo=UTC))]
-    assert (await deadlines(terms, pauses=waited)).answer_by == datetime(
-        2026, 11, 30, 3, 0, tzinfo=UTC
-    )
-    waits = [Pause(datetime(2026, 11, 30, 2, 0, tzinfo=UTC))]
-    assert await deadlines(terms, pauses=waits) == Deadlines(
-        answer_by=datetime(2026, 11, 30, 1, 30, tzinfo=UTC), resolve_by=None
-    )
+    # Nine hours were left on Saturday, half an hour before the shop closed.
+    said = ReplyTicket(member_id=alice, ticket_id=made.id, text="This.", idempotency_key="k")
+    again = await feedback.reply_ticket(said, now=datetime(2026, 11, 30, 2, 0, tzinfo=UTC))
+    assert again.sla.resolve_by == datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
 
 
 async def test_versions_follow_each_other_and_are_recorded() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Final
@@ -20,6 +20,7 @@ from domain.feedback.sla import (
     due,
     is_open,
     next_opening,
+    put_off,
     working_minutes,
 )
 from tests.domain.feedback.sla_counter import (
@@ -106,6 +107,25 @@ def test_the_longest_promise_is_used_up_by_the_scantest_calendar() -> None:
 DAYS_MAX: Final = 9
 
 
+def put_off_by_pauses(
+    calendar: Calendar, start: datetime, *, minutes: int, pauses: Sequence[Pause]
+) -> None:
+    """A deadline that is put off pause by pause is the one that all of them together make."""
+    apart: list[Pause] = []
+    for pause in sorted(pauses):
+        if pause.until is None:
+            break
+        if not apart or pause.since >= (apart[-1].until or pause.since):
+            apart.append(pause)
+    by = due(calendar, start, minutes=minutes)
+    assert by is not None
+    for pause in apart:
+        assert pause.until is not None
+        if pause.until > start:
+            by = put_off(calendar, by, since=max(start, pause.since), until=pause.until)
+    assert by == due(calendar, start, minutes=minutes, pauses=apart), (calendar, start, apart)
+
+
 def check(dice: Random) -> tuple[int, bool, bool]:
     """One case: minutes counted one by one, whether its clocks changed, whether it was reached."""
     calendar = random_calendar(dice, around=date(2026, 3, 20))
@@ -133,6 +153,7 @@ def check(dice: Random) -> tuple[int, bool, bool]:
         some = start + timedelta(seconds=dice.randrange(DAYS_MAX * 86_400))
         found = working_minutes(calendar, start, some, pauses=pauses)
         assert found == counted(calendar, start, some, pauses), what
+    put_off_by_pauses(calendar, start, minutes=minutes, pauses=pauses)
     opening = next_opening(calendar, start)
     assert is_open(calendar, start) == counts(calendar, of_minute(start), ()), what
     assert counts(calendar, opening, ()), what

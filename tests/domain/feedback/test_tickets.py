@@ -268,7 +268,10 @@ async def test_duplicates_are_told_on_in_one_ticket() -> None:
             await feedback.merge_tickets(command, by=CLERK, now=MONDAY)
     await feedback.merge_tickets(merging(first.id, second.id, key="m-3"), by=CLERK, now=MONDAY)
     assert [one.written for one in await said(first)] == ["Text 0", "Text 1", "Text 2"]
-    assert [one.id for one in await feedback.merged_tickets(first)] == [second.id, third.id]
+    rows = await fetch_all(
+        "SELECT id FROM ticket WHERE merged_into = $1 ORDER BY submitted_at, id", first.id
+    )
+    assert [row["id"] for row in rows] == [second.id, third.id]
     with pytest.raises(TicketNotOpen) as refused:
         await reply(third, "And?")
     assert refused.value.state == "MERGED"
