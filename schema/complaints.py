@@ -251,7 +251,7 @@ class ComplaintMonitoring:
         from_: Annotated[date, FROM],
         to: Annotated[date, argument("The last day, at most 366 days with the first.")],
         kinds: Kinds = None,
-        shop: Annotated[str | None, argument("Only about orders of this shop.")] = None,
+        shop: Annotated[str | None, argument("Only about this shop.")] = None,
         topic: Annotated[str | None, argument("Only of this topic, by its code.")] = None,
         cause: Annotated[str | None, argument("Only from this cause, by its code.")] = None,
         level: Annotated[str | None, argument("Only of members who had this level.")] = None,

@@ -11,7 +11,7 @@ from schema.feedback_kinds import FeedbackKind
 from schema.fields import Info, input_type, object_type, view
 from schema.member_references import MemberReference
 from schema.mutations import Payload, mutation
-from schema.node import decode_uuid
+from schema.node import decode_own_uuid, decode_uuid
 from schema.staff_tickets import StaffTicket
 from schema.ticket_parts import SERVES
 from schema.tickets import decode_files
@@ -136,6 +136,15 @@ class OpenTicketInput:
 
     channel: TicketChannel
     """`PHONE`, `EMAIL` or `SHOP`."""
+
+    order_id: strawberry.ID | None = None
+    """The order that it is about, a `Purchase` of the member's."""
+
+    shop: str | None = None
+    """The shop that it is about, as its orders name it, 1 to 128 characters; the order's without.
+
+    By it the ticket is counted in `complaints(shop:)`.
+    """
 
     idempotency_key: strawberry.ID
     """1 to 128 characters of the client's choice: sent again, it gives the same answer."""
@@ -300,6 +309,8 @@ async def open_ticket(info: Info, input: OpenTicketInput) -> OpenTicketPayload:
         text=input.text,
         channel=input.channel,
         idempotency_key=input.idempotency_key,
+        order=None if input.order_id is None else decode_own_uuid(input.order_id, "Purchase"),
+        shop=input.shop,
     )
     ticket: StaffTicket = view(await resolvers.open_ticket(info.context, command))
     return OpenTicketPayload(ticket=ticket)

@@ -27,6 +27,7 @@ from domain.feedback.tickets import Ticket, find_ticket
 from domain.feedback.topics import find_topic
 from domain.members import MemberRef, as_named, lock_resolved, recall_own, remember_own
 from domain.storage import Table, fetch_one, transaction
+from domain.texts import clean_text
 
 _WHAT: Final = "feedback.submit"
 
@@ -79,7 +80,11 @@ class SubmitFeedback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTicket:
-    """What staff writes down for a member who phoned, wrote or came to a shop."""
+    """What staff writes down for a member who phoned, wrote or came to a shop.
+
+    `order` is an id of an order as it was given. `shop` is where it was; without it that of the
+    order.
+    """
 
     member: MemberRef
     kind: FeedbackKind
@@ -87,6 +92,8 @@ class OpenTicket:
     text: str
     channel: TicketChannel
     idempotency_key: str
+    order: tuple[UUID, UUID] | None = None
+    shop: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +104,7 @@ class _Filed:
     channel: TicketChannel
     text: str
     purchase_id: UUID | None = None
+    shop: str | None = None
     attachment_ids: Sequence[UUID] = ()
 
 
@@ -146,10 +154,17 @@ async def submit_feedback(command: SubmitFeedback, *, now: datetime) -> Ticket:
 async def open_ticket(command: OpenTicket, *, by: Actor, now: datetime) -> Ticket:
     """File a ticket for a member, who reached staff by another channel; staff has it in hand.
 
-    Refused: InvalidInput, IdempotencyConflict, MemberNotFound, TopicUnknown.
+    Refused: InvalidInput, IdempotencyConflict, MemberNotFound, TopicUnknown, TicketOrderUnknown.
     """
     key = idempotency.checked_key(command.idempotency_key)
     clean_message(command.text)
+    if command.shop is not None:
+        clean_text(
+            command.shop,
+            field=("shop",),
+            characters_min=1,
+            characters_max=purchases.SHOP_LENGTH_MAX,
+        )
     digests = idempotency.digests(
         {
             "member": as_named(command.member),
@@ -157,6 +172,8 @@ async def open_ticket(command: OpenTicket, *, by: Actor, now: datetime) -> Ticke
             "topic": command.topic,
             "text": command.text,
             "channel": command.channel.value,
+            "order_id": None if command.order is None else str(command.order[1]),
+            "shop": command.shop,
         }
     )
     scope = f"feedback.open:{by.account_id}"
@@ -178,6 +195,8 @@ async def open_ticket(command: OpenTicket, *, by: Actor, now: datetime) -> Ticke
             topic=(await find_topic(command.topic)).code,
             channel=command.channel,
             text=command.text,
+            purchase_id=await _own_order(member_id, command.order),
+            shop=command.shop,
         )
         made = await _file(filed, by=staff_by(by), now=now)
         note_in_log(by, "ticket.open", made, channel=made.channel.value, now=now)
@@ -218,9 +237,9 @@ async def _file(filed: _Filed, *, by: By, now: datetime) -> Ticket:
 
 
 async def _shop(filed: _Filed) -> str | None:
-    """Of which shop the order is that it is about."""
-    if filed.purchase_id is None:
-        return None
+    """Which shop it is about: what staff wrote down, or else that of the order."""
+    if filed.shop is not None or filed.purchase_id is None:
+        return filed.shop
     order = await purchases.purchase(filed.member_id, purchase_id=filed.purchase_id)
     return None if order is None else order.shop or None
 

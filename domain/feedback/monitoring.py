@@ -32,7 +32,7 @@ class CountedBy(StrEnum):
     """What tickets are told apart by."""
 
     SHOP = "SHOP"
-    """The shop of the order that it is about."""
+    """The shop of the order that it is about, or that staff wrote down."""
     CAUSE = "CAUSE"
     """What it came from, once that was found."""
     TOPIC = "TOPIC"

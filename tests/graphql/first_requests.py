@@ -75,8 +75,18 @@ async def tickets_first(
         ),
         "openTicket": First(
             staff,
-            {**known, **words, "member": {"id": alice.member_id}, "channel": "PHONE"},
-            {"member.id": carol.member_id},
+            {
+                **known,
+                **words,
+                "member": {"id": alice.member_id},
+                "channel": "PHONE",
+                "orderId": bought["id"],
+                "shop": "静安店",
+            },
+            {
+                "member.id": carol.member_id,
+                "orderId": global_id("Purchase", f"{alice.member}:{UUID(int=1)}"),
+            },
             audited=True,
         ),
         "replyTicket": First(

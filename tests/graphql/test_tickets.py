@@ -13,7 +13,7 @@ from tests.graphql.desk import do, open_desk, submit, submitted
 from tests.graphql.gateway import Gateway, global_id, plain_id
 from tests.graphql.joining import merged, undone
 from tests.graphql.kept import changed, everything_kept
-from tests.graphql.orders import order, record
+from tests.graphql.orders import applied, order, record
 from tests.graphql.programme import CLERK
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -236,3 +236,54 @@ async def test_tickets_go_over_with_their_member_and_come_back(gateway: Gateway)
         again_in = await gateway.sign_in(openid)
         told = await gateway.send("Tickets", again_in.access_token)
         assert [one["id"] for one in told["tickets"]["nodes"]] == ids
+
+
+async def test_what_staff_write_down_is_counted_in_its_shop(gateway: Gateway) -> None:
+    await open_desk()
+    alice, bob, staff = await gateway.sign_in(), await gateway.sign_in("o-bob"), gateway.staff
+    sold = [order("o-1", one.member_id, shop="徐汇店") for one in (alice, bob)]
+    applied(await record(gateway, "of-alice", sold[:1]))
+    applied(await record(gateway, "of-bob", [{**sold[1], "externalId": gateway.named("o-2")}]))
+    [hers], [his] = [
+        (await gateway.send("Purchases", one.access_token))["purchases"]["nodes"]
+        for one in (alice, bob)
+    ]
+    opening = """mutation($input: OpenTicketInput!) { openTicket(input: $input) {
+        ticket { orderId } userErrors { code field } } }"""
+
+    async def opened(key: str, **other: Any) -> Any:
+        given = {
+            "member": {"id": alice.member_id},
+            "kind": "COMPLAINT",
+            "topic": "delivery",
+            "text": "包裹还没到",
+            "channel": "SHOP",
+            "idempotencyKey": gateway.named(key),
+            **other,
+        }
+        body = (await gateway.ask(opening, {"input": given}, token=await staff())).json()
+        assert "errors" not in body, body
+        return body["data"]["openTicket"]
+
+    async def counted(shop: str) -> int:
+        asked = """query($shop: String!) { staff { complaints(
+            from: "2026-02-28", to: "2026-03-03", shop: $shop) { figures { tickets } } } }"""
+        body = (await gateway.ask(asked, {"shop": shop}, token=await staff())).json()
+        count: int = body["data"]["staff"]["complaints"]["figures"]["tickets"]
+        return count
+
+    before = [await counted(shop) for shop in ("徐汇店", "浦东店")]
+    about = await opened("order", orderId=hers["id"])
+    assert about == {"ticket": {"orderId": hers["id"]}, "userErrors": []}
+    await opened("shop", shop="浦东店")
+    await opened("both", shop="浦东店", orderId=hers["id"])
+    kept = await everything_kept()
+    for other, code, field in (
+        ({"orderId": his["id"]}, "TICKET_ORDER_UNKNOWN", ["orderId"]),
+        ({"shop": ""}, "INVALID_INPUT", ["shop"]),
+        ({"shop": "x" * 129}, "INVALID_INPUT", ["shop"]),
+    ):
+        refused = await opened("refused", **other)
+        assert refused == {"ticket": None, "userErrors": [{"code": code, "field": field}]}
+    assert changed(kept, await everything_kept()) <= {"audit_entry", "audit_head"}
+    assert [await counted(shop) for shop in ("徐汇店", "浦东店")] == [before[0] + 1, before[1] + 2]
