@@ -10,7 +10,7 @@ A further one is its type and a resolver of one line, and a field of `Subscripti
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 from uuid import UUID
 
 import strawberry
@@ -22,6 +22,7 @@ from resolvers import subscriptions as resolvers
 from resolvers import tickets as ticket_resolvers
 from schema.changes import EVENTS, position
 from schema.cost import COST, READS
+from schema.faults import CodedError, FaultCode
 from schema.fields import Info, argument, computed, object_type, view
 from schema.ledger import LedgerEntry
 from schema.node import decode_uuid
@@ -120,13 +121,21 @@ class TicketUpdated(StreamEvent):
         return ticket
 
 
+NO_TICKET: Final = "`ticketId` must be that of a ticket of the member's."
+
+
 async def ticket_updated(
     info: Info,
     ticket_id: Annotated[strawberry.ID, argument("Which ticket, of the member who asks.")],
     since: Since = None,
 ) -> AsyncGenerator[TicketUpdated, None]:
-    """All that happens to a ticket of the member's, once and in its order."""
+    """All that happens to a ticket of the member's, once and in its order.
+
+    A ticket that is not theirs is refused, like one that nobody has.
+    """
     decoded = decode_uuid(ticket_id, "Ticket")
+    if await ticket_resolvers.ticket_node(info.context, decoded) is None:
+        raise CodedError(FaultCode.BAD_USER_INPUT, NO_TICKET, argument="ticketId")
     events = await resolvers.follow(info.context, kind="TicketUpdated", after=position(since))
     updates: AsyncGenerator[TicketUpdated, None] = view(
         ticket_resolvers.follow_ticket(events, decoded)
