@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -125,10 +125,22 @@ def _for_staff(found: Sequence[Ticket]) -> list[StaffTicketRecord]:
     people = sorted({one.member_id for one in found})
     return [
         StaffTicketRecord(
-            **_values(one, Ticket), together=together, for_staff=True, once=once, people=people
+            **_values(_covered(one), Ticket),
+            together=together,
+            for_staff=True,
+            once=once,
+            people=people,
         )
         for one in found
     ]
+
+
+def _covered(ticket: Ticket) -> Ticket:
+    """The ticket without the words of its rating, while they are held."""
+    said = ticket.satisfaction
+    if said is None or not said.held:
+        return ticket
+    return replace(ticket, satisfaction=replace(said, text=None))
 
 
 def staff_records(found: Sequence[Ticket]) -> list[StaffTicketRecord]:

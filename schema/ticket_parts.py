@@ -9,7 +9,7 @@ from uuid import UUID
 import strawberry
 
 from domain.access import StaffRole
-from domain.feedback import Author, TextCheck, TicketChannel, TicketStatus
+from domain.feedback import Author, Satisfaction, TextCheck, TicketChannel, TicketStatus
 from resolvers.tickets import MessageRecord
 from schema.attachments import Attachment
 from schema.connections import KeysetList
@@ -104,10 +104,17 @@ class TicketSatisfaction:
     """What the member had expected, 1 to 5; null where they did not say."""
 
     text: str | None
-    """In the member's words; null where they did not say more."""
+    """In the member's words; null where they did not say more, and for staff while the check of the
+    text holds it."""
 
     rated_at: datetime
     """When the member said so last."""
+
+    @computed(BOTH)
+    def text_check(self) -> TextCheck | None:
+        """What became of the check of the text; null without one."""
+        satisfaction: Satisfaction = view(self)
+        return satisfaction.check
 
 
 @object_type(policy=BOTH)

@@ -11,7 +11,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from domain.feedback.acting import By
-from domain.feedback.rules import TEXT_CHARACTERS_MAX, Author, TextCheck
+from domain.feedback.rules import HELD, TEXT_CHARACTERS_MAX, Author, TextCheck
 from domain.feedback.text_checks import queue_text_check
 from domain.feedback.tickets import CAME_WITH
 from domain.paging import Page, PageRequest, page_of
@@ -20,14 +20,11 @@ from domain.texts import clean_text
 
 _WRITE: Final = f"""
     INSERT INTO ticket_message
-        (member_id, ticket_id, id, author_kind, author_id, text, at, internal, text_check,
+        (member_id, ticket_id, id, author_kind, author_id, text, at, internal, rating, text_check,
          came_with)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {CAME_WITH})
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, {CAME_WITH})
 """
 _BEGINNING: Final = (UUID(int=0),)
-
-_HELD: Final = frozenset({TextCheck.WAITING, TextCheck.REVIEW, TextCheck.RISKY, TextCheck.REFUSED})
-"""Such a text is covered for everybody but who wrote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +47,7 @@ class TicketMessage:
     @property
     def held(self) -> bool:
         """Whether only who wrote it may read it."""
-        return self.check in _HELD
+        return self.check in HELD
 
 
 def clean_message(text: str) -> str:
@@ -71,11 +68,13 @@ async def say(
     ticket_id: UUID,
     by: By,
     internal: bool = False,
+    rating: bool = False,
     now: datetime,
 ) -> TicketMessage:
     """Write a message into the ticket, inside the transaction of the act that it belongs to.
 
-    What the member writes is checked afterwards; what staff writes, or writes down, is not.
+    What the member writes is checked afterwards; what staff writes, or writes down, is not. What is
+    said with a `rating` is no part of the conversation.
     """
     message_id, check = uuid7(), TextCheck.NOT_CHECKED
     if by.author is Author.MEMBER and by.account_id is None:
@@ -96,9 +95,19 @@ async def say(
     await execute(
         _WRITE,
         *(member_id, ticket_id, message.id, by.author.value, by.account_id, text, now),
-        *(internal, message.check.value),
+        *(internal, rating, message.check.value),
     )
     return message
+
+
+async def unsay_rating(*, member_id: UUID, ticket_id: UUID) -> None:
+    """Take back what the member said with a rating, if anything; the ticket is locked."""
+    said = "FROM ticket_message WHERE member_id = $1 AND ticket_id = $2 AND rating"
+    await execute(
+        f"DELETE FROM text_check WHERE member_id = $1 AND message_id IN (SELECT id {said})",
+        *(member_id, ticket_id),
+    )
+    await execute(f"DELETE {said}", member_id, ticket_id)
 
 
 async def conversations(
@@ -117,11 +126,12 @@ async def conversations(
         FROM ticket AS t
         JOIN ticket_message AS m ON m.member_id = t.member_id AND m.id IN (
             SELECT m.id FROM ticket_message AS m
-            WHERE m.member_id = t.member_id AND m.id > $2{internal} AND m.ticket_id IN (
-                SELECT t.id UNION ALL
-                SELECT s.id FROM ticket AS s
-                WHERE s.member_id = t.member_id AND s.merged_into = t.id
-            )
+            WHERE m.member_id = t.member_id AND m.id > $2{internal} AND NOT m.rating
+                AND m.ticket_id IN (
+                    SELECT t.id UNION ALL
+                    SELECT s.id FROM ticket AS s
+                    WHERE s.member_id = t.member_id AND s.merged_into = t.id
+                )
             ORDER BY m.id LIMIT $3
         )
         WHERE t.id = ANY($1::uuid[])

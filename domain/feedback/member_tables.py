@@ -28,7 +28,10 @@ MEMBER_TABLES: Final[MemberTables] = (
         erasing=Erasing.DELETE,
         merging=Merging.MOVE,
         # What staff note for each other about a conversation is told like what they say in it.
-        told=("ticket_id", "id", "author_kind", "text", "at", "internal", "text_check"),
+        told=(
+            *("ticket_id", "id", "author_kind", "text", "at", "internal", "rating"),
+            "text_check",
+        ),
     ),
     MemberTable(
         name="ticket_event",
@@ -42,7 +45,7 @@ MEMBER_TABLES: Final[MemberTables] = (
         name="ticket",
         key=("id",),
         # What a ticket counts for in the statistics stays, its person and words do not.
-        erasing=Blank({"rating_text": "NULL", "purchase_id": "NULL"}),
+        erasing=Blank({"rating_message": "NULL", "purchase_id": "NULL"}),
         merging=Merging.MOVE,
         told=(
             "id",
@@ -69,7 +72,7 @@ MEMBER_TABLES: Final[MemberTables] = (
             "reopened",
             "experience",
             "expectation",
-            "rating_text",
+            "rating_message",
         ),
     ),
 )

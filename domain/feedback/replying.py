@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from domain import idempotency, members
 from domain.errors import InvalidInput, TicketNotOpen
 from domain.feedback.acting import MEMBER, Step, lock_own, take
 from domain.feedback.attachments import attach
-from domain.feedback.conversation import clean_message, say
+from domain.feedback.conversation import clean_message, say, unsay_rating
 from domain.feedback.rules import (
     RATING_MAX,
     RATING_MIN,
@@ -86,8 +86,8 @@ async def reply_ticket(command: ReplyTicket, *, now: datetime) -> Ticket:
 async def rate_ticket(command: RateTicket, *, now: datetime) -> Ticket:
     """Say, or say anew, how one was served; until the ticket is closed.
 
-    The same again changes nothing. Refused: InvalidInput, MemberNotFound, TicketUnknown,
-    TicketNotOpen.
+    The same again changes nothing. The text is checked like a message. Refused: InvalidInput,
+    MemberNotFound, TicketUnknown, TicketNotOpen.
     """
     _check_rating("experience", command.experience)
     if command.expectation is not None:
@@ -100,19 +100,14 @@ async def rate_ticket(command: RateTicket, *, now: datetime) -> Ticket:
             characters_max=RATING_TEXT_CHARACTERS_MAX,
             lines=True,
         )
-    said: dict[str, Any] = {
-        "experience": command.experience,
-        "expectation": command.expectation,
-        "rating_text": command.text,
-    }
 
     async def work() -> Ticket:
         mine = await members.lock_member(command.member_id)
         ticket = await lock_own(mine, command.ticket_id)
-        if _is_said(ticket, said):
+        if _is_said(ticket, command):
             return ticket
-        facts = {name: said[name] for name in ("experience", "expectation")}
-        values = {**said, "rated_at": now}
+        facts = {"experience": command.experience, "expectation": command.expectation}
+        values = {**facts, **await _rated(ticket, command.text, now=now), "rated_at": now}
         step = Step(act=Act.RATED, by=MEMBER, values=values, facts=facts)
         return await take(ticket, step, now=now)
 
@@ -139,13 +134,24 @@ async def _said(ticket: Ticket, command: ReplyTicket, *, now: datetime) -> Ticke
     return made
 
 
-def _is_said(ticket: Ticket, said: dict[str, Any]) -> bool:
+def _is_said(ticket: Ticket, command: RateTicket) -> bool:
     known = ticket.satisfaction
-    return known is not None and said == {
-        "experience": known.experience,
-        "expectation": known.expectation,
-        "rating_text": known.text,
-    }
+    said = (command.experience, command.expectation, command.text)
+    return known is not None and said == (known.experience, known.expectation, known.text)
+
+
+async def _rated(ticket: Ticket, text: str | None, *, now: datetime) -> dict[str, UUID | None]:
+    """The words of the rating, where they are new; the same ones are not checked again."""
+    known = ticket.satisfaction
+    if text == (None if known is None else known.text):
+        return {}
+    await unsay_rating(member_id=ticket.member_id, ticket_id=ticket.id)
+    if text is None:
+        return {"rating_message": None}
+    message = await say(
+        text, member_id=ticket.member_id, ticket_id=ticket.id, by=MEMBER, rating=True, now=now
+    )
+    return {"rating_message": message.id}
 
 
 def _check_rating(name: str, rating: int) -> None:

@@ -88,6 +88,10 @@ class TextCheck(StrEnum):
     """Staff refused it."""
 
 
+HELD: Final = frozenset({TextCheck.WAITING, TextCheck.REVIEW, TextCheck.RISKY, TextCheck.REFUSED})
+"""Such a text is covered for everybody but who wrote it."""
+
+
 class Act(StrEnum):
     """What is done to a ticket; the kind of its event."""
 

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.feedback.kinds import FeedbackKind
-from domain.feedback.rules import OVER, TicketChannel, TicketStatus
+from domain.feedback.rules import HELD, OVER, TextCheck, TicketChannel, TicketStatus
 from domain.paging import Page, PageRequest, page_of
 from domain.storage import Row, fetch_all, fetch_one
 
@@ -39,12 +39,21 @@ class TicketSla:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Satisfaction:
-    """What a member says of how they were served, 1 to 5, beside what they had expected."""
+    """What a member says of how they were served, 1 to 5, beside what they had expected.
+
+    `check` is what became of the check of the text; None without one.
+    """
 
     experience: int
     expectation: int | None
     text: str | None
+    check: TextCheck | None
     rated_at: datetime
+
+    @property
+    def held(self) -> bool:
+        """Whether only who wrote the text may read it."""
+        return self.check in HELD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +96,15 @@ class Ticket:
 CAME_WITH: Final = "(SELECT came_with FROM ticket WHERE member_id = $1 AND id = $2)"
 """The merge that brought ticket $2 to member $1: whatever hangs on it goes back with it, too."""
 
+_SAID: Final = "(SELECT m.{0} FROM ticket_message AS m WHERE m.id = rating_message) AS rating_{0}"
+
 TICKET_COLUMNS: Final = (
     "member_id, id, number, kind, topic, channel, status, priority, purchase_id, submitted_at,"
     " last_message_at, assignee, cause, merged_into, policy_version, calendar_version,"
     " answer_minutes, resolve_minutes, answer_by, resolve_by, due_at, answered_at, resolved_at,"
     " paused_at, off_hours, answer_breached_at, resolve_breached_at, closed_at, reopened,"
-    " experience, expectation, rating_text, rated_at, version"
+    f" experience, expectation, {_SAID.format('text')}, {_SAID.format('text_check')}, rated_at,"
+    " version"
 )
 
 
@@ -177,5 +189,6 @@ def _satisfaction(row: Row) -> Satisfaction | None:
         experience=row["experience"],
         expectation=row["expectation"],
         text=row["rating_text"],
+        check=None if row["rating_text_check"] is None else TextCheck(row["rating_text_check"]),
         rated_at=row["rated_at"],
     )

@@ -81,7 +81,7 @@ class Migration(migration.Migration):
                 reopened INTEGER NOT NULL DEFAULT 0 CHECK (reopened >= 0),
                 experience SMALLINT CHECK (experience BETWEEN 1 AND 5),
                 expectation SMALLINT CHECK (expectation BETWEEN 1 AND 5),
-                rating_text TEXT CHECK (length(rating_text) BETWEEN 1 AND 2000),
+                rating_message UUID,
                 rated_at TIMESTAMPTZ,
                 version BIGINT NOT NULL CHECK (version > 0),
                 came_with UUID,
@@ -93,7 +93,8 @@ class Migration(migration.Migration):
                 CONSTRAINT ticket_merged CHECK ((merged_into IS NOT NULL) = (status = 'MERGED')),
                 CONSTRAINT ticket_resolved CHECK (status <> 'RESOLVED' OR resolved_at IS NOT NULL),
                 CONSTRAINT ticket_rated CHECK ((experience IS NULL) = (rated_at IS NULL)
-                    AND (experience IS NOT NULL OR expectation IS NULL))
+                    AND (experience IS NOT NULL
+                         OR expectation IS NULL AND rating_message IS NULL))
             )
             """,
             "CREATE UNIQUE INDEX ticket_id ON ticket (id)",
@@ -115,7 +116,8 @@ class Migration(migration.Migration):
             "AND resolve_by IS NOT NULL",
             "CREATE INDEX ticket_silent ON ticket (resolved_at, id) WHERE status = 'RESOLVED'",
             # One text of a conversation; `text_check` is what became of WeChat's check of it. A
-            # ticket's description is its first message.
+            # ticket's description is its first message. What a member says with a `rating` is
+            # checked like all else, and told with the rating alone.
             """
             CREATE TABLE ticket_message (
                 member_id UUID NOT NULL,
@@ -126,6 +128,7 @@ class Migration(migration.Migration):
                 text TEXT NOT NULL CHECK (length(text) <= 10000),
                 at TIMESTAMPTZ NOT NULL,
                 internal BOOLEAN NOT NULL,
+                rating BOOLEAN NOT NULL,
                 text_check TEXT NOT NULL CHECK (text_check IN (
                     'WAITING', 'CLEAR', 'REVIEW', 'RISKY', 'NOT_CHECKED', 'REFUSED')),
                 came_with UUID,
@@ -133,8 +136,6 @@ class Migration(migration.Migration):
             )
             """,
             "CREATE UNIQUE INDEX ticket_message_id ON ticket_message (id)",
-            "CREATE INDEX ticket_message_held ON ticket_message (at, id) "
-            "WHERE text_check IN ('REVIEW', 'RISKY')",
             # What happened to a ticket, numbered 1, 2, 3 ...; its pauses follow from it.
             """
             CREATE TABLE ticket_event (

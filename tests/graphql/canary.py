@@ -74,7 +74,6 @@ PLANTED: Final = {
     "service_contact.channel",
     "service_contact.name",
     "service_contact.role",
-    "ticket.rating_text",
     "ticket_message.text",
     "timeline_item.facts",
 }

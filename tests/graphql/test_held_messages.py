@@ -17,9 +17,13 @@ from tests.graphql.kept import changed, everything_kept
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SUBMIT = """mutation($input: SubmitFeedbackInput!) { submitFeedback(input: $input) {
-  ticket { id messages { nodes { id text textCheck } } } userErrors { code } } }"""
+  ticket { id messages { nodes { id ticketId text textCheck } } } userErrors { code } } }"""
 MINE = "{ me { tickets { nodes { messages { nodes { id text textCheck } } } } } }"
 THEIRS = "{ staff { tickets { nodes { messages { nodes { id text textCheck } } } } } }"
+RATE = """mutation($input: RateTicketInput!) { rateTicket(input: $input) {
+  userErrors { code } } }"""
+MY_RATINGS = "{ me { tickets { nodes { id satisfaction { text textCheck } } } } }"
+THEIR_RATINGS = "{ staff { tickets { nodes { id satisfaction { text textCheck } } } } }"
 HELD = """{ staff { heldMessages(first: 50) {
   nodes { id ticketId text at check verdict label decision } pageInfo { hasNextPage } } } }"""
 REVIEW = """mutation($input: ReviewMessageInput!) { reviewMessage(input: $input) {
@@ -133,6 +137,53 @@ async def test_staff_sees_what_is_held_and_decides(gateway: Gateway) -> None:
     assert {name.partition("_")[0] for name in changed(before, await everything_kept())} == {
         "audit"
     }
+
+
+async def rating(gateway: Gateway, query: str, token: str, ticket_id: str) -> Any:
+    """The words of a rating as somebody is shown them, and how they stand."""
+    (root,) = (await data(gateway, query, token)).values()
+    [ticket] = [one for one in root["tickets"]["nodes"] if one["id"] == ticket_id]
+    said = ticket["satisfaction"]
+    return said["text"], said["textCheck"]
+
+
+async def test_the_words_of_a_rating_are_covered_like_a_message(gateway: Gateway) -> None:
+    alice, staff = await gateway.sign_in(), await gateway.staff()
+    message = await write(gateway, alice, "It is late.")
+    ticket_id = message["ticketId"]
+    rated = {"ticketId": ticket_id, "experience": 1}
+
+    async def rate(text: str | None) -> None:
+        answer = await data(gateway, RATE, alice.access_token, **rated, text=text)
+        assert answer["rateTicket"]["userErrors"] == []
+
+    async def shown() -> tuple[Any, Any]:
+        mine = await rating(gateway, MY_RATINGS, alice.access_token, ticket_id)
+        return mine, await rating(gateway, THEIR_RATINGS, staff, ticket_id)
+
+    await rate("[risky] service")
+    assert await shown() == (("[risky] service", "WAITING"), (None, "WAITING"))
+    await check(gateway)
+    assert await shown() == (("[risky] service", "RISKY"), (None, "RISKY"))
+    held = (await data(gateway, HELD, staff))["staff"]["heldMessages"]["nodes"]
+    [words] = [one for one in held if one["text"] == "[risky] service"]
+    assert (words["ticketId"], words["label"]) == (ticket_id, 20003)
+    # They are no part of the conversation.
+    assert words["id"] not in await texts(gateway, MINE, alice.access_token)
+    assert words["id"] not in await texts(gateway, THEIRS, staff)
+    await review(gateway, words, "RELEASE")
+    assert await shown() == (("[risky] service", "CLEAR"),) * 2
+    # The same words with another rating are not checked anew; other words are.
+    rated["experience"] = 2
+    await rate("[risky] service")
+    assert await shown() == (("[risky] service", "CLEAR"),) * 2
+    await rate("[review] service")
+    assert await shown() == (("[review] service", "WAITING"), (None, "WAITING"))
+    await check(gateway)
+    await rate(None)
+    assert await shown() == ((None, None), (None, None))
+    held = (await data(gateway, HELD, staff))["staff"]["heldMessages"]["nodes"]
+    assert "[review] service" not in [one["text"] for one in held]
 
 
 async def test_others_neither_see_nor_decide(gateway: Gateway) -> None:

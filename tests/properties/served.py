@@ -91,6 +91,51 @@ async def torn() -> list[str]:
     ]
 
 
+async def told_on_elsewhere() -> set[UUID]:
+    """The tickets that are told on in one that another record brought along, or that did not."""
+    rows = await fetch_all(
+        "SELECT t.id FROM ticket AS t JOIN ticket AS s ON s.id = t.merged_into"
+        " WHERE COALESCE(t.came_with, t.member_id) <> COALESCE(s.came_with, s.member_id)"
+    )
+    return {row["id"] for row in rows}
+
+
+AGAIN: Final = frozenset(
+    {
+        *("status", "merged_into", "closed_at", "resolved_at", "resolve_took", "version"),
+        *("answer_by", "resolve_by", "due_at"),
+    }
+)
+"""What changes of a ticket that is opened again, as its record is parted from the other's."""
+
+
+def closed_still(
+    rows: dict[str, list[dict[str, Any]]], opened: set[UUID]
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows but for what became of these tickets, each of which was opened again once."""
+    parted = [row["ticket_id"] for row in rows["ticket_event"] if row["kind"] == "PARTED"]
+    assert sorted(parted) == sorted(opened)
+    for row in rows["ticket"]:
+        if row["id"] in opened:
+            assert (row["status"], row["merged_into"]) == ("OPEN", None)
+    return {
+        **rows,
+        "ticket_event": [row for row in rows["ticket_event"] if row["kind"] != "PARTED"],
+        "ticket": without_time(rows, opened),
+    }
+
+
+def without_time(rows: dict[str, list[dict[str, Any]]], opened: set[UUID]) -> list[dict[str, Any]]:
+    """The tickets, of these without what changes when they are opened again."""
+    return sorted(
+        (
+            {k: v for k, v in row.items() if k not in AGAIN} if row["id"] in opened else row
+            for row in rows["ticket"]
+        ),
+        key=lambda row: row["number"],
+    )
+
+
 def plant_forgetting(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """Let a statement, or the part of one that this name stands for, not ask for the merge."""
     module, name = place.rsplit(".", maxsplit=1)
@@ -222,6 +267,7 @@ class Served:
             member_id=self.member_id,
             ticket_id=await self._ticket(),
             experience=self.random.randrange(1, 6),
+            text=self._next,
         )
         await feedback.rate_ticket(rating, now=now)
 
@@ -265,7 +311,7 @@ class Served:
             Ended(
                 delivery=one,
                 state=DeliveryState.FAILED,
-                attempts=one.claims,
+                attempts=one.attempts + 1,
                 at=now,
                 then=Channel.EMAIL,
             )

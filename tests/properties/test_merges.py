@@ -22,7 +22,13 @@ from domain.tiers.holdings import total_of
 from tests.domain.ledger.commands import SHANGHAI
 from tests.domain.tiers.levels import LEVELS
 from tests.properties.lives import Life, open_programme, three_lives, two_lives
-from tests.properties.served import plant_forgetting, torn
+from tests.properties.served import (
+    closed_still,
+    plant_forgetting,
+    told_on_elsewhere,
+    torn,
+    without_time,
+)
 
 PAIRS: Final = 120 if os.environ.get("JIFEN_SOAK") else 6
 MOVED: Final = [t for _, tables in PARTS for t in tables if t.merging is Merging.MOVE]
@@ -265,11 +271,13 @@ async def a_while_as_one(seed: int, done: Counter[str]) -> None:
     await sound(keeper, loser)
     await standing_is_sound(one)
     total = await net(one, now=now) + await net(other, now=now)
-    had = await rows_of(one, other)
+    had, elsewhere = await rows_of(one, other), await told_on_elsewhere()
+    done["told on elsewhere"] += len(elsewhere)
     await transaction(partial(part, merged, by="staff:li.na", now=now))
     late = await expired_at_once(one, other, now=now)
     assert await net(one, now=now) + await net(other, now=now) == total - late
-    has = await rows_of(one, other)
+    has = closed_still(await rows_of(one, other), elsewhere)
+    had["ticket"] = without_time(had, elsewhere)
     # A consent that may be the other's is withdrawn, in a row more.
     assert all(row in has["member_consent"] for row in had.pop("member_consent"))
     assert not any(row["granted"] for row in has.pop("member_consent") if row["at"] > now)
@@ -291,6 +299,7 @@ async def test_what_happens_between_stays_with_whom_it_happened_to(
     engine = database.split(":", maxsplit=1)[0]
     tally(f"pairs parted after a while on {engine}", PAIRS, 6)
     tally(f"refunds meanwhile of orders that came, on {engine}", done["refund of came: APPLIED"], 1)
+    tally(f"tickets told on in the other's, on {engine}", done["told on elsewhere"], 1)
     tally(f"acts meanwhile on tickets that came, on {engine}", done["act on one that came"], 4)
 
 

@@ -10,15 +10,24 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from random import random
 from typing import Final, Protocol
+from uuid import UUID
 
 import structlog
 
 from domain import members
 from domain.errors import UnknownApp, WeChatUnavailable
 from domain.feedback.rules import TextCheck
-from domain.feedback.text_checks.queue import Claimed, Opinion, claim, put_off, settle
+from domain.feedback.text_checks.queue import (
+    Claimed,
+    Opinion,
+    claim,
+    lock_writer,
+    put_off,
+    settle,
+)
 from domain.feedback.text_checks.rules import (
     checked_as,
     is_last_word,
@@ -27,7 +36,7 @@ from domain.feedback.text_checks.rules import (
     together,
 )
 from domain.members import WeChatUser
-from domain.storage import inside_transaction
+from domain.storage import inside_transaction, transaction
 from domain.wechat import Errcode, TextScene, TextVerdict, WeChatFault
 
 log = structlog.get_logger("jifen.feedback")
@@ -107,20 +116,36 @@ class _Asked:
         self.pieces_done = claimed.pieces_done
         self.found = claimed.found
 
+    def take(self, check: TextCheck, verdict: TextVerdict | None) -> None:
+        """Add what was found of a piece, which tells why where it is worse than those before."""
+        worst = together(self.found.check, check)
+        if worst is self.found.check and self.pieces_done:
+            return
+        label, trace_id = (verdict.label, verdict.trace_id) if verdict else (None, None)
+        self.found = Opinion(check=worst, label=label, trace_id=trace_id)
+
 
 async def _ask(asked: _Asked, checking: TextChecking) -> Opinion:
     """What WeChat says of the whole text, asked about the pieces that are left."""
-    users = await members.wechat_users(asked.claimed.member_id)
-    verdict: TextVerdict | None = None
+    users = await transaction(partial(_writer, asked.claimed.message_id))
     for piece in pieces_of(asked.claimed.text)[asked.pieces_done :]:
         verdict = await _ask_piece(piece, users, checking)
         found = TextCheck.NOT_CHECKED if verdict is None else checked_as(verdict.suggestion)
-        asked.found = together(asked.found, found)
+        asked.take(found, verdict)
         if is_last_word(found):
             break
         asked.pieces_done += 1
-    label, trace_id = (verdict.label, verdict.trace_id) if verdict else (None, None)
-    return Opinion(check=asked.found, label=label, trace_id=trace_id)
+    return asked.found
+
+
+async def _writer(message_id: UUID) -> list[WeChatUser]:
+    """Whoever wrote the message, as WeChat knows them; nobody for one that is gone.
+
+    Their record may have been joined to another one since the text was claimed, or parted from it:
+    what WeChat knows them by has gone with it.
+    """
+    writer = await lock_writer(message_id)
+    return [] if writer is None else await members.wechat_users(writer)
 
 
 async def _ask_piece(

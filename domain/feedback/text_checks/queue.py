@@ -32,13 +32,25 @@ _CLAIM: Final = """
         )
         SELECT message_id FROM due
     )
-    RETURNING member_id, message_id, attempts, pieces_done, found
+    RETURNING member_id, message_id, attempts, pieces_done, found, label, trace_id
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What WeChat says of a text, or of its pieces so far: the worst counts.
+
+    `label` and `trace_id` are those of the first piece that is as bad as that.
+    """
+
+    check: TextCheck
+    label: int | None = None
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A text that is asked about now; `pieces_done` were before, and `found` is their worst."""
+    """A text that is asked about now; `pieces_done` were before, and `found` of them."""
 
     member_id: UUID
     message_id: UUID
@@ -46,16 +58,7 @@ class Claimed:
     text: str = field(repr=False)
     attempts: int
     pieces_done: int
-    found: TextCheck
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opinion:
-    """What WeChat says of a whole text; `label` and `trace_id` are those of the piece that told."""
-
-    check: TextCheck
-    label: int | None = None
-    trace_id: str | None = None
+    found: Opinion
 
 
 async def queue_text_check(
@@ -94,7 +97,9 @@ async def claim(*, now: datetime, count: int) -> Sequence[Claimed]:
             text=written[row["message_id"]],
             attempts=row["attempts"],
             pieces_done=row["pieces_done"],
-            found=TextCheck(row["found"]),
+            found=Opinion(
+                check=TextCheck(row["found"]), label=row["label"], trace_id=row["trace_id"]
+            ),
         )
         for row in rows
         # Whose member was erased in between is asked about no more.
@@ -102,12 +107,14 @@ async def claim(*, now: datetime, count: int) -> Sequence[Claimed]:
     ]
 
 
-async def put_off(claimed: Claimed, *, until: datetime, pieces_done: int, found: TextCheck) -> None:
+async def put_off(claimed: Claimed, *, until: datetime, pieces_done: int, found: Opinion) -> None:
     """Ask again later, and only about the pieces that are left."""
     await execute(
         "UPDATE text_check SET attempts = attempts + 1, next_at = $3, lease = NULL,"
-        " pieces_done = $4, found = $5 WHERE message_id = $1 AND lease = $2",
-        *(claimed.message_id, claimed.lease, until, pieces_done, found.value),
+        " pieces_done = $4, found = $5, label = $6, trace_id = $7"
+        " WHERE message_id = $1 AND lease = $2",
+        *(claimed.message_id, claimed.lease, until, pieces_done, found.check.value),
+        *(found.label, found.trace_id),
     )
 
 

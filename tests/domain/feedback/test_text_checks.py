@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,11 +14,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain import feedback
+from domain.custody import MergeBecause, merge
 from domain.errors import MessageNotHeld
 from domain.feedback import ReviewDecision, ReviewMessage, TextChecking
-from domain.feedback.text_checks import pieces_of, queue
+from domain.feedback.text_checks import checking, pieces_of, queue
 from domain.paging import PageRequest
-from domain.storage import dialect, execute, fetch_all
+from domain.storage import dialect, execute, fetch_all, transaction
 from tests.domain.feedback.asking import Asking
 from tests.domain.feedback.desk import MONDAY, open_desk, saying
 from tests.domain.rewards.counter import CLERK
@@ -125,6 +127,53 @@ async def test_a_long_text_is_asked_about_in_pieces_and_goes_on_where_it_was(
     assert asking.opinions == Counter(pieces[:3])
 
 
+async def test_a_text_is_asked_about_as_of_whom_it_is_by_now(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The records are joined after the claim: WeChat knows the other one now."""
+    [keeper] = await open_desk("keeper")
+    alice = await asking.sign_in("o-alice")
+    message = await asking.write(alice, "The cup is [risky].")
+
+    async def claimed(**given: Any) -> Any:
+        found = await queue.claim(**given)
+        if found:
+            join = partial(merge, keeper, alice, because=MergeBecause.STAFF, by="staff:clerk")
+            await transaction(partial(join, now=asking.moment()))
+        return found
+
+    monkeypatch.setattr(checking, "claim", claimed)
+    assert (await asking.turn()).settled == 1
+    assert await asking.check_of(message) == "RISKY"
+
+
+async def test_the_label_is_that_of_the_piece_that_told(asking: Asking) -> None:
+    """The first of three pieces is doubtful; the second is not answered at first."""
+    await open_desk()
+    alice = await asking.sign_in("o-alice")
+    long = await asking.write(alice, "[review]".ljust(6_000, "a"))
+    ask = asking.wechat.check_text
+    traces: list[str] = []
+
+    class Failing:
+        async def check_text(self, app_id: str, **question: Any) -> Any:
+            if len(traces) == 1:
+                traces.append("none")
+                raise OSError("nobody thought of this")
+            verdict = await ask(app_id, **question)
+            traces.append(verdict.trace_id or "")
+            return verdict
+
+    checking = TextChecking(wechat=Failing(), clock=asking.moment, jitter=lambda: 0.0)
+    await feedback.check_texts(checking)
+    assert (await asking.row_of(long))["found"] == "REVIEW"
+    asking.moment.advance(seconds=10)
+    await feedback.check_texts(checking)
+    row = await asking.row_of(long)
+    assert (row["verdict"], row["label"], row["trace_id"]) == ("REVIEW", 10001, traces[0])
+    assert len(set(traces)) == 4
+
+
 async def test_pauses_grow_and_nothing_is_lost(asking: Asking) -> None:
     await open_desk()
     alice = await asking.sign_in("o-alice")
@@ -171,9 +220,7 @@ async def test_what_a_dead_worker_claimed_is_due_again_and_its_late_verdict_coun
     late = queue.Opinion(check=feedback.TextCheck.CLEAR)
     before = await everything_kept()
     assert not await queue.settle(claimed, late, now=asking.moment())
-    await queue.put_off(
-        claimed, until=asking.moment(), pieces_done=0, found=feedback.TextCheck.CLEAR
-    )
+    await queue.put_off(claimed, until=asking.moment(), pieces_done=0, found=late)
     assert await everything_kept() == before
 
 

@@ -192,7 +192,7 @@ async def test_resolved_rated_opened_again_and_closed() -> None:
     rating = RateTicket(member_id=alice, ticket_id=made.id, experience=4, expectation=5)
     rated = await feedback.rate_ticket(rating, now=MONDAY + 2 * HOUR)
     assert rated.satisfaction == Satisfaction(
-        experience=4, expectation=5, text=None, rated_at=MONDAY + 2 * HOUR
+        experience=4, expectation=5, text=None, check=None, rated_at=MONDAY + 2 * HOUR
     )
     assert await feedback.rate_ticket(rating, now=MONDAY + 3 * HOUR) == rated
     worse = await feedback.rate_ticket(replace(rating, experience=1), now=MONDAY + 3 * HOUR)
