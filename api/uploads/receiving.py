@@ -69,10 +69,11 @@ MESSAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """Whose file it will be; `by` are staff who send it for the member's ticket."""
+    """Whose file it will be; `by` are staff who send it for an answer in the member's ticket."""
 
     member_id: UUID
     by: Actor | None = None
+    ticket_id: UUID | None = None
 
 
 class _Form(MultiPartParser):
@@ -169,6 +170,7 @@ class Uploads:
                 sent_name=sent_name,
                 member_id=sender.member_id,
                 uploaded_by=sender.by,
+                for_ticket=sender.ticket_id,
                 store=self._store,
                 now=runtime.clock.now(),
             )
@@ -207,7 +209,7 @@ async def _sender(context: RequestContext, form: FormData) -> _Sender:
     member_id = await member_of_ticket(ticket_id)
     if member_id is None:
         raise _no_ticket()
-    return _Sender(member_id, by=context.actor())
+    return _Sender(member_id, by=context.actor(), ticket_id=ticket_id)
 
 
 def _require_form(request: Request, *, bytes_max: int) -> None:

@@ -10,8 +10,8 @@ class Migration(migration.Migration):
 
     operations = [
         Statements(
-            # `uploaded_by` is the account of staff who sent the file for the member's ticket, NULL
-            # where it was the member. It belongs to nothing yet while `ticket_id` is NULL.
+            # `uploaded_by` is the account of staff who sent the file for an answer in `for_ticket`,
+            # NULL where it was the member. It belongs to nothing yet while `ticket_id` is NULL.
             """
             CREATE TABLE attachment (
                 member_id UUID NOT NULL,
@@ -24,12 +24,15 @@ class Migration(migration.Migration):
                 height INTEGER NOT NULL CHECK (height > 0),
                 sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
                 uploaded_by UUID,
+                for_ticket UUID,
                 uploaded_at TIMESTAMPTZ NOT NULL,
                 ticket_id UUID,
                 message_id UUID,
                 place SMALLINT CHECK (place >= 0),
                 came_with UUID,
                 PRIMARY KEY (member_id, id),
+                CONSTRAINT attachment_of_staff
+                    CHECK ((for_ticket IS NULL) = (uploaded_by IS NULL)),
                 CONSTRAINT attachment_of_message CHECK (
                     (ticket_id IS NULL) = (message_id IS NULL)
                     AND (message_id IS NULL) = (place IS NULL))

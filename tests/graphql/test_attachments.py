@@ -154,7 +154,9 @@ async def test_staff_sends_pictures_too(gateway: Gateway) -> None:
     # Before it is sent it is nothing of the member's: to see, or to send.
     assert code_of(await fetch(gateway, ours, token=alice.access_token)) == (404, "NOT_FOUND")
     given = {"text": "Is it this one?", "idempotencyKey": "a-1"}
-    for files, where in (([hers], ticket), ([ours], other)):
+    # It is for an answer in that ticket alone, not in another one of the same member either.
+    hers_too = await filed(gateway, alice, key="k-2")
+    for files, where in (([hers], ticket), ([ours], other), ([ours], hers_too)):
         refused = await ask(gateway, ANSWER, staff, ticketId=where, attachmentIds=files, **given)
         assert [one["code"] for one in refused["userErrors"]] == ["ATTACHMENT_UNKNOWN"]
     reply = {"ticketId": ticket, "text": "mine?", "idempotencyKey": "r-1"}

@@ -37,7 +37,7 @@ ATTACHMENTS_MAX: Final = 9
 """With one message: what WeChat lets people choose at once."""
 
 WAITING_MAX: Final = 30
-"""Files that a member, or staff for the member, may have sent without attaching them yet."""
+"""Files that a member, or one of staff for the member, may have sent that no message has yet."""
 
 WAITS: Final = timedelta(days=1)
 """For how long a file that belongs to no message is kept."""
@@ -91,15 +91,18 @@ async def keep_upload(
     store: AttachmentStore,
     now: datetime,
     uploaded_by: Actor | None = None,
+    for_ticket: UUID | None = None,
 ) -> Attachment:
-    """Keep the picture for a message of the member, or of staff to the member.
+    """Keep the picture for a message of the member, or of staff to the member in `for_ticket`.
 
     Of staff, who are `uploaded_by`, it is in the audit log.
     Raises TooManyUploads, and MemberNotFound for somebody who was erased meanwhile; the store has
     nothing of it then. Never inside a transaction.
     """
     assert not inside_transaction(), "no lock is held while a store is waited for"
-    await _require_room(member_id, now=now)
+    assert (for_ticket is None) == (uploaded_by is None), "staff answer in one ticket"
+    account_id = None if uploaded_by is None else uploaded_by.account_id
+    await _require_room(member_id, account_id, now=now)
     made = uuid7()
     name = stored_name(made, image.media_type)
     await execute(
@@ -109,11 +112,16 @@ async def keep_upload(
 
     async def work() -> Attachment:
         owner = await members.lock_member(member_id)
-        await _require_room(owner, now=now)
+        await _require_room(owner, account_id, now=now)
         await execute("DELETE FROM attachment_leftover WHERE name = $1", name)
-        account_id = None if uploaded_by is None else uploaded_by.account_id
         kept = await _insert(
-            image, made, owner=owner, sent_name=sent_name, uploaded_by=account_id, now=now
+            image,
+            made,
+            owner=owner,
+            sent_name=sent_name,
+            uploaded_by=account_id,
+            for_ticket=for_ticket,
+            now=now,
         )
         if uploaded_by is not None:
             target = Target(kind="member", id=str(owner))
@@ -142,7 +150,8 @@ async def attach(
 
     `uploaded_by` is the account of staff who writes it; None is the member. Raises
     AttachmentUnknown, which names the place of the first that is not theirs to give: unknown,
-    somebody else's, or with a message already. Inside the message's transaction, the member locked.
+    somebody else's, with a message already, or sent by staff for an answer in another ticket.
+    Inside the message's transaction, the member locked.
     """
     assert inside_transaction(), "a message has all of its files, or is not there"
     if len(attachment_ids) > ATTACHMENTS_MAX:
@@ -154,7 +163,8 @@ async def attach(
             "UPDATE attachment SET ticket_id = $2, message_id = $4, place = $5,"
             f" came_with = {CAME_WITH}"
             " WHERE member_id = $1 AND id = $3 AND message_id IS NULL"
-            " AND COALESCE(uploaded_by, member_id) = $6",
+            " AND COALESCE(uploaded_by, member_id) = $6"
+            " AND COALESCE(for_ticket, $2) = $2",
             *(member_id, ticket_id, attachment_id, message_id, place, uploaded_by or member_id),
         )
         if not given:
@@ -280,11 +290,13 @@ async def _leave(names: Sequence[str], *, now: datetime) -> None:
     )
 
 
-async def _require_room(member_id: UUID, *, now: datetime) -> None:
+async def _require_room(member_id: UUID, account_id: UUID | None, *, now: datetime) -> None:
+    """Raise TooManyUploads, where as many of whoever sends wait; others' are not counted."""
     row = await fetch_one(
         "SELECT COUNT(*) AS waiting FROM attachment"
-        " WHERE member_id = $1 AND message_id IS NULL AND uploaded_at > $2",
-        *(member_id, now - WAITS),
+        " WHERE member_id = $1 AND message_id IS NULL AND uploaded_at > $2"
+        " AND COALESCE(uploaded_by, member_id) = $3",
+        *(member_id, now - WAITS, account_id or member_id),
     )
     assert row is not None, "a count is one row"
     if row["waiting"] >= WAITING_MAX:
@@ -298,6 +310,7 @@ async def _insert(
     owner: UUID,
     sent_name: str,
     uploaded_by: UUID | None,
+    for_ticket: UUID | None,
     now: datetime,
 ) -> Attachment:
     made = Attachment(
@@ -315,9 +328,10 @@ async def _insert(
     )
     await execute(
         "INSERT INTO attachment (member_id, id, name, media_type, bytes, width, height, sha256,"
-        " uploaded_by, uploaded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        " uploaded_by, for_ticket, uploaded_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         *(owner, made.id, made.name, made.media_type.value, made.bytes, made.width, made.height),
-        *(hashlib.sha256(image.content).hexdigest(), uploaded_by, now),
+        *(hashlib.sha256(image.content).hexdigest(), uploaded_by, for_ticket, now),
     )
     return made
 
