@@ -8,6 +8,7 @@ JIFEN_REQUIRE_ALL_PARTS makes a missing part fail the run instead of being repor
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -59,6 +60,16 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         config.pluginmanager.register(Workers(report))
         sweep()
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave the program and the tests alone, and come less often.
+
+    Thousands of short tests over a program of 2,000 modules: a sixth of all time went into it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 10)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
