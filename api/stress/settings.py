@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, PositiveFloat, PositiveInt
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 
 
 class StressSettings(BaseModel):
@@ -32,5 +32,5 @@ class StressSettings(BaseModel):
     batch_request_s_max: PositiveFloat = 10.0
     """For callers whose token carries a batch scope."""
 
-    wechat_s_max: PositiveFloat = 3.0
+    wechat_s_max: PositiveFloat = Field(default=3.0, le=60)
     drain_s: PositiveFloat = 10.0

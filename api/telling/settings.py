@@ -21,6 +21,7 @@ class SubscribeTemplateSettings(BaseModel):
     """What fills each keyword: `title`, `body`, `at`, or a fact of the kind."""
 
 
+DEADLINE_S_MAX: Final = 60.0
 DEMO_TEMPLATE_ID: Final = "jifen-demo-template-of-the-fake-wechat-0001"
 DEMO_TEMPLATES: Final = {
     kind: {
@@ -92,8 +93,8 @@ class SmtpSettings(BaseModel):
     password: SecretStr | None = None
     from_address: str = ""
     from_name: str = Field(default="", max_length=64)
-    deadline_s: PositiveFloat = 20.0
-    """How long one mail may take."""
+    deadline_s: PositiveFloat = Field(default=20.0, le=DEADLINE_S_MAX)
+    """How long one mail may take: well within the lease of whoever sends it."""
 
     @property
     def server(self) -> MailServer | None:

@@ -12,16 +12,16 @@ import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
+from email.policy import Policy
 from email.utils import format_datetime
 from typing import Final, Literal
 
 import structlog
 from aiosmtplib import (
     SMTP,
-    SMTPAuthenticationError,
     SMTPException,
     SMTPResponseException,
 )
@@ -32,6 +32,8 @@ from domain.mailing.messages import Mail
 _log = structlog.get_logger(__name__)
 
 _PERMANENT: Final = range(500, 600)
+_WITHOUT_LOGIN: Final = frozenset({530, 534, 535, 538})
+"""Answers to somebody who did not log in, or not as they should (RFC 4954)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +79,14 @@ class SmtpMails:
             async with self._waiting(), asyncio.timeout(self._server.deadline_s):
                 await sending.run(mail)
         except SMTPResponseException as refusal:
-            # An answer with a number is an answer: the mail was not taken. A login that is refused
-            # says nothing about the mail, only that our settings are wrong.
-            is_ours = isinstance(refusal, SMTPAuthenticationError)
-            _log.warning("mail_not_taken", reference=mail.reference, status=refusal.code)
-            if refusal.code in _PERMANENT and sending.has_begun and not is_ours:
+            # An answer with a number is an answer: the mail was not taken. Where it is we who are
+            # refused, before anything was said of the mail, our settings are wrong or our account
+            # is: the next mail fares no better, and this one may be taken once that is mended.
+            is_ours = not sending.is_welcome or refusal.code in _WITHOUT_LOGIN
+            _log.warning(
+                "mail_not_taken", reference=mail.reference, status=refusal.code, is_ours=is_ours
+            )
+            if refusal.code in _PERMANENT and not is_ours:
                 raise EmailRefused(status=refusal.code) from None
             raise EmailUnavailable(perhaps_sent=False) from None
         except (SMTPException, OSError, TimeoutError) as failure:
@@ -108,27 +113,40 @@ class _Sending:
             username=server.username,
             password=server.password,
         )
-        self.has_begun = False
+        self.is_welcome = False
         self.is_handing_over = False
 
     async def run(self, mail: Mail) -> None:
         smtp, message = self._smtp, message_of(mail, self._server)
         try:
             await smtp.connect()
-            self.has_begun = True
             await smtp.mail(self._server.from_address)
+            self.is_welcome = True
             await smtp.rcpt(mail.to)
             self.is_handing_over = True
-            await smtp.data(message.as_bytes(policy=SMTP_POLICY))
+            await smtp.data(message.as_bytes())
             self.is_handing_over = False
         finally:
             # It was taken, or it was not: how the server says goodbye changes nothing.
             smtp.close()
 
 
+class _WholeLine(UnstructuredHeader, BaseHeader):
+    """A header of one line, however long: folding would make it one that only people can read."""
+
+    def fold(self, *, policy: Policy) -> str:
+        """The line as it stands."""
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS: Final = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _WholeLine)
+_POLICY: Final = SMTP_POLICY.clone(header_factory=_HEADERS)
+
+
 def message_of(mail: Mail, server: MailServer) -> EmailMessage:
     """The mail as it goes over the line."""
-    message = EmailMessage(policy=SMTP_POLICY)
+    message = EmailMessage(policy=_POLICY)
     domain = server.from_address.rpartition("@")[2]
     message["From"] = Address(server.from_name, addr_spec=server.from_address)
     message["To"] = Address(addr_spec=mail.to)

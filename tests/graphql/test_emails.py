@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from api.fake_wechat import RunningFake
 from api.telling.settings import SmtpSettings
+from domain.notifications.channels.deliveries import LEASE
 from tests.domain.mailing.post_office import FROM, PostOffice, open_post_office
 from tests.domain.wechat.mini_program import MovableClock
 from tests.graphql.gateway import NOW, Gateway, open_gateway, settings_for
@@ -130,3 +131,9 @@ async def test_production_sends_no_mail_in_clear() -> None:
     )
     assert good.problems(is_production=True) == []
     assert "secret" not in repr(good.server)
+
+
+async def test_no_mail_takes_as_long_as_its_sender_has_it_for_itself() -> None:
+    assert SmtpSettings(deadline_s=60).deadline_s < LEASE.total_seconds()
+    with pytest.raises(ValidationError):
+        SmtpSettings(deadline_s=61)

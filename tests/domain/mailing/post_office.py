@@ -1,8 +1,8 @@
 """A mail server on loopback, the aiosmtpd of the registries, that keeps what it takes.
 
-It does what mailboxes do: mails of one Message-ID that come twice are one. `refusals` are answers
-to the next recipients, `ends` those to the next last lines of mails; DROP takes the mail and hangs
-up before it answers.
+It does what mailboxes do: mails of one Message-ID that come twice are one. `unwelcome` are answers
+to whoever begins a mail next, `refusals` those to the next recipients, `ends` those to the next
+last lines of mails; DROP takes the mail and hangs up before it answers.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ class PostOffice:
 
     port: int = 0
     taken: list[EmailMessage] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    """The same mails as they came over the line."""
+    unwelcome: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     _running: _Running | None = None
@@ -64,7 +67,7 @@ class PostOffice:
 
     def reset(self) -> None:
         """Forget everything."""
-        for one in (self.taken, self.refusals, self.ends):
+        for one in (self.taken, self.lines, self.unwelcome, self.refusals, self.ends):
             one.clear()
 
     def open(self) -> None:
@@ -77,6 +80,14 @@ class PostOffice:
         if self._running is not None:
             self._running.stop()
             self._running = None
+
+    async def handle_MAIL(  # noqa: N802 - the server calls it so
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.unwelcome:
+            return self.unwelcome.pop(0)
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(  # noqa: N802 - the server calls it so
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -92,6 +103,7 @@ class PostOffice:
         end = self.ends.pop(0) if self.ends else "250 OK"
         if end == DROP or end.startswith("2"):
             content = cast("bytes", envelope.content)
+            self.lines.append(content)
             self.taken.append(message_from_bytes(content, policy=policy.SMTP))
         if end == DROP:
             transport: Any = server.transport

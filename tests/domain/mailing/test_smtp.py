@@ -50,6 +50,19 @@ async def test_a_mail_arrives_as_it_was_written(office: PostOffice) -> None:
     }
 
 
+async def test_mail_programs_can_read_where_mails_are_ended(office: PostOffice) -> None:
+    """Over the line as it stands, however long: what is folded or encoded they do not follow."""
+    token = "Ab_-" * 13 + "9Q"
+    url = f"https://members.shop-of-the-merchant.example.com/unsubscribe/{token}"
+    subject = "您的订单已发货" * 20
+    await SmtpMails(office.server).send(replace(MAIL, subject=subject, unsubscribe_url=url))
+    lines = office.lines[0].split(b"\r\n")
+    assert f"List-Unsubscribe: <{url}>".encode() in lines
+    # Nothing else is made longer by that.
+    assert {line for line in lines if len(line) > 78} == {f"List-Unsubscribe: <{url}>".encode()}
+    assert str(office.taken[0]["Subject"]) == subject
+
+
 async def test_who_has_no_list_to_leave_is_told_of_none(office: PostOffice) -> None:
     await SmtpMails(office.server).send(replace(MAIL, unsubscribe_url=None))
     assert not [name for name in office.taken[0] if name.startswith("List-")]
@@ -64,6 +77,27 @@ async def test_an_address_that_is_not_taken_is_refused_for_good(
         await SmtpMails(office.server).send(MAIL)
     assert refused.value.status == int(answer[:3])
     assert office.taken == []
+
+
+@pytest.mark.parametrize(
+    ("at", "answer"),
+    [
+        ("unwelcome", "550 5.7.1 your account is suspended"),
+        ("unwelcome", "530 5.7.0 log in first"),
+        ("refusals", "530 5.7.0 log in first"),
+    ],
+)
+async def test_a_refusal_of_ours_says_nothing_of_the_mail(
+    office: PostOffice, at: str, answer: str
+) -> None:
+    getattr(office, at).append(answer)
+    mails = SmtpMails(office.server)
+    with pytest.raises(EmailUnavailable) as failed:
+        await mails.send(MAIL)
+    assert failed.value.perhaps_sent is False
+    assert office.taken == []
+    await mails.send(MAIL)
+    assert len(office.taken) == 1
 
 
 @pytest.mark.parametrize("at", ["refusals", "ends"])
