@@ -22,7 +22,7 @@ TEXTS: Final = {
         title_en="Teatalk Club answered you ({number})",
         body_zh="您的反馈 {number} 有新回复，点开查看。",
         body_en="There is something new in {number}. Open it to read on.",
-        link="/tickets",
+        link="/tickets/{ticket}",
     ),
 }
 

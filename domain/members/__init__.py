@@ -128,6 +128,7 @@ from domain.members.standing import (
     lock_member,
     lock_members,
     lock_records,
+    owners_of_records,
     records_of,
 )
 from domain.members.timeline import (
@@ -251,6 +252,7 @@ __all__ = [
     "merge_profiles",
     "open_session",
     "own_scope",
+    "owners_of_records",
     "parse_phone",
     "part_profiles",
     "phone_from_wechat",

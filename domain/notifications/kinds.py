@@ -34,6 +34,8 @@ class Fact(StrEnum):
     """Fen, with the fact `currency`: 12.50 CNY."""
     DAY = "day"
     """A moment, as the day on which it falls where the programme is."""
+    TICKET = "ticket"
+    """The id of a ticket, as the API writes it: what `node` finds."""
     LEVEL = "level"
     """The code of a level, as the name of the level."""
 
@@ -67,7 +69,7 @@ def _text(zh: tuple[str, str], en: tuple[str, str], link: str) -> NotificationTe
 
 
 _PARCEL: Final = {"order": Fact.PLAIN, "carrier": Fact.PLAIN, "number": Fact.PLAIN}
-_TICKET: Final = {"number": Fact.PLAIN, "points": Fact.PLAIN}
+_TICKET: Final = {"ticket": Fact.TICKET, "number": Fact.PLAIN, "points": Fact.PLAIN}
 
 
 def _parcel(zh: tuple[str, str], en: tuple[str, str]) -> Kind:
@@ -75,7 +77,7 @@ def _parcel(zh: tuple[str, str], en: tuple[str, str]) -> Kind:
 
 
 def _ticket(zh: tuple[str, str], en: tuple[str, str]) -> Kind:
-    return Kind(group=KindGroup.SERVICE, text=_text(zh, en, "/tickets"), facts=_TICKET)
+    return Kind(group=KindGroup.SERVICE, text=_text(zh, en, "/tickets/{ticket}"), facts=_TICKET)
 
 
 KINDS: Final[Mapping[str, Kind]] = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -10,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.errors import InvalidInput
-from domain.members import lock_member, records_of
+from domain.members import lock_member, owners_of_records
 from domain.notifications.kinds import KindGroup
 from domain.notifications.quiet import MINUTES_OF_DAY, Channel, Preferences, QuietHours
 from domain.outbox import Event, announce
@@ -48,12 +49,18 @@ class SetNotificationPreferences:
 
 
 async def preferences(member_id: UUID) -> Preferences:
-    """What the member said; two statements, and one for each merge.
+    """What the member said, as `preferences_of`."""
+    return (await preferences_of([member_id]))[member_id]
 
-    Records that were joined to the member's speak where that one says nothing: of what they say, no
-    beats yes, and the newest hours count.
+
+async def preferences_of(member_ids: Collection[UUID]) -> Mapping[UUID, Preferences]:
+    """What each of these members said; three statements, and one for each merge in a row.
+
+    Records that were joined to a member's speak where that one says nothing: of what they say, no
+    beats yes, and the newest hours count. Members are named by the records that they have now.
     """
-    records = list(await records_of([member_id]))
+    owners = await owners_of_records(member_ids)
+    records = list(owners)
     said = await fetch_all(
         "SELECT member_id, kind_group, channel, wanted FROM notification_preference"
         " WHERE member_id = ANY($1::uuid[])",
@@ -64,14 +71,18 @@ async def preferences(member_id: UUID) -> Preferences:
         " FROM notification_quiet_hours WHERE member_id = ANY($1::uuid[]) ORDER BY set_at",
         records,
     )
-    return Preferences(
-        said=_joined(said, member_id=member_id),
-        # Later ones take the place of earlier ones, and the member's own that of all others.
-        quiet={
-            Channel(row["channel"]): _hours(row)
-            for row in sorted(quiet, key=lambda row: row["member_id"] == member_id)
-        },
-    )
+    said_by, quiet_of = _by_owner(said, owners), _by_owner(quiet, owners)
+    return {
+        one: Preferences(
+            said=_joined(said_by[one], member_id=one),
+            # Later ones take the place of earlier ones, and the member's own that of all others.
+            quiet={
+                Channel(row["channel"]): _hours(row)
+                for row in sorted(quiet_of[one], key=lambda row: row["member_id"] == one)
+            },
+        )
+        for one in member_ids
+    }
 
 
 async def set_notification_preferences(
@@ -141,6 +152,13 @@ async def _write(
         " until_minute = excluded.until_minute, time_zone = excluded.time_zone,"
         " set_at = excluded.set_at",
     )
+
+
+def _by_owner(rows: Sequence[Row], owners: Mapping[UUID, UUID]) -> Mapping[UUID, list[Row]]:
+    found: defaultdict[UUID, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[owners[row["member_id"]]].append(row)
+    return found
 
 
 def _joined(rows: Sequence[Row], *, member_id: UUID) -> dict[tuple[KindGroup, Channel], bool]:

@@ -6,6 +6,7 @@ newest version. A fact that is missing leaves nothing behind: no text ever fails
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -228,6 +229,8 @@ def _word(
             found = _money(facts.get(f"{name}_fen"), _plain(facts.get("currency")))
         case Fact.DAY:
             found = _day(facts.get(name), zone=wording.zone)
+        case Fact.TICKET:
+            found = _global_id("Ticket", _plain(facts.get(name)))
         case Fact.LEVEL:
             code = _plain(facts.get(name))
             zh, en = wording.levels.get(code, (code, code))
@@ -241,6 +244,11 @@ def _word(
 
 def _money(fen: object, currency: str) -> str:
     return f"{fen // 100}.{fen % 100:02} {currency}".strip() if isinstance(fen, int) else ""
+
+
+def _global_id(type_name: str, key: str) -> str:
+    plain = f"{type_name}:{key}".encode()
+    return base64.urlsafe_b64encode(plain).rstrip(b"=").decode() if key else ""
 
 
 def _plain(value: object) -> str:

@@ -13,7 +13,7 @@ class Migration(migration.Migration):
     operations = [
         Statements(
             # A notification by one channel. While it is claimed `next_at` is the end of the lease;
-            # a claim that nobody wrote the end of leaves more claims than attempts.
+            # an attempt that was begun and whose end nobody wrote leaves `begun` above `attempts`.
             f"""
             CREATE TABLE notification_delivery (
                 member_id UUID NOT NULL,
@@ -21,8 +21,8 @@ class Migration(migration.Migration):
                 notification_id UUID NOT NULL,
                 channel TEXT NOT NULL CHECK (channel IN ('SUBSCRIBE_MESSAGE', 'EMAIL', 'SMS')),
                 state TEXT NOT NULL CHECK (state IN ({_STATES})),
-                claims INTEGER NOT NULL DEFAULT 0,
                 attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+                begun INTEGER NOT NULL DEFAULT 0,
                 created_at TIMESTAMPTZ NOT NULL,
                 next_at TIMESTAMPTZ,
                 lease UUID,
@@ -33,7 +33,7 @@ class Migration(migration.Migration):
                 PRIMARY KEY (member_id, id),
                 UNIQUE (id),
                 UNIQUE (notification_id, channel),
-                CONSTRAINT notification_delivery_claims CHECK (claims >= attempts),
+                CONSTRAINT notification_delivery_begun CHECK (begun >= attempts),
                 CONSTRAINT notification_delivery_waits
                     CHECK ((state = 'WAITING') = (next_at IS NOT NULL)),
                 CONSTRAINT notification_delivery_done
@@ -43,6 +43,10 @@ class Migration(migration.Migration):
             "CREATE INDEX notification_delivery_due ON notification_delivery (channel, next_at) "
             "WHERE state = 'WAITING'",
             "CREATE INDEX notification_delivery_old ON notification_delivery (created_at)",
+            # What staff looks for, in months of what was sent.
+            "CREATE INDEX notification_delivery_not_sent ON notification_delivery (state, id) "
+            "WHERE state <> 'SENT'",
+            "CREATE INDEX notification_delivery_channel ON notification_delivery (channel, id)",
             # What a member allowed in a mini-program: so many messages of a template.
             """
             CREATE TABLE subscribe_consent (

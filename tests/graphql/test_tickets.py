@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from domain import feedback
 from domain.access import StaffRole
 from domain.audit import Target, entries
 from domain.paging import PageRequest
 from tests.graphql.desk import do, open_desk, submit, submitted
-from tests.graphql.gateway import Gateway, global_id, plain_id
+from tests.graphql.gateway import NOW, Gateway, global_id, plain_id
 from tests.graphql.joining import merged, undone
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.orders import applied, order, record
@@ -46,6 +48,19 @@ async def test_a_complaint_is_filed_with_what_is_promised(gateway: Gateway) -> N
     }
     assert await submitted(gateway, alice) == made
     assert plain_id(made["id"]).startswith("Ticket:")
+
+
+async def test_what_is_told_of_a_ticket_leads_to_it(gateway: Gateway) -> None:
+    await open_desk()
+    alice = await gateway.sign_in()
+    made = await submitted(gateway, alice)
+    await do(gateway, "AnswerTicket", made["id"], key="a", text="我们在找。")
+    await feedback.watch_deadlines(now=NOW + timedelta(hours=11), within_s=10)
+    told = await gateway.send("Inbox", alice.access_token)
+    assert {(one["kind"], one["link"]) for one in told["notifications"]["nodes"]} == {
+        ("TICKET_ANSWERED", f"/tickets/{made['id']}"),
+        ("TICKET_RESOLVE_LATE", f"/tickets/{made['id']}"),
+    }
 
 
 async def test_a_conversation_from_the_first_word_to_the_rating(gateway: Gateway) -> None:

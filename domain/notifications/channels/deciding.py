@@ -72,9 +72,9 @@ def next_channel(
     return next((one for one in channels_for(kind, preferences, reachable) if one in later), None)
 
 
-def is_unsure(channel: Channel, *, claims: int, attempts: int) -> bool:
+def is_unsure(channel: Channel, *, begun: int, attempts: int) -> bool:
     """Whether somebody died with the message, who may have sent it by a channel that bears no two.
 
-    `claims` counts the claim of now, `attempts` those whose end was written.
+    `begun` counts the attempts up to now, `attempts` those whose end was written.
     """
-    return claims > attempts + 1 and channel not in REPEATABLE
+    return begun > attempts and channel not in REPEATABLE

@@ -2,12 +2,13 @@
 
 A delivery is claimed by writing a lease into its row: one statement that commits at once, so that
 no transaction is open while a server is waited for. `next_at` is then the end of the lease: what a
-sender that died had claimed is due again by itself.
+sender that died had claimed is due again by itself. What is really handed over is written down as
+begun right before, so that it is known of what was perhaps sent, and of what surely was not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,7 +20,7 @@ from uuid_utils.compat import uuid7
 from domain import audit
 from domain.audit import Actor, Target
 from domain.errors import InvalidInput, MemberNotFound
-from domain.members import MemberRef, lock_members, resolve_members
+from domain.members import MemberRef, heirs, lock_members, resolve_members
 from domain.notifications.channels.deciding import DeliveryState, channels_for
 from domain.notifications.channels.reaching import OpenChannels, reach
 from domain.notifications.quiet import Channel
@@ -37,7 +38,7 @@ FORGOTTEN_AT_ONCE: Final = 5_000
 _LAST: Final = UUID(int=2**128 - 1)
 
 _COLUMNS: Final = (
-    "member_id, id, notification_id, channel, state, claims, attempts, created_at, next_at,"
+    "member_id, id, notification_id, channel, state, begun, attempts, created_at, next_at,"
     " last_at, reason, sent_at"
 )
 # As its notification, it goes back with the merge that brought it.
@@ -49,17 +50,20 @@ _WRITE: Final = """
     ON CONFLICT (notification_id, channel) DO NOTHING
 """
 
-# Whosever the delivery before it is by now.
+# Whosever the delivery before it is by now. It is there already where the delivery before it was
+# sent again by hand: where it had failed as well, its turn has come again.
 _WRITE_NEXT: Final = """
     INSERT INTO notification_delivery
         (member_id, id, notification_id, channel, state, created_at, next_at, came_with)
     SELECT member_id, $2, notification_id, $3, 'WAITING', $4, $4, came_with
     FROM notification_delivery WHERE id = $1
-    ON CONFLICT (notification_id, channel) DO NOTHING
+    ON CONFLICT (notification_id, channel) DO UPDATE
+    SET state = 'WAITING', begun = 0, attempts = 0, next_at = excluded.next_at, lease = NULL
+    WHERE notification_delivery.state IN ('FAILED', 'STOPPED')
 """
 
 _CLAIM: Final = f"""
-    UPDATE notification_delivery SET lease = $1, next_at = $2, claims = claims + 1
+    UPDATE notification_delivery SET lease = $1, next_at = $2
     WHERE (member_id, id) IN (
         WITH due AS MATERIALIZED (
             SELECT member_id, id FROM notification_delivery
@@ -73,28 +77,54 @@ _CLAIM: Final = f"""
     RETURNING {_COLUMNS}
 """
 
+# By their ids alone, here and below: a merge, or its undoing, may have moved the rows to another
+# record since they were claimed.
 _TOLD: Final = """
-    SELECT member_id, id, kind, facts, created_at FROM notification
-    WHERE member_id = ANY($1::uuid[]) AND id = ANY($2::uuid[])
+    SELECT d.id, d.member_id, n.kind, n.facts, n.created_at
+    FROM notification_delivery AS d
+    JOIN notification AS n ON n.member_id = d.member_id AND n.id = d.notification_id
+    WHERE d.id = ANY($1::uuid[])
 """
 
-# By its id alone: a merge may have moved the row to another record meanwhile.
+_BEGIN: Final = """
+    UPDATE notification_delivery SET begun = attempts + 1, next_at = $3
+    WHERE id = ANY($1::uuid[]) AND lease = $2
+    RETURNING id
+"""
+
+_HELD: Final = """
+    SELECT id FROM notification_delivery WHERE id = ANY($1::uuid[]) AND lease = $2
+    ORDER BY id FOR NO KEY UPDATE
+"""
+
 _RECORD: Final = """
     UPDATE notification_delivery
-    SET state = $3, attempts = $4::integer, claims = $4::integer, next_at = $5::timestamptz,
-        lease = NULL, last_at = $6::timestamptz, reason = $7::text, sent_at = $8::timestamptz
-    WHERE id = $1 AND lease = $2
+    SET state = $2, attempts = $3::integer, begun = $3::integer, next_at = $4::timestamptz,
+        lease = NULL, last_at = $5::timestamptz, reason = $6::text, sent_at = $7::timestamptz
+    WHERE id = $1
 """
 
 # What is under way now is left alone: it is being sent.
 _REPLAY: Final = """
     UPDATE notification_delivery
-    SET state = 'WAITING', attempts = 0, claims = 0, next_at = $1::timestamptz, lease = NULL,
+    SET state = 'WAITING', attempts = 0, begun = 0, next_at = $1::timestamptz, lease = NULL,
         sent_at = NULL
     WHERE id IN (
-        SELECT id FROM notification_delivery
-        WHERE {which} AND state NOT IN ('SENT', 'WAITING')
-        ORDER BY id LIMIT $3
+        SELECT d.id FROM notification_delivery AS d
+        WHERE {which} AND d.state NOT IN ('SENT', 'WAITING')
+        ORDER BY d.id LIMIT $3
+    )
+"""
+_NAMED: Final = "d.id = ANY($2::uuid[])"
+
+# Of what nobody chose one by one, each member hears once: not what reached them by another channel
+# or is about to, and of several that failed the first, after which the others have their turn.
+_SINCE: Final = """
+    d.created_at >= $2 AND NOT EXISTS (
+        SELECT 1 FROM notification_delivery AS other
+        WHERE other.notification_id = d.notification_id AND other.id <> d.id
+            AND (other.state IN ('SENT', 'PERHAPS_SENT', 'WAITING')
+                OR (other.id < d.id AND d.state <> 'PERHAPS_SENT'))
     )
 """
 
@@ -108,7 +138,7 @@ class Delivery:
     notification_id: UUID
     channel: Channel
     state: DeliveryState
-    claims: int
+    begun: int
     attempts: int
     created_at: datetime
     next_at: datetime | None
@@ -119,8 +149,9 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What is to be told: the notification of a delivery."""
+    """What is to be told: the notification of a delivery, and who has it by now."""
 
+    member_id: UUID
     kind: str
     facts: Mapping[str, Any]
     created_at: datetime
@@ -150,11 +181,16 @@ def deliveries_consumer(opened: OpenChannels) -> Consumer:
 
 
 async def _write_down(events: Sequence[Announced], *, opened: OpenChannels) -> None:
+    # Read before anybody is locked: others need not wait for it.
+    ids = {event.member_id for event in events}
+    led = await heirs(ids)
+    reached = await reach(set(led.values()), opened=opened)
     # Before the marks are written, as whoever erases or joins records has them.
-    leads = await lock_members({event.member_id for event in events})
+    leads = await lock_members(ids)
+    if leads != led:
+        reached = await reach(set(leads.values()), opened=opened)
 
     async def work(new: Sequence[Announced]) -> None:
-        reached = await reach(set(leads.values()), opened=opened)
         rows: list[tuple[object, ...]] = []
         for event in new:
             member_id = leads.get(event.member_id, event.member_id)
@@ -189,18 +225,27 @@ async def claim(channel: Channel, *, now: datetime, count: int) -> tuple[UUID, S
 
 async def told_by(deliveries: Sequence[Delivery]) -> Mapping[UUID, Told]:
     """What each of them tells, by its id; one statement. What was erased meanwhile is left out."""
-    rows = await fetch_all(
-        _TOLD,
-        sorted({one.member_id for one in deliveries}),
-        sorted({one.notification_id for one in deliveries}),
-    )
-    told = {
+    rows = await fetch_all(_TOLD, sorted(one.id for one in deliveries))
+    return {
         row["id"]: Told(
-            kind=row["kind"], facts=orjson.loads(row["facts"]), created_at=row["created_at"]
+            member_id=row["member_id"],
+            kind=row["kind"],
+            facts=orjson.loads(row["facts"]),
+            created_at=row["created_at"],
         )
         for row in rows
     }
-    return {one.id: told[one.notification_id] for one in deliveries if one.notification_id in told}
+
+
+async def begin(deliveries: Sequence[Delivery], *, lease: UUID, now: datetime) -> Collection[UUID]:
+    """Write down that these are handed over now; the ids of those whose lease still held.
+
+    It holds anew from now on. No statement for none.
+    """
+    if not deliveries:
+        return ()
+    rows = await fetch_all(_BEGIN, [one.id for one in deliveries], lease, now + LEASE)
+    return {row["id"] for row in rows}
 
 
 async def record(ended: Sequence[Ended], *, lease: UUID) -> None:
@@ -208,22 +253,25 @@ async def record(ended: Sequence[Ended], *, lease: UUID) -> None:
 
     Where another channel has its turn, its delivery is written with it.
     """
-    rows = [
-        (
-            *(one.delivery.id, lease, one.state.value, one.attempts, one.next_at, one.at),
-            *(one.reason, one.at if one.state in _SENT else None),
-        )
-        for one in ended
-    ]
-    others = [
-        (one.delivery.id, uuid7(), one.then.value, one.at) for one in ended if one.then is not None
-    ]
 
     async def work() -> None:
-        await execute_many(_RECORD, rows)
-        await execute_many(_WRITE_NEXT, others)
+        rows = await fetch_all(_HELD, [one.delivery.id for one in ended], lease)
+        held = {row["id"] for row in rows}
+        mine = [one for one in ended if one.delivery.id in held]
+        await execute_many(_RECORD, [_recorded(one) for one in mine])
+        await execute_many(
+            _WRITE_NEXT,
+            [(one.delivery.id, uuid7(), one.then.value, one.at) for one in mine if one.then],
+        )
 
     await transaction(work)
+
+
+def _recorded(one: Ended) -> tuple[object, ...]:
+    return (
+        *(one.delivery.id, one.state.value, one.attempts, one.next_at, one.at),
+        *(one.reason, one.at if one.state in _SENT else None),
+    )
 
 
 _SENT: Final = frozenset({DeliveryState.SENT, DeliveryState.PERHAPS_SENT})
@@ -274,6 +322,9 @@ async def _rows(
         if value is not None:
             values.append(value)
             where += f" AND {column} = ${len(values)}"
+    if wanted.state not in {None, DeliveryState.SENT}:
+        # As the index says it that holds nothing else.
+        where += " AND state <> 'SENT'"
     return await fetch_all(
         f"SELECT {_COLUMNS} FROM notification_delivery WHERE {where} ORDER BY id DESC LIMIT $2",
         *values,
@@ -290,15 +341,14 @@ async def replay_deliveries(
     """Send again what was not sent, or perhaps not, from the first attempt on; how many.
 
     Either those with these ids (500 at most), or those made at `since` or later, 10,000 at a time.
-    What was sent is left alone. Refused: InvalidInput.
+    What was sent is left alone; with `since` also what reached the member by another channel.
+    Refused: InvalidInput.
     """
     if (since is None) == (ids is None):
         raise InvalidInput(field=("since",), rule="either `since` or `ids`")
     if ids is not None and not 1 <= len(ids) <= IDS_MAX:
         raise InvalidInput(field=("ids",), rule=f"1 to {IDS_MAX} ids")
-    which, value = (
-        ("created_at >= $2", since) if ids is None else ("id = ANY($2::uuid[])", list(ids))
-    )
+    which, value = (_SINCE, since) if ids is None else (_NAMED, list(ids))
 
     async def work() -> int:
         count = await execute(_REPLAY.format(which=which), now, value, REPLAYED_MAX)

@@ -14,7 +14,7 @@ from domain.notifications.channels.subscribing import (
     allowed_for,
     allowed_of,
 )
-from domain.notifications.preferences import preferences
+from domain.notifications.preferences import preferences_of
 from domain.notifications.quiet import Channel, Preferences
 
 
@@ -54,18 +54,20 @@ Reach: TypeAlias = Mapping[UUID, Reached]
 
 
 async def reach(member_ids: Collection[UUID], *, opened: OpenChannels) -> Reach:
-    """Who is reached by what: a statement for each channel, and some for each who is reached."""
+    """Who is reached by what, in a handful of statements however many there are."""
     has = opened.channels
     emails = await emails_of(member_ids) if Channel.EMAIL in has else {}
     phones = await phones_of(list(member_ids)) if Channel.SMS in has else {}
     allowed = await allowed_of(member_ids) if Channel.SUBSCRIBE_MESSAGE in has else {}
+    reached = sorted(emails.keys() | phones.keys() | allowed.keys())
+    said = await preferences_of(reached) if reached else {}
     return {
         one: Reached(
-            preferences=await preferences(one),
+            preferences=said[one],
             templates=opened.templates,
             email=emails.get(one),
             phone=phones.get(one),
             allowed=allowed.get(one, ()),
         )
-        for one in sorted(emails.keys() | phones.keys() | allowed.keys())
+        for one in reached
     }

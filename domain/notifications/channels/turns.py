@@ -6,14 +6,17 @@ Each channel's turn is a task of its own, so a mail server that hangs holds up n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from random import random
 from typing import Final, Literal
+from uuid import UUID
 
 import structlog
 
+from domain.members import lock_found
 from domain.notifications.channels.deciding import (
     DeliveryState,
     Outcome,
@@ -25,6 +28,7 @@ from domain.notifications.channels.deliveries import (
     Delivery,
     Ended,
     Told,
+    begin,
     claim,
     record,
     told_by,
@@ -36,7 +40,7 @@ from domain.notifications.kinds import NotificationText, kind_of
 from domain.notifications.quiet import Channel
 from domain.notifications.texts import Wording, newest_texts, worded
 from domain.retrying import next_attempt_at
-from domain.storage import inside_transaction
+from domain.storage import inside_transaction, transaction
 
 log = structlog.get_logger("jifen.notifications")
 
@@ -90,7 +94,7 @@ async def take_channel_turn(
         if not claimed:
             break
         round_ = await _Round.read(claimed, sending)
-        ended = await asyncio.gather(*(round_.end(one) for one in claimed))
+        ended = await round_.end(claimed, lease=lease)
         await record(ended, lease=lease)
         took = [one for one in ended if one.state is DeliveryState.SENT]
         sent, not_sent = sent + len(took), not_sent + len(ended) - len(took)
@@ -106,7 +110,7 @@ class _Round:
         self,
         sending: ChannelSending,
         *,
-        told: Mapping[object, Told],
+        told: Mapping[UUID, Told],
         reached: Reach,
         texts: Mapping[str, NotificationText],
         words: ProgrammeWords,
@@ -120,20 +124,36 @@ class _Round:
 
     @classmethod
     async def read(cls, claimed: Sequence[Delivery], sending: ChannelSending) -> _Round:
-        told = await told_by(claimed)
+        """What is known of those who have the deliveries now, be they joined to others or parted
+        since: under their locks, which end here.
+        """
+
+        async def work() -> tuple[Mapping[UUID, Told], Reach]:
+            told = await lock_found(partial(told_by, claimed), _members)
+            return told, await reach(_members(told), opened=sending.opened)
+
+        told, reached = await transaction(work)
         return cls(
             sending,
-            told={one.id: told[one.id] for one in claimed if one.id in told},
-            reached=await reach({one.member_id for one in claimed}, opened=sending.opened),
+            told=told,
+            reached=reached,
             texts=await newest_texts({one.kind for one in told.values()}),
             words=await sending.words(),
         )
 
-    async def end(self, delivery: Delivery) -> Ended:
-        """Send the delivery, or let it be."""
+    async def end(self, claimed: Sequence[Delivery], *, lease: UUID) -> Sequence[Ended]:
+        """Send the deliveries, or let them be; those whose lease was lost are another's to end."""
+        unsent = {one.id: end for one in claimed if (end := self._end_unsent(one)) is not None}
+        due = [one for one in claimed if one.id not in unsent]
+        begun = await begin(due, lease=lease, now=self._sending.clock())
+        sent = await asyncio.gather(*(self._end(one) for one in due if one.id in begun))
+        return [*unsent.values(), *sent]
+
+    def _end_unsent(self, delivery: Delivery) -> Ended | None:
+        """How it ends, or waits on, without being sent; None where it is to be sent."""
         now, channel = self._sending.clock(), delivery.channel
-        told, to = self._told.get(delivery.id), self._reached.get(delivery.member_id)
-        if is_unsure(channel, claims=delivery.claims, attempts=delivery.attempts):
+        told, to = self._of(delivery)
+        if is_unsure(channel, begun=delivery.begun, attempts=delivery.attempts):
             return self._ended(delivery, Outcome(Result.PERHAPS_SENT, "sender_died"), told, to)
         if told is None:
             return _stopped(delivery, "gone", at=now)
@@ -144,8 +164,18 @@ class _Round:
         quiet_until = to.preferences.quiet_until(channel, now=now)
         if quiet_until is not None:
             return _postponed(delivery, quiet_until, at=now)
+        return None
+
+    async def _end(self, delivery: Delivery) -> Ended:
+        told, to = self._of(delivery)
+        assert told is not None, "it would have ended unsent"
+        assert to is not None, "it would have ended unsent"
         outcome = await self._send(delivery, told, to)
         return self._ended(delivery, outcome, told, to)
+
+    def _of(self, delivery: Delivery) -> tuple[Told | None, Reached | None]:
+        told = self._told.get(delivery.id)
+        return told, None if told is None else self._reached.get(told.member_id)
 
     async def _send(self, delivery: Delivery, told: Told, to: Reached) -> Outcome:
         """One attempt. What nobody thought of is one that failed: it must not stay for ever what is
@@ -171,7 +201,7 @@ class _Round:
         at = told.created_at.astimezone(wording.zone)
         facts = {name: str(one) for name, one in told.facts.items() if isinstance(one, str | int)}
         own = {"title": text.title, "body": text.body, "at": at.strftime("%Y-%m-%d %H:%M")}
-        token = unsubscribe_token(delivery.member_id, kind_of(told.kind).group)
+        token = unsubscribe_token(told.member_id, kind_of(told.kind).group)
         return Message(
             id=delivery.notification_id,
             kind=told.kind,
@@ -221,6 +251,10 @@ class _Round:
             reason=outcome.reason,
             then=then,
         )
+
+
+def _members(told: Mapping[UUID, Told]) -> Collection[UUID]:
+    return {one.member_id for one in told.values()}
 
 
 def _stopped(delivery: Delivery, reason: str, *, at: datetime) -> Ended:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from domain.custody import Merge, MergeBecause, merge, part
-from domain.notifications import Channel, Notification, deliveries_consumer, notify
+from domain.members import heirs
+from domain.notifications import (
+    Channel,
+    Notification,
+    deliveries_consumer,
+    notify,
+    take_channel_turn,
+)
+from domain.notifications.channels import deliveries as deliveries_as_kept
+from domain.notifications.channels import turns
 from domain.notifications.channels.deciding import DeliveryState
 from domain.notifications.channels.deliveries import Ended, claim, record
 from domain.outbox import drain
 from domain.storage import fetch_all, transaction
 from tests.domain.feedback.filing import join
 from tests.domain.ledger.commands import NOW
+from tests.domain.notifications.channels import Shop
 from tests.properties.served import OPENED, have_address, torn
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -58,6 +70,49 @@ async def test_what_was_told_before_the_merge_goes_out_after_it(two: tuple[UUID,
     await transaction(partial(part, made, by="staff:clerk", now=NOW))
     assert await deliveries() == [(bob, "EMAIL", "WAITING")]
     assert await torn() == []
+
+
+async def test_how_it_goes_out_is_read_of_the_record_that_stays(
+    two: tuple[UUID, UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The records are joined while it is decided by which channel."""
+    alice, bob = two
+    await told(bob)
+
+    async def led(ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+        found = await heirs(ids)
+        await joined(alice, bob)
+        return found
+
+    monkeypatch.setattr(deliveries_as_kept, "heirs", led)
+    await write_down()
+    assert await deliveries() == [(alice, "EMAIL", "WAITING")]
+
+
+@pytest.mark.parametrize("joins", [True, False])
+async def test_a_message_goes_to_whom_it_is_by_now(
+    two: tuple[UUID, UUID], shop: Shop, monkeypatch: pytest.MonkeyPatch, *, joins: bool
+) -> None:
+    """The records are joined, or parted, between the claim and what is read for it."""
+    alice, bob = two
+    await told(bob)
+    made = None if joins else await joined(alice, bob)
+    await write_down()
+
+    async def claimed(*given: Any, **named: Any) -> Any:
+        found = await claim(*given, **named)
+        if made is None:
+            await joined(alice, bob)
+        else:
+            await transaction(partial(part, made, by="staff:clerk", now=NOW))
+        return found
+
+    monkeypatch.setattr(turns, "claim", claimed)
+    shop.now, shop.opened = NOW, OPENED
+    turn = await take_channel_turn(Channel.EMAIL, shop.sending(), stopping=lambda: True)
+    assert (turn.sent, turn.not_sent) == (1, 0)
+    assert await deliveries() == [(alice if joins else bob, "EMAIL", "SENT")]
+    assert len(shop.office.to("bob@example.com")) == 1
 
 
 async def test_whose_turn_it_is_next_belongs_to_whom_the_delivery_has_come(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -15,12 +14,11 @@ from domain.notifications import (
     accept_subscribe_messages,
     subscribe_messages,
 )
-from domain.notifications.channels.deliveries import LEASE, claim
+from domain.notifications.channels.deliveries import LEASE, begin, claim
 from domain.storage import fetch_all
 from domain.wechat import WeChatClient
 from tests.domain.access import fixtures as access
 from tests.domain.access.fixtures import NOW
-from tests.domain.mailing.post_office import PostOffice, open_post_office
 from tests.domain.members import fixtures as members
 from tests.domain.members.fixtures import Door
 from tests.domain.members.test_phones import a_member
@@ -39,18 +37,6 @@ fake = wechat_fixtures.fake
 phone = wechat_fixtures.phone
 wechat = members.wechat
 door = members.door
-
-
-@pytest.fixture(scope="module")
-def _office() -> Iterator[PostOffice]:
-    with open_post_office() as office:
-        yield office
-
-
-@pytest.fixture
-def shop(_office: PostOffice) -> Shop:
-    _office.reset()
-    return Shop(office=_office)
 
 
 async def a_subscriber(shop: Shop, door: Door, wechat: WeChatClient) -> UUID:
@@ -143,7 +129,8 @@ async def test_who_died_with_a_subscribe_message_leaves_it_alone(
 ) -> None:
     member = await a_subscriber(shop, door, wechat)
     await shop.tell(member)
-    await claim(Channel.SUBSCRIBE_MESSAGE, now=shop.now, count=4)
+    lease, claimed = await claim(Channel.SUBSCRIBE_MESSAGE, now=shop.now, count=4)
+    await begin(claimed, lease=lease, now=shop.now)
     shop.now += LEASE
     assert await shop.turn(Channel.SUBSCRIBE_MESSAGE) == (0, 1)
     assert await log() == [("SUBSCRIBE_MESSAGE", "PERHAPS_SENT", 1, "sender_died")]
