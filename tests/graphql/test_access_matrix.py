@@ -38,7 +38,7 @@ from tests.graphql.gateway import (
     without_limits,
 )
 from tests.graphql.kept import everything_kept
-from tests.graphql.matrix.crowd import Crowd, Somebody, gather
+from tests.graphql.matrix.crowd import EMPTY, Crowd, Somebody, gather
 from tests.graphql.matrix.driver import Answer, ask
 from tests.graphql.matrix.places import Place, Walk, Writer, all_fields, values_at
 from tests.graphql.programme import set_up_programme
@@ -259,22 +259,6 @@ async def test_whoever_may_not_read_a_field_is_refused(
         f"access matrix: refusals searched for what is another's, {of}, 0 leaks",
         *(matrix.searched, 17_000 // every),
     )
-
-
-EMPTY = {
-    "RecommendedItem.reasons",  # What is popular is so for no reason of the member's.
-    *(f"RecommendationReason.{name}" for name in ("kind", "text", "theme", "product")),
-    "RecommendationReason.contribution",
-    *("PurchaseLine.review", "Review.id", "Review.stars"),
-    # Giving back a yuan leaves A points enough, and the level.
-    *("RefundPreview.couponsRevoked", "RefundPreview.perksLost", "LostPerk.code"),
-    "RefundPreview.perksReduced",
-    *(f"ReducedPerk.{name}" for name in ("code", "before", "after")),
-    *(f"PerkTerms.{name}" for name in ("kind", "value", "quota", "period")),
-    *("Level.amount", "Level.purchases"),  # The levels of this programme ask for points.
-    "Member.deletesAt",  # Who asked to be deleted may do little else.
-}
-"""What nothing fills in a member's life."""
 
 
 @on_the_modules_loop

@@ -66,6 +66,21 @@ PERKS: Final = tuple(
 )
 """Perks of the members' level that tell of themselves what no other does."""
 
+EMPTY = {
+    "RecommendedItem.reasons",  # What is popular is so for no reason of the member's.
+    *(f"RecommendationReason.{name}" for name in ("kind", "text", "theme", "product")),
+    "RecommendationReason.contribution",
+    *("PurchaseLine.review", "Review.id", "Review.stars"),
+    # Giving back a yuan leaves A points enough, and the level.
+    *("RefundPreview.couponsRevoked", "RefundPreview.perksLost", "LostPerk.code"),
+    "RefundPreview.perksReduced",
+    *(f"ReducedPerk.{name}" for name in ("code", "before", "after")),
+    *(f"PerkTerms.{name}" for name in ("kind", "value", "quota", "period")),
+    *("Level.amount", "Level.purchases"),  # The levels of this programme ask for points.
+    "Member.deletesAt",  # Who asked to be deleted may do little else.
+}
+"""What nothing fills in a member's life."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -121,7 +136,7 @@ class Crowd:
         return iter(self.callers.values())
 
     def ticket_for(self, somebody: Somebody) -> str:
-        """The ticket to ask for. B asks for their own: of another's nobody ever hears anything."""
+        """The ticket to ask for. B asks for their own: to follow another's is refused."""
         return (self.b if somebody.name == "member B" else self.a).ticket
 
     async def spare_token(self, somebody: Somebody) -> str | None:
