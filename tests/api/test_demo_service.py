@@ -68,7 +68,7 @@ async def test_tickets_are_answered_late_asked_about_resolved_and_rated() -> Non
         *("carrier-late", True, True),
     )
     assert late.satisfaction == Satisfaction(
-        experience=3, expectation=4, text=None, rated_at=MONDAY - timedelta(days=4)
+        experience=3, expectation=4, text=None, check=None, rated_at=MONDAY - timedelta(days=4)
     )
     # An order of tea at 100 yuan, and what two broken promises pay.
     assert (await balance(ids[0], now=MONDAY)).available == 150 + 50 + 200

@@ -171,7 +171,7 @@ FEEDBACK_MOVES: Final = (
     Move("replyTicket", _reply, entries=3, counts=CONVERSATIONS),
     Move("answerTicket", _answer, entries=3, counts=CONVERSATIONS),
     Move("resolveTicket", _resolve, entries=2, counts=CONVERSATIONS),
-    Move("mergeTickets", _merge, entries=1, counts=CONVERSATIONS),
+    Move("mergeTickets", _merge, entries=2, counts=CONVERSATIONS),
     Move("missAnswer", _miss),
     Move("checkText", _check, counts=VERDICTS, floors=(4, 12)),
     Move("acceptSubscribeMessages", _accept, counts=ALLOWED),

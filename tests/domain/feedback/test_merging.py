@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from domain import feedback
+from domain import feedback, outbox
 from domain.errors import PointsOutOfRange
 from domain.feedback import (
     AssignTicket,
@@ -133,6 +133,11 @@ async def test_the_ticket_that_goes_on_has_the_earlier_deadlines_and_the_higher_
     assert made.version == into.version + 1
     assert await events(made) == [
         ("TOOK_OVER", {"status": "OPEN", "duplicates": [str(duplicate.id)]})
+    ]
+    # Who follows the ticket is told: there is more in it now.
+    told = (await outbox.stream_page(alice, after=0, limit=20)).events
+    assert [one.facts["act"] for one in told if one.facts.get("ticket") == str(into.id)] == [
+        *("SUBMITTED", "TOOK_OVER")
     ]
     assert await watch_deadlines(now=MORNING + DAY, within_s=60) == Watched(
         breaches=2, points=50 + 200
