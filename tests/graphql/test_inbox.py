@@ -12,7 +12,7 @@ import pytest
 from domain import storage
 from domain.notifications import Notification, hearing, notification_consumer, notify
 from domain.outbox import Announced, drain, stream
-from tests.graphql.gateway import NOW, Gateway, Session, global_id
+from tests.graphql.gateway import NOW, Gateway, Session, global_id, plain_id
 from tests.graphql.joining import merged, undone
 from tests.graphql.kept import changed, everything_kept
 from tests.graphql.operations import operation
@@ -177,10 +177,12 @@ async def test_what_is_not_the_members_is_like_none(gateway: Gateway) -> None:
     [mine] = [node["id"] for node in (await inbox(gateway, alice))["nodes"]]
     [theirs] = [node["id"] for node in (await inbox(gateway, bob))["nodes"]]
     nobodys = global_id("Notification", f"{alice.member}:{UUID(int=7)}")
+    not_bobs = global_id("Notification", f"{bob.member}:{plain_id(mine).rpartition(':')[2]}")
     before = await everything_kept()
     for given, code, field in (
         ({"ids": [mine, theirs]}, "NOTIFICATION_UNKNOWN", ["ids", "1"]),
         ({"ids": [nobodys]}, "NOTIFICATION_UNKNOWN", ["ids", "0"]),
+        ({"ids": [not_bobs]}, "NOTIFICATION_UNKNOWN", ["ids", "0"]),
         ({"ids": []}, "INVALID_INPUT", ["ids"]),
         ({"ids": [mine] * 101}, "INVALID_INPUT", ["ids"]),
         ({"ids": [theirs] * 101}, "INVALID_INPUT", ["ids"]),
