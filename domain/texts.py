@@ -11,6 +11,8 @@ A text that tells one thing from another - the id of an order, a reference - mus
 characters that nobody sees, which would make two of what people take for one: see `is_identity`.
 What is only looked for may have them, so that what was stored before this rule is still found.
 
+What somebody says in their own words is mended instead: see `clean_words`.
+
 A name by which people know each other must also be told from another by the eye: see `clean_name`.
 """
 
@@ -137,6 +139,19 @@ def clean_text(
     if text and not _shows_something(text):
         raise _invalid(field, "more than blanks")
     return text
+
+
+def clean_words(text: str, *, field: Field, characters_max: int) -> str:
+    """What somebody wrote in lines of their own words, as it is kept; InvalidInput as `clean_text`.
+
+    Lines end with a line feed, however the keyboard or the mail program ended them. What turns the
+    direction of text is left out: phones put such characters around numbers that are pasted, and
+    nobody who writes knows of them.
+    """
+    plain = _TURNS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return clean_text(
+        plain, field=field, characters_min=1, characters_max=characters_max, lines=True
+    )
 
 
 def clean_name(name: str, *, field: Field, characters_max: int) -> str:

@@ -261,7 +261,7 @@ class ServicePromiseInput:
     """In how many minutes of service hours there is an answer, 1 to 43,200."""
 
     resolve_minutes: int | None = None
-    """In how many it is done, 1 to 43,200."""
+    """In how many it is done, 1 to 43,200, no fewer than `answerMinutes`."""
 
     answer_points: Points | None = None
     """What the member is paid, once, when the answer is late: 0 to 1,000,000."""

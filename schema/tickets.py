@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import strawberry
 
 from domain import feedback
 from domain.feedback import TicketChannel, TicketStatus
+from domain.members import UNCHANGED
 from resolvers import tickets as resolvers
 from resolvers.tickets import TicketRecord
 from schema.connections import After, Connection, First, KeysetList
@@ -158,11 +159,11 @@ class RateTicketInput:
     experience: int
     """How it was, 1 to 5."""
 
-    expectation: int | None = None
-    """What the member had expected, 1 to 5."""
+    expectation: int | None = strawberry.UNSET
+    """What the member had expected, 1 to 5; left out it stays as it was said before."""
 
-    text: str | None = None
-    """In the member's words, 1 to 2,000 characters."""
+    text: str | None = strawberry.UNSET
+    """In the member's words, 1 to 2,000 characters; left out it stays as it was said before."""
 
 
 @object_type(policy=OWNER)
@@ -230,8 +231,8 @@ async def rate_ticket(info: Info, input: RateTicketInput) -> RateTicketPayload:
         member_id=info.context.require_member(),
         ticket_id=decode_uuid(input.ticket_id, "Ticket"),
         experience=input.experience,
-        expectation=input.expectation,
-        text=input.text,
+        expectation=_change(input.expectation),
+        text=_change(input.text),
     )
     ticket: Ticket = view(await resolvers.rate_ticket(info.context, command))
     return RateTicketPayload(ticket=ticket)
@@ -241,6 +242,10 @@ async def feedback_topics() -> list[FeedbackTopic]:
     """What feedback may be about, by code."""
     topics: list[FeedbackTopic] = view(await resolvers.topics())
     return topics
+
+
+def _change(value: Any) -> Any:
+    return UNCHANGED if value is strawberry.UNSET else value
 
 
 def decode_files(ids: list[strawberry.ID] | None) -> list[UUID]:

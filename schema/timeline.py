@@ -54,7 +54,7 @@ TITLES: Final[Mapping[str, Text]] = {
     "GAME_UNBOUND": Text(zh="解除互动平台授权：{title}", en="No longer allows {title}"),
     "TICKET_SUBMITTED": Text(zh="提交反馈 {number}", en="Wrote to us: {number}"),
     "TICKET_ANSWERED": Text(zh="反馈 {number} 已回复", en="{number} was answered"),
-    "TICKET_ASKED": Text(zh="反馈 {number} 待补充", en="{number} waits for the member"),
+    "TICKET_ASKED": Text(zh="反馈 {number} 待补充", en="{number}: we asked for more"),
     "TICKET_RESOLVED": Text(zh="反馈 {number} 已解决", en="{number} was resolved"),
     "TICKET_REOPENED": Text(zh="反馈 {number} 已重新打开", en="{number} was opened again"),
     "TICKET_ANSWER_MISSED": Text(

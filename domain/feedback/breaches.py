@@ -50,12 +50,13 @@ class _Promised:
     """What is promised by one deadline: the columns that tell of it, and what is told of it.
 
     `late` are the conditions under which it is missed, each with the moment that its index is
-    ordered by.
+    ordered by. `reason` says in the journal of points why there are some.
     """
 
     name: str
     act: Act
     told: str
+    reason: str
     late: tuple[tuple[str, str], ...]
 
     @property
@@ -67,6 +68,7 @@ _ANSWER: Final = _Promised(
     name="answer",
     act=Act.ANSWER_MISSED,
     told="TICKET_ANSWER_LATE",
+    reason="反馈 {number} 未按时回复 · {number} was not answered in time",
     late=(
         (
             "answer_by",
@@ -80,6 +82,7 @@ _RESOLVE: Final = _Promised(
     name="resolve",
     act=Act.RESOLVE_MISSED,
     told="TICKET_RESOLVE_LATE",
+    reason="反馈 {number} 未按时解决 · {number} was not resolved in time",
     late=(
         (
             "resolve_by",
@@ -218,7 +221,7 @@ async def _settle(promised: _Promised, ticket: Ticket, *, now: datetime) -> int 
         *(member_id, ticket_id, now),
     )
     if points:
-        await _pay(promised, member_id, ticket_id, points=points, now=now)
+        await _pay(promised, ticket, points=points, now=now)
     made = await find_ticket(ticket_id)
     assert made is not None, "its row is locked"
     step = Step(act=promised.act, by=SYSTEM, facts={"points": points})
@@ -242,21 +245,20 @@ async def _still_missed(
     return None if row is None else int(row["points"])
 
 
-async def _pay(
-    promised: _Promised, member_id: UUID, ticket_id: UUID, *, points: int, now: datetime
-) -> None:
+async def _pay(promised: _Promised, ticket: Ticket, *, points: int, now: datetime) -> None:
     """Post the points, which are good as long as those of an order of today."""
     rule = await purchases.current_rule(purchases.DEFAULT_RULE.code)
     _, expires_at = rule.lifetime(now, (await program()).zone)
-    reference = f"{ticket_id}/{promised.name}"
+    reference = f"{ticket.id}/{promised.name}"
     await post_one(
         Earn(
-            member_id=member_id,
+            member_id=ticket.member_id,
             points=points,
             source=Source(kind=SOURCE_KIND, reference=reference),
             effective_at=now,
             expires_at=expires_at,
             key=Key(scope="ticket.breach", key=reference),
+            reason=promised.reason.format(number=ticket.number),
         ),
         now=now,
     )

@@ -16,7 +16,7 @@ from domain.feedback.text_checks import queue_text_check
 from domain.feedback.tickets import CAME_WITH
 from domain.paging import Page, PageRequest, page_of
 from domain.storage import Row, execute, fetch_all
-from domain.texts import clean_text
+from domain.texts import clean_words
 
 _WRITE: Final = f"""
     INSERT INTO ticket_message
@@ -51,14 +51,8 @@ class TicketMessage:
 
 
 def clean_message(text: str) -> str:
-    """The text of a message, unchanged: 1 to 10,000 characters, in lines; InvalidInput."""
-    return clean_text(
-        text,
-        field=("text",),
-        characters_min=1,
-        characters_max=TEXT_CHARACTERS_MAX,
-        lines=True,
-    )
+    """The text of a message, as it is kept: 1 to 10,000 characters, in lines; InvalidInput."""
+    return clean_words(text, field=("text",), characters_max=TEXT_CHARACTERS_MAX)
 
 
 async def say(

@@ -115,7 +115,7 @@ async def submit_feedback(command: SubmitFeedback, *, now: datetime) -> Ticket:
     TicketOrderUnknown, AttachmentUnknown.
     """
     key = idempotency.checked_key(command.idempotency_key)
-    clean_message(command.text)
+    command = replace(command, text=clean_message(command.text))
     digests = idempotency.digests(
         {
             "kind": command.kind.value,
@@ -157,7 +157,7 @@ async def open_ticket(command: OpenTicket, *, by: Actor, now: datetime) -> Ticke
     Refused: InvalidInput, IdempotencyConflict, MemberNotFound, TopicUnknown, TicketOrderUnknown.
     """
     key = idempotency.checked_key(command.idempotency_key)
-    clean_message(command.text)
+    command = replace(command, text=clean_message(command.text))
     if command.shop is not None:
         clean_text(
             command.shop,

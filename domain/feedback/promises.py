@@ -149,6 +149,11 @@ def _look(promise: Promise, place: tuple[str, ...], *, flaws: Flaws) -> None:
     for name in ("answer_minutes", "resolve_minutes"):
         with flaws.noted():
             _within(getattr(promise, name), (1, MINUTES_MAX), field=(*place, name))
+    answer, resolve = promise.answer_minutes, promise.resolve_minutes
+    if answer is not None and resolve is not None and resolve < answer:
+        rule = "not before the answer: answer_minutes or more"
+        with flaws.noted():
+            raise InvalidInput(field=(*place, "resolve_minutes"), rule=rule)
     for name, minutes in (
         ("answer_points", "answer_minutes"),
         ("resolve_points", "resolve_minutes"),

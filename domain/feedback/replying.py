@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from domain import idempotency, members
@@ -22,9 +22,11 @@ from domain.feedback.rules import (
     TicketStatus,
 )
 from domain.feedback.tickets import Ticket
-from domain.members import recall_own, remember_own
+from domain.members import UNCHANGED, Change, Unchanged, recall_own, remember_own
 from domain.storage import transaction
-from domain.texts import clean_text
+from domain.texts import clean_words
+
+T = TypeVar("T")
 
 _WHAT: Final = "feedback.reply"
 
@@ -42,13 +44,22 @@ class ReplyTicket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateTicket:
-    """How a member was served, 1 to 5, and how they had expected to be."""
+    """How a member was served, 1 to 5, and how they had expected to be.
+
+    UNCHANGED keeps what they said before; None takes it back.
+    """
 
     member_id: UUID
     ticket_id: UUID
     experience: int
-    expectation: int | None = None
-    text: str | None = None
+    expectation: Change[int] = UNCHANGED
+    text: Change[str] = UNCHANGED
+
+
+class _Said(NamedTuple):
+    experience: int | None
+    expectation: int | None
+    text: str | None
 
 
 async def reply_ticket(command: ReplyTicket, *, now: datetime) -> Ticket:
@@ -59,7 +70,7 @@ async def reply_ticket(command: ReplyTicket, *, now: datetime) -> Ticket:
     longer than REOPENED_WITHIN ago), AttachmentUnknown.
     """
     key = idempotency.checked_key(command.idempotency_key)
-    clean_message(command.text)
+    command = replace(command, text=clean_message(command.text))
     digests = idempotency.digests(
         {
             "ticket_id": str(command.ticket_id),
@@ -90,24 +101,25 @@ async def rate_ticket(command: RateTicket, *, now: datetime) -> Ticket:
     MemberNotFound, TicketUnknown, TicketNotOpen.
     """
     _check_rating("experience", command.experience)
-    if command.expectation is not None:
+    if isinstance(command.expectation, int):
         _check_rating("expectation", command.expectation)
-    if command.text is not None:
-        clean_text(
-            command.text,
-            field=("text",),
-            characters_min=1,
-            characters_max=RATING_TEXT_CHARACTERS_MAX,
-            lines=True,
-        )
+    text = command.text
+    if isinstance(text, str):
+        text = clean_words(text, field=("text",), characters_max=RATING_TEXT_CHARACTERS_MAX)
 
     async def work() -> Ticket:
         mine = await members.lock_member(command.member_id)
         ticket = await lock_own(mine, command.ticket_id)
-        if _is_said(ticket, command):
+        before = _said_before(ticket)
+        said = _Said(
+            command.experience,
+            _or_before(command.expectation, before.expectation),
+            _or_before(text, before.text),
+        )
+        if said == before:
             return ticket
-        facts = {"experience": command.experience, "expectation": command.expectation}
-        values = {**facts, **await _rated(ticket, command.text, now=now), "rated_at": now}
+        facts = {"experience": said.experience, "expectation": said.expectation}
+        values = {**facts, **await _rated(ticket, said.text, now=now), "rated_at": now}
         step = Step(act=Act.RATED, by=MEMBER, values=values, facts=facts)
         return await take(ticket, step, now=now)
 
@@ -134,10 +146,15 @@ async def _said(ticket: Ticket, command: ReplyTicket, *, now: datetime) -> Ticke
     return made
 
 
-def _is_said(ticket: Ticket, command: RateTicket) -> bool:
+def _said_before(ticket: Ticket) -> _Said:
     known = ticket.satisfaction
-    said = (command.experience, command.expectation, command.text)
-    return known is not None and said == (known.experience, known.expectation, known.text)
+    if known is None:
+        return _Said(None, None, None)
+    return _Said(known.experience, known.expectation, known.text)
+
+
+def _or_before(value: Change[T], before: T | None) -> T | None:
+    return before if isinstance(value, Unchanged) else value
 
 
 async def _rated(ticket: Ticket, text: str | None, *, now: datetime) -> dict[str, UUID | None]:

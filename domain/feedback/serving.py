@@ -7,7 +7,7 @@ done to which ticket of whom, never the words. Sent again it is answered with th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
@@ -20,7 +20,7 @@ from domain.feedback.acting import Step, lock_any, note_in_log, staff_by, take
 from domain.feedback.attachments import attach
 from domain.feedback.conversation import clean_message, say
 from domain.feedback.merging import merge_into
-from domain.feedback.rules import Act
+from domain.feedback.rules import Act, TicketStatus
 from domain.feedback.tickets import Ticket
 from domain.feedback.topics import find_cause
 from domain.notifications import Notification, notify
@@ -111,7 +111,7 @@ async def answer_ticket(command: AnswerTicket, *, by: Actor, now: datetime) -> T
     Refused, as all of these: InvalidInput, IdempotencyConflict, TicketUnknown, TicketNotOpen; and
     AttachmentUnknown.
     """
-    clean_message(command.text)
+    command = replace(command, text=clean_message(command.text))
 
     async def do(ticket: Ticket) -> Ticket:
         made = await take(ticket, _spoken(Act.ANSWERED, ticket, by), now=now)
@@ -126,12 +126,12 @@ async def answer_ticket(command: AnswerTicket, *, by: Actor, now: datetime) -> T
 
 async def ask_member(command: AskMember, *, by: Actor, now: datetime) -> Ticket:
     """Ask the member something, who is told of it; the clock stands still until they reply."""
-    clean_message(command.text)
+    command = replace(command, text=clean_message(command.text))
 
     async def do(ticket: Ticket) -> Ticket:
         made = await take(ticket, _spoken(Act.ASKED, ticket, by), now=now)
         await _say(made, command.text, by=by, now=now)
-        await _notify(made, "TICKET_ANSWERED", now=now)
+        await _notify(made, "TICKET_ASKED", now=now)
         return made
 
     return await _once("ask", command, {"text": command.text}, do, by=by, now=now)
@@ -139,7 +139,7 @@ async def ask_member(command: AskMember, *, by: Actor, now: datetime) -> Ticket:
 
 async def note_ticket(command: NoteTicket, *, by: Actor, now: datetime) -> Ticket:
     """Note something for staff alone."""
-    clean_message(command.text)
+    command = replace(command, text=clean_message(command.text))
 
     async def do(ticket: Ticket) -> Ticket:
         made = await take(ticket, Step(act=Act.NOTED, by=staff_by(by)), now=now)
@@ -150,9 +150,12 @@ async def note_ticket(command: NoteTicket, *, by: Actor, now: datetime) -> Ticke
 
 
 async def resolve_ticket(command: ResolveTicket, *, by: Actor, now: datetime) -> Ticket:
-    """Say that it is done and what it came from; the member is told. CauseUnknown, too."""
+    """Say that it is done and what it came from; the member is told. CauseUnknown, too.
+
+    What is resolved already may be given another cause; the member is told of a new word alone.
+    """
     if command.text is not None:
-        clean_message(command.text)
+        command = replace(command, text=clean_message(command.text))
 
     async def do(ticket: Ticket) -> Ticket:
         cause = await find_cause(command.cause_code, topic=ticket.topic_code)
@@ -166,7 +169,10 @@ async def resolve_ticket(command: ResolveTicket, *, by: Actor, now: datetime) ->
         made = await take(ticket, step, now=now)
         if command.text is not None:
             await _say(made, command.text, by=by, now=now)
-        await _notify(made, "TICKET_RESOLVED", now=now)
+        if ticket.status is not TicketStatus.RESOLVED:
+            await _notify(made, "TICKET_RESOLVED", now=now)
+        elif command.text is not None:
+            await _notify(made, "TICKET_ANSWERED", now=now)
         return made
 
     given = {"cause_code": command.cause_code, "text": command.text}

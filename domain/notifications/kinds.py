@@ -34,6 +34,8 @@ class Fact(StrEnum):
     """Fen, with the fact `currency`: 12.50 CNY."""
     DAY = "day"
     """A moment, as the day on which it falls where the programme is."""
+    AMENDS = "amends"
+    """The fact `points`, as a sentence that they were paid; nothing where there are none."""
     TICKET = "ticket"
     """The id of a ticket, as the API writes it: what `node` finds."""
     LEVEL = "level"
@@ -69,15 +71,16 @@ def _text(zh: tuple[str, str], en: tuple[str, str], link: str) -> NotificationTe
 
 
 _PARCEL: Final = {"order": Fact.PLAIN, "carrier": Fact.PLAIN, "number": Fact.PLAIN}
-_TICKET: Final = {"ticket": Fact.TICKET, "number": Fact.PLAIN, "points": Fact.PLAIN}
+_TICKET: Final = {"ticket": Fact.TICKET, "number": Fact.PLAIN}
+_LATE: Final = {**_TICKET, "points": Fact.PLAIN, "amends": Fact.AMENDS}
 
 
 def _parcel(zh: tuple[str, str], en: tuple[str, str]) -> Kind:
     return Kind(group=KindGroup.ORDERS, text=_text(zh, en, "/orders"), facts=_PARCEL)
 
 
-def _ticket(zh: tuple[str, str], en: tuple[str, str]) -> Kind:
-    return Kind(group=KindGroup.SERVICE, text=_text(zh, en, "/tickets/{ticket}"), facts=_TICKET)
+def _ticket(zh: tuple[str, str], en: tuple[str, str], facts: Mapping[str, Fact] = _TICKET) -> Kind:
+    return Kind(group=KindGroup.SERVICE, text=_text(zh, en, "/tickets/{ticket}"), facts=facts)
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -177,17 +180,26 @@ KINDS: Final[Mapping[str, Kind]] = {
         ("您的反馈 {number} 有新回复", "客服已回复您的反馈 {number}。"),
         ("{number} was answered", "We answered your message {number}."),
     ),
+    "TICKET_ASKED": _ticket(
+        ("您的反馈 {number} 等待您回复", "客服就您的反馈 {number} 有个问题，请您回复。"),
+        ("A question about {number}", "We need your answer to go on with {number}."),
+    ),
     "TICKET_RESOLVED": _ticket(
         ("您的反馈 {number} 已解决", "您的反馈 {number} 已处理完成，欢迎评价。"),
         ("{number} is resolved", "Your message {number} is resolved. Tell us how we did."),
     ),
     "TICKET_ANSWER_LATE": _ticket(
-        ("抱歉让您久等了", "您的反馈 {number} 未能按时回复，我们会尽快答复。"),
-        ("We are late, and sorry", "We did not answer {number} in time; we will soon."),
+        ("抱歉让您久等了", "您的反馈 {number} 未能按时回复，我们会尽快答复。{amends}"),
+        ("We are late, and sorry", "We did not answer {number} in time; we will soon. {amends}"),
+        _LATE,
     ),
     "TICKET_RESOLVE_LATE": _ticket(
-        ("抱歉让您久等了", "您的反馈 {number} 未能按时解决，我们会尽快处理。"),
-        ("We are late, and sorry", "We did not resolve {number} in time; we are still at it."),
+        ("抱歉让您久等了", "您的反馈 {number} 未能按时解决，我们会尽快处理。{amends}"),
+        (
+            "We are late, and sorry",
+            "We did not resolve {number} in time; we are still at it. {amends}",
+        ),
+        _LATE,
     ),
 }
 """By name. A kind that does not stand here is told with `UNKNOWN`: nothing breaks by it."""

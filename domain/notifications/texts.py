@@ -229,6 +229,8 @@ def _word(
             found = _money(facts.get(f"{name}_fen"), _plain(facts.get("currency")))
         case Fact.DAY:
             found = _day(facts.get(name), zone=wording.zone)
+        case Fact.AMENDS:
+            found = _amends(facts.get("points"), language=language)
         case Fact.TICKET:
             found = _global_id("Ticket", _plain(facts.get(name)))
         case Fact.LEVEL:
@@ -244,6 +246,14 @@ def _word(
 
 def _money(fen: object, currency: str) -> str:
     return f"{fen // 100}.{fen % 100:02} {currency}".strip() if isinstance(fen, int) else ""
+
+
+def _amends(points: object, *, language: Language) -> str:
+    if not isinstance(points, int) or points <= 0:
+        return ""
+    if language == "zh":
+        return f"已补偿您 {points} 积分。"
+    return f"{points} points were added to yours for it."
 
 
 def _global_id(type_name: str, key: str) -> str:

@@ -88,7 +88,7 @@ async def test_tickets_are_answered_late_asked_about_resolved_and_rated() -> Non
     assert [(one.kind, one.read_at is not None) for one in told] == [
         ("TICKET_RESOLVE_LATE", False),
         ("TICKET_ANSWER_LATE", False),
-        ("TICKET_ANSWERED", False),
+        ("TICKET_ASKED", False),
         ("TICKET_ANSWERED", False),
         ("TICKET_RESOLVED", True),
         ("TICKET_ANSWERED", True),

@@ -10,6 +10,7 @@ from domain.texts import (
     clean_identity,
     clean_name,
     clean_text,
+    clean_words,
     is_identity,
     is_storable,
     without_unseen,
@@ -99,6 +100,18 @@ def test_texts_of_several_lines_may_have_tabs_and_line_feeds_only() -> None:
     for text in ("a\r\nb", "a\x00", "a\x0b", "\x0c", "\ud800", "\x7f"):
         with pytest.raises(InvalidInput):
             clean_text(text, field=("text",), characters_max=9, lines=True)
+
+
+def test_what_keyboards_and_phones_add_to_words_is_left_out() -> None:
+    for text, kept in (
+        ("a\r\nb\rc\n", "a\nb\nc\n"),
+        ("call \u2068+86 138\u2069, \u202d139\u202c\t!", "call +86 138, 139\t!"),
+        ("\u202eab", "ab"),
+    ):
+        assert clean_words(text, field=("text",), characters_max=20) == kept
+    for text in ("", "\u202a\u2069", "\r\n", "a\x00", "a\u2028\x0b", "a" * 21):
+        with pytest.raises(InvalidInput):
+            clean_words(text, field=("text",), characters_max=20)
 
 
 @pytest.mark.parametrize(

@@ -107,9 +107,10 @@ async def test_a_deadline_that_passes_is_paid_once(alice: UUID) -> None:
     assert await told(alice) == [("TICKET_ANSWER_LATE", facts)]
     assert await events(ticket) == [("ANSWER_MISSED", 50)]
     [entry] = (await journal(alice, PageRequest(first=2))).items
-    assert (entry.source, entry.amount) == (
+    assert (entry.source, entry.amount, entry.reason) == (
         Source(kind=SOURCE_KIND, reference=f"{ticket.id}/answer"),
         50,
+        f"反馈 {ticket.number} 未按时回复 · {ticket.number} was not answered in time",
     )
 
 

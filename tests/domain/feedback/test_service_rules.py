@@ -151,6 +151,10 @@ FLAWED = {
         ("promises", "0", "resolve_minutes"),
         [Promise(resolve_minutes=MINUTES_MAX + 1)],
     ),
+    "done before it is answered": (
+        ("promises", "0", "resolve_minutes"),
+        [Promise(answer_minutes=60, resolve_minutes=59)],
+    ),
     "points for nothing": (("promises", "0", "answer_points"), [Promise(answer_points=1)]),
     "points to be paid back": (
         ("promises", "0", "resolve_points"),

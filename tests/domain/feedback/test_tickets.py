@@ -160,7 +160,7 @@ async def test_an_answer_a_question_and_a_reply_move_the_ticket_and_its_clock() 
         ("STAFF", "It is found."),
     ]
     inbox = await fetch_all("SELECT kind FROM notification ORDER BY id")
-    assert [row["kind"] for row in inbox] == ["TICKET_ANSWERED", "TICKET_ANSWERED"]
+    assert [row["kind"] for row in inbox] == ["TICKET_ASKED", "TICKET_ANSWERED"]
 
 
 async def test_asked_again_it_has_waited_from_the_first_question_on() -> None:
@@ -198,6 +198,15 @@ async def test_resolved_rated_opened_again_and_closed() -> None:
     worse = await feedback.rate_ticket(replace(rating, experience=1), now=MONDAY + 3 * HOUR)
     assert worse.satisfaction is not None
     assert worse.satisfaction.experience == 1
+    # What is not mentioned stays as it was said; None takes it back.
+    for changed, kept in (
+        ({"text": "Fine."}, (5, "Fine.")),
+        ({"expectation": None}, (None, "Fine.")),
+    ):
+        rating = RateTicket(member_id=alice, ticket_id=made.id, experience=2, **changed)
+        rated = await feedback.rate_ticket(rating, now=MONDAY + 3 * HOUR)
+        assert rated.satisfaction is not None
+        assert (rated.satisfaction.expectation, rated.satisfaction.text) == kept
 
     again = await reply(made, "It is broken.", now=MONDAY + 4 * HOUR)
     assert (again.status, again.reopened, again.sla.resolved_at) == (TicketStatus.OPEN, 1, None)
