@@ -3,7 +3,7 @@
 Names and declared types count for nothing. What is kept is never what was sent: the picture is
 decoded and written anew, so that nothing goes along that is no picture, also not where and by whom
 it was taken. A file that can be read as something else beside is refused all the same: whoever made
-one meant no good.
+one meant no good. What phones write behind a photograph is no such thing, and is left out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Final
 
 from PIL import Image, ImageOps
 
+from domain.feedback.attachments.trailers import is_of_a_phone
+
 PIXELS_MAX: Final = 25_000_000
 """More than a phone's camera takes by default; decoded they fill 100 MB."""
 
@@ -29,6 +31,7 @@ _CHUNK: Final = 12
 
 # A marker of a JPEG within the picture: what follows 0xFF is neither stuffing nor a restart.
 _MARKER: Final = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_ZEROS: Final = re.compile(rb"\0*")
 _MARKUP: Final = re.compile(rb"<script|<\?php\s|<!doctype html|<html[\s>]", re.IGNORECASE)
 
 
@@ -147,8 +150,9 @@ def _is_more(content: bytes, media_type: MediaType) -> bool:
             end = 8 + size + size % 2
     if end is None or end > len(content):
         raise FileRefused(FileFlaw.BROKEN)
-    # Some cameras fill files up with zeros.
-    if content[end:].strip(b"\0"):
+    behind = content[end:]
+    is_known = is_of_a_phone(behind) if media_type is MediaType.JPEG else not behind.strip(b"\0")
+    if not is_known:
         return True
     if b"%PDF-" in content[:_PDF_BEGINS_WITHIN] or _MARKUP.search(content):
         return True
@@ -173,13 +177,15 @@ def _end_of_jpeg(content: bytes) -> int | None:
 
     None where the file ends before.
     """
-    place = 0
+    place = end = 0
     while content.startswith(_JPEG_BEGINS, place):
-        end = _end_of_one_jpeg(content, place)
-        if end is None:
+        found = _end_of_one_jpeg(content, place)
+        if found is None:
             return None
-        place = end
-    return place
+        end = found
+        # They may begin at a round place.
+        place = _ZEROS.match(content, end).end()  # type: ignore[union-attr]  # it matches nothing, too
+    return end
 
 
 def _end_of_one_jpeg(content: bytes, begins: int) -> int | None:

@@ -76,5 +76,21 @@ def moving(kind: str) -> bytes:
     return written.getvalue()
 
 
+def box(name: bytes, content: bytes) -> bytes:
+    """A box of an MP4."""
+    return (len(content) + 8).to_bytes(4, "big") + name + content
+
+
+VIDEO = box(b"ftyp", b"mp42\0\0\0\0mp42isom") + box(b"moov", b"\0" * 40) + box(b"mdat", b"\1" * 500)
+"""The few seconds that a picture moves."""
+
+
+def samsung(content: bytes = b"\0\0\x01\x0aImage_UTC_Data1700000000000") -> bytes:
+    """A block, and the directory that Samsung's phones write behind it."""
+    directory = b"SEFH" + (106).to_bytes(4, "little") + (1).to_bytes(4, "little")
+    directory += b"\0\0\x01\x0a" + len(content).to_bytes(4, "little") * 2
+    return content + directory + len(directory).to_bytes(4, "little") + b"SEFT"
+
+
 PROGRAM = b"MZ\x90\x00\x03" + b"\0" * 4_000
 """What a program of Windows begins with."""

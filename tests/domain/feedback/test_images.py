@@ -10,11 +10,13 @@ from PIL import Image
 from domain.feedback import CleanImage, FileFlaw, FileRefused, MediaType, clean_image
 from tests.domain.feedback.pictures import (
     PROGRAM,
+    VIDEO,
     archive,
     archive_inside,
     jpeg_with,
     moving,
     picture,
+    samsung,
     sized,
 )
 
@@ -114,6 +116,43 @@ def test_a_program_that_begins_like_a_picture_is_broken() -> None:
 @pytest.mark.parametrize("more", [archive(), PROGRAM, b"<script>", b"\0\0x"])
 def test_what_follows_a_picture_is_refused(kind: str, more: bytes) -> None:
     assert flaw_of(picture(kind) + more) is FileFlaw.MORE_THAN_AN_IMAGE
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        samsung(),
+        samsung(VIDEO),
+        VIDEO,
+        b"\0" * 24 + VIDEO,
+        VIDEO + samsung(),
+        VIDEO + b"v3_f31_c    LIVE_3306014",
+        b"\0" * 64 + picture() + VIDEO,
+    ],
+)
+def test_what_phones_write_behind_a_photograph_is_left_out(more: bytes) -> None:
+    assert clean_image(picture() + more) == clean_image(picture())
+    # Nobody else's files have it, and it hides nothing.
+    assert flaw_of(picture("PNG") + more) is FileFlaw.MORE_THAN_AN_IMAGE
+    for hidden in (archive(), b"<script>alert(1)</script>", b"<?php echo 1;"):
+        assert flaw_of(picture() + more + hidden) is FileFlaw.MORE_THAN_AN_IMAGE
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        PROGRAM + VIDEO,
+        VIDEO + PROGRAM,
+        VIDEO[:-1],
+        VIDEO[8:],
+        samsung()[:-1],
+        b"x" * 40 + b"\x50\0\0\0SEFT",
+        PROGRAM + b"\0\0\0\0SEFT",
+        samsung().replace(b"SEFH", b"SEFX"),
+    ],
+)
+def test_what_only_resembles_what_phones_write_is_refused(more: bytes) -> None:
+    assert flaw_of(picture() + more) is FileFlaw.MORE_THAN_AN_IMAGE
 
 
 def test_what_a_picture_is_besides_is_found_inside_of_it() -> None:
