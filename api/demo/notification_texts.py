@@ -20,8 +20,16 @@ TEXTS: Final = {
     "TICKET_ANSWERED": NotificationText(
         title_zh="茶语客服回复了您（{number}）",
         title_en="Teatalk Club answered you ({number})",
-        body_zh="您的反馈 {number} 有新回复，点开查看。",
+        # Short enough for the twenty characters of a subscribe message, as all of tickets.
+        body_zh="反馈 {number} 有新回复",
         body_en="There is something new in {number}. Open it to read on.",
+        link="/tickets/{ticket}",
+    ),
+    "TICKET_ASKED": NotificationText(
+        title_zh="茶语客服想问您（{number}）",
+        title_en="Teatalk Club has a question ({number})",
+        body_zh="反馈 {number} 等待您回复",
+        body_en="We need your answer to go on with {number}.",
         link="/tickets/{ticket}",
     ),
 }

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, PositiveFloat, SecretStr
 from domain.mailing import MailServer, is_email
 from domain.notifications import KINDS, SubscribeTemplate, SubscribeTemplates
 from domain.texting import key_of
+from domain.texts import is_storable
 
 
 class SubscribeTemplateSettings(BaseModel):
@@ -21,15 +22,26 @@ class SubscribeTemplateSettings(BaseModel):
     """What fills each keyword: `title`, `body`, `at`, or a fact of the kind."""
 
 
+OWN_VALUES: Final = frozenset({"title", "body", "at"})
+"""What fills a keyword of every kind."""
+
 DEADLINE_S_MAX: Final = 60.0
+FROM_NAME_MAX: Final = 64
 DEMO_TEMPLATE_ID: Final = "jifen-demo-template-of-the-fake-wechat-0001"
 DEMO_TEMPLATES: Final = {
     kind: {
         "template_id": DEMO_TEMPLATE_ID,
         "page": "pages/index/index",
-        "values": {"thing1": "title", "thing2": "body", "time3": "at"},
+        "values": {"thing1": "title", "thing2": second, "time3": "at"},
     }
-    for kind in ("ORDER_SHIPPED", "ORDER_OUT_FOR_DELIVERY", "ORDER_DELIVERED", "TICKET_ANSWERED")
+    # Twenty characters of the second line are shown: the number of an order, words of our own.
+    for kind, second in {
+        "ORDER_SHIPPED": "order",
+        "ORDER_OUT_FOR_DELIVERY": "order",
+        "ORDER_DELIVERED": "order",
+        "TICKET_ANSWERED": "body",
+        "TICKET_ASKED": "body",
+    }.items()
 }
 """Of the demo's mini-program: the fake WeChat takes every id of this form."""
 
@@ -47,12 +59,20 @@ def templates_of(
 def template_problems(
     settings: dict[str, dict[str, SubscribeTemplateSettings]], *, apps: Collection[str]
 ) -> list[str]:
-    """What of the templates names an app or a kind that there is not."""
+    """What of the templates names an app, a kind, or a fact of a kind that there is not."""
     unknown = [one for one in settings if one not in apps]
     kinds = {kind for one in settings.values() for kind in one} - KINDS.keys()
+    facts = {
+        f"{kind} has no {fact}"
+        for one in settings.values()
+        for kind, template in one.items()
+        if kind in KINDS
+        for fact in {*template.values.values()} - OWN_VALUES - KINDS[kind].facts.keys()
+    }
     return [
         *(f"JIFEN_SUBSCRIBE_MESSAGES: {one} is not in JIFEN_WECHAT_APPS" for one in unknown),
         *(f"JIFEN_SUBSCRIBE_MESSAGES: no kind of notification is {one}" for one in sorted(kinds)),
+        *(f"JIFEN_SUBSCRIBE_MESSAGES: {one}" for one in sorted(facts)),
     ]
 
 
@@ -92,7 +112,7 @@ class SmtpSettings(BaseModel):
     username: str = ""
     password: SecretStr | None = None
     from_address: str = ""
-    from_name: str = Field(default="", max_length=64)
+    from_name: str = Field(default="", max_length=FROM_NAME_MAX)
     deadline_s: PositiveFloat = Field(default=20.0, le=DEADLINE_S_MAX)
     """How long one mail may take: well within the lease of whoever sends it."""
 
@@ -119,6 +139,8 @@ class SmtpSettings(BaseModel):
         problems = []
         if not is_email(self.from_address):
             problems.append("JIFEN_SMTP__FROM_ADDRESS must be an e-mail address")
+        if self.from_name and not is_storable(self.from_name, characters_max=FROM_NAME_MAX):
+            problems.append("JIFEN_SMTP__FROM_NAME must be one line without control characters")
         if bool(self.username) != bool(self.password):
             problems.append("JIFEN_SMTP__USERNAME and JIFEN_SMTP__PASSWORD go together")
         if is_production and self.security == "none":

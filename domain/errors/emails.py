@@ -23,7 +23,9 @@ class EmailCodeInvalid(EmailRefusal):
 
 @dataclass(eq=False, kw_only=True)
 class EmailCodeTooSoon(EmailRefusal):
-    """Returned when the address was sent a code a minute ago, or ten in a day; see `retry_at`."""
+    """Returned when a code was sent to the address a minute ago, or ten in a day to it or for the
+    member; see `retry_at`.
+    """
 
     code = ErrorCode.EMAIL_CODE_TOO_SOON
     retryable = True

@@ -25,6 +25,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from domain.errors import EmailCodeInvalid, EmailCodeTooSoon, EmailRefused, EmailUnavailable
 from domain.mailing import Mail, Mails, clean_email, mask_email, same_mailbox
 from domain.members.codes import Codes, Recipient, Written
+from domain.members.email_askers import (
+    count_one_less,
+    count_sent,
+    forget_askers,
+    forget_these_askers,
+)
 from domain.members.phone_keys import phone_vault
 from domain.members.standing import lock_member, records_of
 from domain.outbox import Event, announce
@@ -87,20 +93,25 @@ async def set_email(command: SetEmail, *, mails: Mails, now: datetime) -> timede
     """Send a code to the address; after how long another may be sent. Nothing is set by it.
 
     Raises InvalidInput, EmailCodeTooSoon, EmailRefused and EmailUnavailable; after the last two the
-    next try is not too soon, unless the code was perhaps sent.
+    next try is not too soon, unless the code was perhaps sent. What a member had sent is counted
+    over all addresses, too, also what was refused: nobody writes to everybody in our name.
     """
     assert not inside_transaction(), "no network call inside a transaction"
-    email = clean_email(command.email)
+    email, asker = clean_email(command.email), _asker(command.member_id)
 
     async def work() -> Written:
         await _lock_email(email)
-        return await _CODES.write(_recipient(email, command.member_id), now=now)
+        written = await _CODES.write(_recipient(email, command.member_id), now=now)
+        await count_sent(asker, now=now)
+        return written
 
     written = await transaction(work)
     try:
         await mails.send(_mail(email, written, language=command.language, now=now))
     except EmailUnavailable as failure:
         await _CODES.take_back(written, counts=failure.perhaps_sent)
+        if not failure.perhaps_sent:
+            await count_one_less(asker)
         raise
     except EmailRefused as refusal:
         await _CODES.take_back(written, counts=False)
@@ -177,7 +188,7 @@ async def all_emails_of(member_ids: Collection[UUID]) -> list[str]:
 
 async def forget_email_codes(*, now: datetime) -> int:
     """Delete the codes that nobody can use and that nothing counts any more; how many."""
-    return await _CODES.forget(now=now)
+    return await _CODES.forget(now=now) + await forget_askers(now=now)
 
 
 async def forget_email_codes_of(member_ids: Collection[UUID]) -> None:
@@ -186,8 +197,10 @@ async def forget_email_codes_of(member_ids: Collection[UUID]) -> None:
     One that was sent to an address which was never confirmed goes with `forget_email_codes`, a day
     later: nothing tells whose it was.
     """
-    emails = await all_emails_of(await records_of(member_ids))
+    records = await records_of(member_ids)
+    emails = await all_emails_of(records)
     await _CODES.forget_sent_to([_index(one) for one in emails])
+    await forget_these_askers([_asker(one) for one in records])
 
 
 async def _write(member_id: UUID, sealed: bytes | None, *, now: datetime) -> None:
@@ -222,6 +235,11 @@ def _recipient(email: str, member_id: UUID) -> Recipient:
 def _index(email: str) -> str:
     mailbox = b"email\0" + same_mailbox(email).encode()
     return hmac.new(phone_vault().derived(_INDEXING), mailbox, hashlib.sha256).hexdigest()
+
+
+def _asker(member_id: UUID) -> str:
+    whose = b"asker\0" + member_id.bytes
+    return hmac.new(phone_vault().derived(_INDEXING), whose, hashlib.sha256).hexdigest()
 
 
 def _seal(email: str, *, bound_to: UUID) -> bytes:

@@ -15,7 +15,7 @@ from domain.members import lock_member, owners_of_records
 from domain.notifications.kinds import KindGroup
 from domain.notifications.quiet import MINUTES_OF_DAY, Channel, Preferences, QuietHours
 from domain.outbox import Event, announce
-from domain.storage import Row, Table, fetch_all, transaction
+from domain.storage import Row, Table, execute, fetch_all, transaction
 
 _SAID: Final = Table(
     "notification_preference",
@@ -108,6 +108,7 @@ async def set_notification_preferences(
         }
         if said or quiet:
             await _write(mine, said, quiet, now=now)
+            await _look_again(mine, quiet, now=now)
             event = Event(kind="NotificationPreferencesSet", member_id=mine, facts={})
             await announce([event], now=now)
         return Preferences(said={**before.said, **said}, quiet={**before.quiet, **quiet})
@@ -152,6 +153,17 @@ async def _write(
         " until_minute = excluded.until_minute, time_zone = excluded.time_zone,"
         " set_at = excluded.set_at",
     )
+
+
+async def _look_again(member_id: UUID, quiet: Collection[Channel], *, now: datetime) -> None:
+    """Let what waits for the end of hours that are other ones now be looked at by its senders."""
+    if quiet:
+        await execute(
+            "UPDATE notification_delivery SET next_at = $3 WHERE member_id = $1 AND next_at > $3"
+            " AND channel = ANY($2::text[]) AND state = 'WAITING' AND reason = 'quiet_hours'"
+            " AND lease IS NULL",
+            *(member_id, [one.value for one in quiet], now),
+        )
 
 
 def _by_owner(rows: Sequence[Row], owners: Mapping[UUID, UUID]) -> Mapping[UUID, list[Row]]:

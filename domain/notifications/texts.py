@@ -102,6 +102,16 @@ def worded(
     )
 
 
+def words_of(
+    kind: str, facts: Mapping[str, Any], *, language: Language, wording: Wording
+) -> Mapping[str, str]:
+    """The facts of the kind by their names, as they are written in its texts."""
+    return {
+        name: _word(name, fact, facts, language=language, wording=wording)
+        for name, fact in kind_of(kind).facts.items()
+    }
+
+
 async def newest_texts(kinds: Collection[str]) -> Mapping[str, NotificationText]:
     """The text that each of these kinds has now; one statement, none for none."""
     if not kinds:

@@ -33,5 +33,14 @@ class Migration(migration.Migration):
             )
             """,
             "CREATE INDEX email_code_expiry ON email_code (expires_at)",
+            # How many codes somebody had sent, to whatever addresses: a digest tells nobody who.
+            """
+            CREATE TABLE email_code_asker (
+                asker_index TEXT NOT NULL PRIMARY KEY CHECK (length(asker_index) = 64),
+                window_from TIMESTAMPTZ NOT NULL,
+                sent_in_window INTEGER NOT NULL CHECK (sent_in_window BETWEEN 0 AND 10)
+            )
+            """,
+            "CREATE INDEX email_code_asker_window ON email_code_asker (window_from)",
         ),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,10 +12,12 @@ from api.demo.notification_texts import TEXTS, open_notification_texts
 from api.demo.programme import SHOP_CODE, set_up_programme
 from api.demo.service import open_service
 from api.demo.tickets import open_tickets
+from api.telling.settings import DEMO_TEMPLATES
 from domain import access, feedback, members, notifications
 from domain.feedback import FeedbackKind, QueueOf, Satisfaction, TicketStatus, ticket_queue
 from domain.ledger import balance
 from domain.members import ByExternalReference, ById
+from domain.notifications.texts import Wording, worded
 from domain.paging import PageRequest
 from domain.purchases import Order, OrderLine, RecordPurchases, record_purchases
 from tests.domain.feedback.desk import MONDAY
@@ -93,6 +96,17 @@ async def test_tickets_are_answered_late_asked_about_resolved_and_rated() -> Non
         ("TICKET_RESOLVED", True),
         ("TICKET_ANSWERED", True),
     ]
+
+
+async def test_what_the_demo_sends_by_wechat_is_not_cut() -> None:
+    wording = Wording(zone=ZoneInfo("Asia/Shanghai"))
+    facts = {"number": "T-000029", "ticket": "1"}
+    of_tickets = [kind for kind in DEMO_TEMPLATES if kind.startswith("TICKET_")]
+    assert of_tickets == ["TICKET_ANSWERED", "TICKET_ASKED"]
+    for kind in of_tickets:
+        shown = worded(kind, facts, text=TEXTS[kind], language="zh", wording=wording)
+        assert "T-000029" in shown.body
+        assert max(len(shown.title), len(shown.body)) <= 20
 
 
 async def test_a_start_that_begins_anew_does_nothing_twice() -> None:

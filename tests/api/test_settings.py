@@ -196,6 +196,7 @@ def test_connections_are_as_many_as_the_settings_say(monkeypatch: pytest.MonkeyP
 def test_a_misspelt_name_is_told_with_the_one_it_looks_like() -> None:
     environment = [
         "JIFEN_LIMITS__DEPHT_MAX",
+        "JIFEN_SMTP__HOSTS",
         "JIFEN_TRUSTED_PROXYS",
         "JIFEN_XYZZY_PLUGH",
         "jifen_log_level",
@@ -209,6 +210,7 @@ def test_a_misspelt_name_is_told_with_the_one_it_looks_like() -> None:
     ]
     assert unknown_names(environment) == [
         ("JIFEN_LIMITS__DEPHT_MAX", "JIFEN_LIMITS__DEPTH_MAX"),
+        ("JIFEN_SMTP__HOSTS", "JIFEN_SMTP__HOST"),
         ("JIFEN_TRUSTED_PROXYS", "JIFEN_TRUSTED_PROXIES"),
         ("JIFEN_XYZZY_PLUGH", None),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
@@ -31,6 +31,7 @@ from tests.graphql.programme import set_up_programme
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+ONE_CLICK: Final = {"List-Unsubscribe": (None, "One-Click")}
 ERRORS = "userErrors { code message field retryable }"
 ACCEPT = (
     "mutation ($input: AcceptSubscribeMessagesInput!) { acceptSubscribeMessages(input: $input) {"
@@ -136,11 +137,26 @@ async def test_a_link_asks_before_it_ends_mails_and_mail_programs_end_them_at_on
     assert str(member) not in page.text
     assert (await gateway.http.get(f"{link}x")).status_code == 404
     assert (await gateway.http.post("/unsubscribe/made-up")).status_code == 404
+    # It says what it ends, and what of it can be had back.
+    for words in ("订单与退款", "your orders and refunds", "通知设置", "notification settings"):
+        assert words in page.text
+    # Whatever else is posted there ends nothing.
+    no_clicks: list[dict[str, Any]] = [
+        {},
+        {"data": {"List-Unsubscribe": "Two-Clicks"}},
+        {"json": {"List-Unsubscribe": "One-Click"}},
+        {"data": {"List-Unsubscribe": "One-Click", "more": "x" * 5_000}},
+        {"content": b"--x", "headers": {"content-type": "multipart/form-data; boundary=x"}},
+        {"content": b"--x", "headers": {"content-type": "multipart/form-data"}},
+    ]
+    for no_click in no_clicks:
+        refused = await gateway.http.post(link, **no_click)
+        assert (refused.status_code, "<form" in refused.text) == (400, True)
     assert await everything_kept() == before
     # As RFC 8058 has it: no cookie, no token, this very body.
-    for _ in range(2):
-        done = await gateway.http.post(link, data={"List-Unsubscribe": "One-Click"})
-        assert done.status_code == 200
+    for form in ({"data": {"List-Unsubscribe": "One-Click"}}, {"files": ONE_CLICK}):
+        done = await gateway.http.post(link, **form)
+        assert (done.status_code, "<form" in done.text) == (200, False)
     assert changed(before, await everything_kept()) >= {"notification_preference"}
     said = await preferences(member)
     assert not said.wants("ORDER_SHIPPED", Channel.EMAIL)
@@ -150,6 +166,12 @@ async def test_a_link_asks_before_it_ends_mails_and_mail_programs_end_them_at_on
 
 async def test_templates_of_apps_and_kinds_that_there_are_not_are_named() -> None:
     one = SubscribeTemplateSettings(template_id="t")
+    with_facts = SubscribeTemplateSettings(
+        template_id="t", values={"thing1": "title", "thing2": "carrier", "thing3": "parcel"}
+    )
+    assert template_problems({"wx1": {"ORDER_SHIPPED": with_facts}}, apps=["wx1"]) == [
+        "JIFEN_SUBSCRIBE_MESSAGES: ORDER_SHIPPED has no parcel"
+    ]
     assert template_problems({"wx1": {"ORDER_SHIPPED": one, "NOTHING": one}}, apps=["wx2"]) == [
         "JIFEN_SUBSCRIBE_MESSAGES: wx1 is not in JIFEN_WECHAT_APPS",
         "JIFEN_SUBSCRIBE_MESSAGES: no kind of notification is NOTHING",

@@ -38,7 +38,7 @@ from domain.notifications.channels.sending import Message, Sender
 from domain.notifications.channels.unsubscribing import unsubscribe_token
 from domain.notifications.kinds import NotificationText, kind_of
 from domain.notifications.quiet import Channel
-from domain.notifications.texts import Wording, newest_texts, worded
+from domain.notifications.texts import Wording, newest_texts, worded, words_of
 from domain.retrying import next_attempt_at
 from domain.storage import inside_transaction, transaction
 
@@ -199,7 +199,7 @@ class _Round:
             wording=wording,
         )
         at = told.created_at.astimezone(wording.zone)
-        facts = {name: str(one) for name, one in told.facts.items() if isinstance(one, str | int)}
+        facts = words_of(told.kind, told.facts, language=language, wording=wording)
         own = {"title": text.title, "body": text.body, "at": at.strftime("%Y-%m-%d %H:%M")}
         token = unsubscribe_token(told.member_id, kind_of(told.kind).group)
         return Message(
@@ -208,7 +208,7 @@ class _Round:
             title=text.title,
             body=text.body,
             link=text.link,
-            values=facts | own,
+            values={**facts, **own},
             language=language,
             at=told.created_at,
             programme=self._words.name,

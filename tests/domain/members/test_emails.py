@@ -139,6 +139,32 @@ async def test_an_address_gets_one_in_a_minute_whoever_asks(office: PostOffice) 
     assert len(office.taken) == 10
 
 
+async def test_a_member_has_ten_sent_in_a_day_to_whatever_addresses(office: PostOffice) -> None:
+    member, other = await a_member("A-1"), await a_member("A-2")
+    for number in range(9):
+        await ask(office, member, f"a{number}@example.com", now=NOW + timedelta(minutes=number))
+    # What surely went nowhere does not count, an address that there is not does.
+    office.refusals.append("451 later")
+    with pytest.raises(EmailUnavailable):
+        await ask(office, member, "a9@example.com")
+    office.refusals.append("550 nobody")
+    with pytest.raises(EmailRefused):
+        await ask(office, member, "a9@example.com")
+    before = await fetch_all("SELECT * FROM email_code ORDER BY email_index")
+    with pytest.raises(EmailCodeTooSoon) as refused:
+        await ask(office, member, "b@example.com", now=NOW + timedelta(hours=23))
+    assert refused.value.retry_at == NOW + timedelta(days=1)
+    assert await fetch_all("SELECT * FROM email_code ORDER BY email_index") == before
+    await ask(office, other, "b@example.com")
+    await ask(office, member, "b@example.com", now=NOW + timedelta(days=1))
+    assert len(office.taken) == 11
+    # Who is forgotten leaves no count, and nobody does after a day.
+    await forget_email_codes_of([member])
+    assert len(await fetch_all("SELECT * FROM email_code_asker")) == 1
+    await forget_email_codes(now=NOW + timedelta(days=3))
+    assert await fetch_all("SELECT * FROM email_code_asker") == []
+
+
 async def test_what_was_surely_not_sent_does_not_count(office: PostOffice) -> None:
     member = await a_member("A-1")
     first = await ask(office, member)

@@ -239,6 +239,21 @@ async def test_quiet_hours_postpone_and_count_no_attempt(shop: Shop) -> None:
     assert len(shop.office.taken) == 1
 
 
+async def test_what_waits_for_quiet_hours_goes_out_when_they_are_taken_back(shop: Shop) -> None:
+    member = await a_member()
+    await shop.has_email(member)
+    hours = QuietHours(from_minute=20 * 60, until_minute=8 * 60, zone=SHANGHAI)
+    shorter = replace(hours, until_minute=21 * 60)
+    for said, sent in ((hours, (0, 1)), (shorter, (0, 1)), (None, (1, 0))):
+        quiet = SetNotificationPreferences(member_id=member, said={}, quiet={Channel.EMAIL: said})
+        await set_notification_preferences(quiet, now=shop.now)
+        if said is hours:
+            await shop.tell(member)
+        assert await shop.turn(Channel.EMAIL) == sent
+        assert await shop.turn(Channel.EMAIL) == (0, 0)
+    assert len(shop.office.taken) == 1
+
+
 async def test_one_click_ends_mails_of_a_group_for_good(shop: Shop) -> None:
     member = await a_member()
     await shop.has_email(member)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain.notifications.kinds import KINDS
-from domain.notifications.texts import Language, Wording, worded
+from domain.notifications.texts import Language, Wording, worded, words_of
 
 WORDING: Final = Wording(zone=ZoneInfo("Asia/Shanghai"))
 
@@ -27,3 +27,13 @@ def test_who_is_paid_for_waiting_reads_so_and_nobody_else(kind: str) -> None:
     for unpaid in ({"points": 0}, {"points": "x"}, {}):
         assert body(kind, {**facts, **unpaid}, "zh").endswith(("答复。", "处理。"))
         assert body(kind, {**facts, **unpaid}, "en").endswith(("soon.", "at it."))
+
+
+def test_templates_of_others_are_filled_with_facts_as_texts_have_them() -> None:
+    facts = {"amount_fen": 1250, "currency": "CNY", "points_taken": 3, "debt_after": None}
+    assert words_of("PURCHASE_REFUNDED", facts, language="en", wording=WORDING) == {
+        "amount": "12.50 CNY",
+        "points_taken": "3",
+        "debt_after": "",
+    }
+    assert words_of("NOBODY_KNOWS", facts, language="en", wording=WORDING) == {}
