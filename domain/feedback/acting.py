@@ -116,7 +116,10 @@ async def take(ticket: Ticket, step: Step, *, now: datetime) -> Ticket:
     )
     made = await find_ticket(ticket.id)
     assert made is not None, "its row is locked"
-    await tell(made, step.act, now=now)
+    # Another cause of what is resolved already is a matter of staff alone.
+    is_news = ticket.status is not TicketStatus.RESOLVED or step.act is not Act.RESOLVED
+    if is_news or step.spoken:
+        await tell(made, step.act, now=now)
     return made
 
 

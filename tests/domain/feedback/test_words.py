@@ -11,6 +11,7 @@ from domain import feedback
 from domain.feedback import AnswerTicket, RateTicket, ResolveTicket
 from domain.storage import fetch_all
 from tests.domain.feedback.desk import MONDAY, open_desk, reply, said, submit
+from tests.domain.members.fixtures import announced
 from tests.domain.rewards.counter import CLERK
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -35,6 +36,8 @@ async def test_of_what_is_resolved_again_a_new_word_alone_is_told() -> None:
         assert done.cause_code == cause
         inbox = await fetch_all("SELECT kind FROM notification ORDER BY id")
         assert [row["kind"] for row in inbox[len(before) :]] == told
+    updates = [facts["act"] for kind, facts in await announced() if kind == "TicketUpdated"]
+    assert updates == ["SUBMITTED", "RESOLVED", "RESOLVED"]
 
 
 async def test_words_are_kept_without_what_keyboards_add() -> None:
