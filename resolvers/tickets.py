@@ -31,14 +31,16 @@ from resolvers.once import Once
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRecord(TicketMessage):
-    """What was said, as it may be read: staff do not see the text of a member's that is held."""
+    """What was said, as it may be read: of what is held staff see neither text nor pictures."""
 
     text: str | None
     together: Sequence[UUID] = ()
     once: Once = field(default_factory=Once, compare=False)
 
-    async def attachments(self) -> Sequence[feedback.Attachment]:
-        """The files that came with it; read once for all messages of the page."""
+    async def attachments(self) -> Sequence[feedback.Attachment] | None:
+        """The files that came with it, None where they are held; read once for the whole page."""
+        if self.text is None:
+            return None
         found = await self.once.read("attachments", lambda: feedback.attachments_of(self.together))
         return found.get(self.id, [])
 

@@ -249,6 +249,15 @@ class TicketNotOpen(UserError):
     """Where it stands, a `TicketStatus`."""
 
 
+@tells(errors.TooManyOpenTickets)
+@object_type(policy=PUBLIC)
+class TooManyOpenTickets(UserError):
+    """A member may not have so many tickets open."""
+
+    limit: int
+    """How many may be."""
+
+
 @tells(errors.ExportLimitReached)
 @object_type(policy=PUBLIC)
 class ExportLimitReached(UserError):

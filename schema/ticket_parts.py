@@ -142,8 +142,8 @@ class TicketMessage:
 
     @computed(BOTH, cost=Cost(own=1, items=ATTACHMENTS_LIKELY), versioned=True)
     async def attachments(self) -> list[Attachment] | None:
-        """The pictures that came with it, in their order."""
-        found: list[Attachment] = view(await _message(self).attachments())
+        """The pictures that came with it, in their order; null for staff while its text is held."""
+        found: list[Attachment] | None = view(await _message(self).attachments())
         return found
 
     @computed(BOTH)

@@ -33,6 +33,7 @@ from domain.errors.feedback import (
     TicketOrderUnknown,
     TicketsNotMergeable,
     TicketUnknown,
+    TooManyOpenTickets,
     TopicUnknown,
 )
 from domain.errors.flaws import Flaws
@@ -276,6 +277,7 @@ __all__ = [
     "TicketOrderUnknown",
     "TicketUnknown",
     "TicketsNotMergeable",
+    "TooManyOpenTickets",
     "TooOld",
     "TopicUnknown",
     "TransferLimitExceeded",

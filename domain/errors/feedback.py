@@ -61,3 +61,11 @@ class AssigneeUnknown(FeedbackRefusal):
     """Returned when nobody with this login serves members."""
 
     code = ErrorCode.ASSIGNEE_UNKNOWN
+
+
+@dataclass(eq=False, kw_only=True)
+class TooManyOpenTickets(FeedbackRefusal):
+    """Returned when as many tickets that the member filed are open as may be; says how many."""
+
+    code = ErrorCode.TOO_MANY_OPEN_TICKETS
+    limit: int

@@ -100,7 +100,8 @@ Refusal
 │   ├── TopicUnknown                there is none such in use
 │   ├── CauseUnknown                there is none such in use, or it is of another topic
 │   ├── TicketOrderUnknown          the member has no such order
-│   └── AssigneeUnknown             nobody with this login serves members
+│   ├── AssigneeUnknown             nobody with this login serves members
+│   └── TooManyOpenTickets          as many of the member's own are open as may
 ├── WeChatRefusal                   WeChat did not vouch for the user
 │   ├── UnknownApp                  the app id is not one of this programme
 │   ├── WeChatCodeInvalid           the login code is unknown or has expired

@@ -16,13 +16,18 @@ from uuid_utils.compat import uuid7
 
 from domain import idempotency, members, purchases, tiers
 from domain.audit import Actor
-from domain.errors import InvalidInput, MemberNotFound, TicketOrderUnknown
+from domain.errors import (
+    InvalidInput,
+    MemberNotFound,
+    TicketOrderUnknown,
+    TooManyOpenTickets,
+)
 from domain.feedback.acting import MEMBER, By, Step, note_in_log, staff_by, tell, write_event
 from domain.feedback.agreements import Agreement, agreed
 from domain.feedback.attachments import attach
 from domain.feedback.conversation import clean_message, say
 from domain.feedback.kinds import FeedbackKind
-from domain.feedback.rules import Act, TicketChannel, TicketStatus, due_next
+from domain.feedback.rules import OPEN_STATES, Act, TicketChannel, TicketStatus, due_next
 from domain.feedback.tickets import Ticket, find_ticket
 from domain.feedback.topics import find_topic
 from domain.members import MemberRef, as_named, lock_resolved, recall_own, remember_own
@@ -30,6 +35,9 @@ from domain.storage import Table, fetch_one, transaction
 from domain.texts import clean_text
 
 _WHAT: Final = "feedback.submit"
+
+OPEN_MAX: Final = 20
+"""How many tickets that a member filed themselves may be open: more are of nobody in need."""
 
 OWN_CHANNELS: Final = frozenset({TicketChannel.MINI_PROGRAM, TicketChannel.APP})
 """By which members file tickets themselves; all others are staff's."""
@@ -111,8 +119,8 @@ class _Filed:
 async def submit_feedback(command: SubmitFeedback, *, now: datetime) -> Ticket:
     """File a ticket for the member; the same key gives the same ticket, as it is now.
 
-    Refused, in this order: InvalidInput, MemberNotFound, IdempotencyConflict, TopicUnknown,
-    TicketOrderUnknown, AttachmentUnknown.
+    Refused, in this order: InvalidInput, MemberNotFound, IdempotencyConflict, TooManyOpenTickets,
+    TopicUnknown, TicketOrderUnknown, AttachmentUnknown.
     """
     key = idempotency.checked_key(command.idempotency_key)
     command = replace(command, text=clean_message(command.text))
@@ -134,6 +142,7 @@ async def submit_feedback(command: SubmitFeedback, *, now: datetime) -> Ticket:
             return await _as_now(earlier.answer)
         if command.channel not in OWN_CHANNELS:
             raise InvalidInput(field=("channel",), rule="MINI_PROGRAM or APP")
+        await _require_room(mine)
         filed = _Filed(
             member_id=mine,
             kind=command.kind,
@@ -204,6 +213,19 @@ async def open_ticket(command: OpenTicket, *, by: Actor, now: datetime) -> Ticke
         return made
 
     return await transaction(work)
+
+
+async def _require_room(member_id: UUID) -> None:
+    """Refused with TooManyOpenTickets, where as many of the member's own wait; they are locked."""
+    row = await fetch_one(
+        "SELECT COUNT(*) AS waiting FROM ticket WHERE member_id = $1"
+        " AND status = ANY($2::text[]) AND channel = ANY($3::text[])",
+        *(member_id, [one.value for one in OPEN_STATES]),
+        [one.value for one in sorted(OWN_CHANNELS)],
+    )
+    assert row is not None, "a count is one row"
+    if row["waiting"] >= OPEN_MAX:
+        raise TooManyOpenTickets(limit=OPEN_MAX)
 
 
 async def _file(filed: _Filed, *, by: By, now: datetime) -> Ticket:

@@ -79,11 +79,11 @@ class TextCheck(StrEnum):
     CLEAR = "CLEAR"
     """Nothing is wrong with it."""
     REVIEW = "REVIEW"
-    """Staff has to look at it."""
+    """Staff has to look at it: it is doubtful, or the check did not know its author any more."""
     RISKY = "RISKY"
     """It was found risky; staff may look at it."""
     NOT_CHECKED = "NOT_CHECKED"
-    """Nobody checks it: of staff, or of a member whom the check does not know."""
+    """Nobody checks it: of staff, or of a member whom no mini-program knows."""
     REFUSED = "REFUSED"
     """Staff refused it."""
 
@@ -107,6 +107,7 @@ class Act(StrEnum):
     ASSIGNED = "ASSIGNED"
     NOTED = "NOTED"
     TOOK_OVER = "TOOK_OVER"
+    OPENED_BY_MERGE = "OPENED_BY_MERGE"
     PARTED = "PARTED"
     ANSWER_MISSED = "ANSWER_MISSED"
     RESOLVE_MISSED = "RESOLVE_MISSED"
@@ -130,17 +131,20 @@ _OF_STAFF: Final = {
     Act.MERGED: TicketStatus.MERGED,
 }
 _WHILE_OPEN: Final = {Act.REPLIED: TicketStatus.OPEN, **_OF_STAFF}
+_NOT_OURS: Final = {**_WHILE_OPEN, Act.OPENED_BY_MERGE: TicketStatus.OPEN}
 
 _BECOMES: Final[Mapping[TicketStatus, Mapping[Act, TicketStatus]]] = {
     TicketStatus.OPEN: _WHILE_OPEN,
-    TicketStatus.WAITING_FOR_MEMBER: _WHILE_OPEN,
-    TicketStatus.ANSWERED: _WHILE_OPEN,
+    # What waits for us is told on in it: so it waits for us, too.
+    TicketStatus.WAITING_FOR_MEMBER: _NOT_OURS,
+    TicketStatus.ANSWERED: _NOT_OURS,
     TicketStatus.RESOLVED: {
         **_OF_STAFF,
         # A word after the end leaves it done; a question is asked of who has it opened again.
         Act.ANSWERED: TicketStatus.RESOLVED,
         Act.REPLIED: TicketStatus.OPEN,
         Act.REOPENED: TicketStatus.OPEN,
+        Act.OPENED_BY_MERGE: TicketStatus.OPEN,
         Act.CLOSED: TicketStatus.CLOSED,
     },
     TicketStatus.CLOSED: {},

@@ -207,13 +207,17 @@ async def reopen_ticket(command: ReopenTicket, *, by: Actor, now: datetime) -> T
 async def merge_tickets(command: MergeTickets, *, by: Actor, now: datetime) -> Ticket:
     """Tell tickets on in another one of the same member, in which their messages stand then.
 
-    It keeps what was promised of them, see `merging`. TicketsNotMergeable, where they are of two
+    It keeps what was promised of them, see `merging`; the member is told where it is opened again.
+    TicketsNotMergeable, where they are of two
     members, or one and the same; and what the account refuses, where something missed is paid.
     """
     duplicates = sorted(set(command.duplicate_ids))
 
     async def do(ticket: Ticket) -> Ticket:
-        return await merge_into(ticket, duplicates, by=staff_by(by), now=now)
+        made = await merge_into(ticket, duplicates, by=staff_by(by), now=now)
+        if made.status is not ticket.status:
+            await _notify(made, "TICKET_REOPENED", now=now)
+        return made
 
     given = {"duplicate_ids": [str(one) for one in duplicates]}
     return await _once("merge", command, given, do, logged=given, by=by, now=now)

@@ -10,10 +10,13 @@ from domain.outbox import Announced
 
 _TOLD: Final = frozenset(
     {
-        *(Act.SUBMITTED, Act.ANSWERED, Act.ASKED, Act.RESOLVED, Act.REOPENED),
-        *(Act.ANSWER_MISSED, Act.RESOLVE_MISSED),
+        *(Act.SUBMITTED, Act.ANSWERED, Act.ASKED, Act.RESOLVED),
+        *(Act.REOPENED, Act.OPENED_BY_MERGE, Act.ANSWER_MISSED, Act.RESOLVE_MISSED),
     }
 )
+_CALLED: Final = {Act.OPENED_BY_MERGE: Act.REOPENED}
+"""To the member it is the same."""
+
 _NAMES: Final = ("ticket", "number", "kind", "topic")
 
 
@@ -22,7 +25,7 @@ def _ticket(event: Announced) -> Told | None:
     if act not in _TOLD:
         return None
     return Told(
-        kind=f"TICKET_{act.value}",
+        kind=f"TICKET_{_CALLED.get(act, act).value}",
         facts={name: event.facts[name] for name in _NAMES},
         channel=event.facts["channel"] if act is Act.SUBMITTED else None,
     )

@@ -188,6 +188,10 @@ KINDS: Final[Mapping[str, Kind]] = {
         ("您的反馈 {number} 已解决", "您的反馈 {number} 已处理完成，欢迎评价。"),
         ("{number} is resolved", "Your message {number} is resolved. Tell us how we did."),
     ),
+    "TICKET_REOPENED": _ticket(
+        ("您的反馈 {number} 重新处理中", "您的另一条反馈已并入 {number}，我们会继续处理。"),
+        ("{number} is open again", "Another message of yours is part of {number} now: we go on."),
+    ),
     "TICKET_ANSWER_LATE": _ticket(
         ("抱歉让您久等了", "您的反馈 {number} 未能按时回复，我们会尽快答复。{amends}"),
         ("We are late, and sorry", "We did not answer {number} in time; we will soon. {amends}"),

@@ -13,6 +13,7 @@ from domain.storage import fetch_all
 from tests.domain.access.fixtures import OPERATOR
 from tests.graphql.gateway import NOW, Gateway, Session
 from tests.graphql.kept import changed, everything_kept
+from tests.graphql.uploading import fetch, uploaded
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,7 +45,7 @@ async def data(gateway: Gateway, query: str, token: str, **given: Any) -> Any:
     return answer["data"]
 
 
-async def write(gateway: Gateway, who: Session, text: str) -> Any:
+async def write(gateway: Gateway, who: Session, text: str, **more: Any) -> Any:
     """The message of a ticket that was just filed."""
     answer = await data(
         gateway,
@@ -54,6 +55,7 @@ async def write(gateway: Gateway, who: Session, text: str) -> Any:
         topic="parcels",
         text=text,
         idempotencyKey=text,
+        **more,
     )
     assert answer["submitFeedback"]["userErrors"] == []
     [node] = answer["submitFeedback"]["ticket"]["messages"]["nodes"]
@@ -201,3 +203,31 @@ async def test_others_neither_see_nor_decide(gateway: Gateway) -> None:
             answer = (await gateway.ask(query, variables, token=token)).json()
             assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert await everything_kept() == before
+
+
+PICTURES = "messages(first: 1) { nodes { attachments { id } } }"
+
+
+async def test_pictures_are_held_with_the_text_that_they_came_with(gateway: Gateway) -> None:
+    alice, staff = await gateway.sign_in(), await gateway.staff()
+    picture = await uploaded(gateway, token=alice.access_token)
+    message = await write(gateway, alice, "[risky] see this", attachmentIds=[picture])
+
+    ticket = f'(id: "{message["ticketId"]}") {{'
+    her_query = f"{{ node{ticket} ... on Ticket {{ {PICTURES} }} }} }}"
+    their_query = f"{{ staff {{ ticket{ticket} {PICTURES} }} }} }}"
+
+    async def shown(query: str, token: str) -> tuple[Any, int]:
+        (found,) = (await data(gateway, query, token)).values()
+        [node] = found.get("ticket", found)["messages"]["nodes"]
+        return node["attachments"], (await fetch(gateway, picture, token=token)).status_code
+
+    async def seen() -> tuple[tuple[Any, int], tuple[Any, int]]:
+        return await shown(her_query, alice.access_token), await shown(their_query, staff)
+
+    hers, covered = ([{"id": picture}], 200), (None, 404)
+    assert await seen() == (hers, covered)
+    await check(gateway)
+    assert await seen() == (hers, covered)
+    await review(gateway, message, "RELEASE")
+    assert await seen() == (hers, hers)

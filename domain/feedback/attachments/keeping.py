@@ -22,6 +22,7 @@ from domain.errors import AttachmentUnknown, InvalidInput, Refusal
 from domain.feedback.attachments.images import CleanImage, MediaType
 from domain.feedback.attachments.naming import name_of, stored_name
 from domain.feedback.attachments.store import AttachmentStore
+from domain.feedback.rules import HELD
 from domain.feedback.tickets import CAME_WITH
 from domain.storage import (
     Row,
@@ -77,6 +78,11 @@ class Attachment:
 TOLD: Final = "uploaded_by IS NULL OR message_id IS NOT NULL"
 """What an export tells of: what staff chose and did not send is nothing of the member's."""
 
+_HELD: Final = ", ".join(f"'{one.value}'" for one in sorted(HELD))
+_NOT_HELD: Final = (
+    " AND NOT EXISTS (SELECT 1 FROM ticket_message AS m WHERE m.id = a.message_id"
+    f" AND m.text_check IN ({_HELD}))"
+)
 _COLUMNS: Final = (
     "a.member_id, a.id, a.name, a.media_type, a.bytes, a.width, a.height, a.uploaded_by,"
     " a.uploaded_at, a.ticket_id, a.message_id"
@@ -190,9 +196,10 @@ async def find_attachment(
     """The file with this id, as staff see it; for a member one that is theirs to see.
 
     A member sees what they sent, and what was sent to them, never what staff note for each other.
+    What came with a text that is held is held with it: staff do not see it.
     """
     seen = (
-        "" if member_id is None else " AND a.member_id = $2"
+        _NOT_HELD if member_id is None else " AND a.member_id = $2"
         " AND (a.uploaded_by IS NULL OR EXISTS (SELECT 1 FROM ticket_message AS m"
         " WHERE m.id = a.message_id AND m.member_id = a.member_id AND NOT m.internal))"
     )  # fmt: skip

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 from domain import members
 from domain.feedback.rules import TextCheck
+from domain.feedback.text_checks.rules import stands_as
 from domain.feedback.tickets import CAME_WITH
 from domain.outbox import Event, announce
 from domain.storage import execute, fetch_all, fetch_one, inside_transaction, transaction
@@ -134,7 +135,7 @@ async def settle(claimed: Claimed, opinion: Opinion, *, now: datetime) -> bool:
         )
         if not written:
             return False
-        await mark(member_id, claimed.message_id, opinion.check, now=now)
+        await mark(member_id, claimed.message_id, stands_as(opinion.check), now=now)
         return True
 
     return await transaction(work)

@@ -55,6 +55,14 @@ def checked_as(suggestion: TextSuggestion) -> TextCheck:
     return _CHECKED[suggestion]
 
 
+def stands_as(verdict: TextCheck) -> TextCheck:
+    """How a text that was asked about stands then: of what could not be checked staff decides.
+
+    Else whoever keeps away from the mini-program until WeChat knows them no more is never checked.
+    """
+    return TextCheck.REVIEW if verdict is TextCheck.NOT_CHECKED else verdict
+
+
 def together(found: TextCheck, piece: TextCheck) -> TextCheck:
     """The verdict of pieces of which `found` was that so far: the worst counts.
 

@@ -27,6 +27,7 @@ from domain.storage import fetch_all
 from tests.domain.feedback.desk import staff
 from tests.domain.feedback.filing import (
     MORNING,
+    answer,
     ask,
     complain,
     join,
@@ -47,12 +48,21 @@ DUE: Final = MORNING + timedelta(hours=1)
 
 async def question(member_id: UUID, *, now: datetime = MORNING) -> Ticket:
     """An answer is promised in 480 minutes, the end in 2,160; nothing is paid."""
+    return await tell_us(member_id, FeedbackKind.QUESTION, now=now)
+
+
+async def praise(member_id: UUID, *, now: datetime = MORNING) -> Ticket:
+    """The least of all."""
+    return await tell_us(member_id, FeedbackKind.PRAISE, now=now)
+
+
+async def tell_us(member_id: UUID, kind: FeedbackKind, *, now: datetime) -> Ticket:
     command = SubmitFeedback(
         member_id=member_id,
-        kind=FeedbackKind.QUESTION,
+        kind=kind,
         topic="delivery",
-        text="Where is it?",
-        idempotency_key="question",
+        text="It is about a parcel.",
+        idempotency_key=kind.value,
     )
     return await feedback.submit_feedback(command, now=now)
 
@@ -148,6 +158,7 @@ async def test_a_promise_goes_over_with_the_time_that_is_left_of_it(alice: UUID)
     into = await question(alice)
     await ask(into, now=MORNING + 10 * MINUTE)
     duplicate = await complain(alice, now=MORNING + 20 * MINUTE)
+    await answer(duplicate, now=MORNING + 30 * MINUTE)
     waits = await told_on(into, duplicate, now=MORNING + 50 * MINUTE)
     assert waits.status is TicketStatus.WAITING_FOR_MEMBER
     # As seen from when it began to wait: 510 of its 540 minutes are left.
@@ -179,3 +190,53 @@ async def test_the_log_tells_what_was_merged_into_what_and_who_has_it_in_hand(al
         clerk.account_id,
         ("ASSIGNED", {"status": "OPEN", "assignee": str(clerk.account_id)}),
     )
+
+
+STOOD = {"answered": "ANSWERED", "asked": "WAITING_FOR_MEMBER", "resolved": "RESOLVED"}
+
+
+@pytest.mark.parametrize("stood", STOOD)
+async def test_what_waits_for_us_still_does_in_the_ticket_that_goes_on(
+    alice: UUID, stood: str
+) -> None:
+    """Praise that was served; a complaint that nobody has answered is merged into it."""
+    into = await praise(alice)
+    serve = {"answered": answer, "asked": ask, "resolved": resolve}[stood]
+    into = await serve(into, now=MORNING + MINUTE)
+    duplicate = await complain(alice, now=MORNING + 10 * MINUTE)
+    made = await told_on(into, duplicate, now=MORNING + 40 * MINUTE)
+    assert (into.status, made.status) == (STOOD[stood], "OPEN")
+    assert (made.kind, made.priority) == (FeedbackKind.COMPLAINT, duplicate.priority)
+    # The clock of the complaint went on all the time.
+    assert duplicate.sla.resolve_by == MORNING + DAY + 10 * MINUTE
+    assert (made.sla.resolve_by, made.due_at) == (duplicate.sla.resolve_by,) * 2
+    assert (made.sla.resolved_at, made.sla.paused) == (None, False)
+    assert made.reopened == (stood == "resolved")
+    assert (await events(made))[-1] == (
+        "OPENED_BY_MERGE",
+        {"status": "OPEN", "duplicates": [str(duplicate.id)]},
+    )
+    told = await fetch_all(
+        "SELECT facts FROM notification WHERE member_id = $1 AND kind = 'TICKET_REOPENED'", alice
+    )
+    assert [orjson.loads(row["facts"]) for row in told] == [
+        {"number": made.number, "ticket": str(made.id)}
+    ]
+    assert await watch_deadlines(now=made.due_at, within_s=60) == Watched(breaches=1, points=200)
+
+
+async def test_what_does_not_wait_for_us_opens_nothing_and_what_is_stricter_stays(
+    alice: UUID,
+) -> None:
+    into, duplicate = await complain(alice), await praise(alice)
+    await answer(duplicate, now=MORNING + MINUTE)
+    before = await resolve(into, now=MORNING + MINUTE)
+    made = await told_on(into, duplicate, now=MORNING + 2 * MINUTE)
+    assert (made.status, made.kind, made.sla, made.reopened) == (
+        TicketStatus.RESOLVED,
+        FeedbackKind.COMPLAINT,
+        before.sla,
+        0,
+    )
+    kinds = await fetch_all("SELECT kind FROM notification WHERE member_id = $1", alice)
+    assert "TICKET_REOPENED" not in {row["kind"] for row in kinds}
