@@ -18,7 +18,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from api.cli.__main__ import app
+from api.cli.commands import app
 from domain import access, audit, members, storage
 from domain.access import AccessTokens, KeyRing
 from domain.audit import AuditEntry, Head, Target

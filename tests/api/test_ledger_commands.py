@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from typer.testing import CliRunner
 
-from api.cli.__main__ import app
+from api.cli.commands import app
 from domain import storage
 from domain.ledger import frozen_accounts, post
 from domain.storage import execute

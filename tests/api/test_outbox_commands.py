@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from typer.testing import CliRunner
 
-from api.cli.__main__ import app
+from api.cli.commands import app
 from domain import storage
 from domain.outbox import DeliveryLimits, drain, parked
 from tests.domain.ledger.commands import ALICE, BOB, NOW

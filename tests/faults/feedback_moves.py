@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from random import Random
 from typing import Final
+from uuid import UUID
 
 from api.fake_wechat import DEMO_APP_ID
 from domain import feedback, notifications
@@ -26,6 +27,7 @@ from domain.feedback import (
     Ticket,
     watch_deadlines,
 )
+from domain.feedback.filing import OPEN_MAX
 from domain.members import emails_of
 from domain.notifications import (
     AcceptSubscribeMessages,
@@ -37,6 +39,7 @@ from domain.notifications import (
     deliveries_consumer,
 )
 from domain.outbox import drain
+from domain.paging import PageRequest
 from domain.storage import transaction
 from tests.domain.feedback.pictures import A_PICTURE, Nowhere
 from tests.domain.rewards.counter import CLERK
@@ -64,9 +67,23 @@ def _clock() -> Callable[[], datetime]:
     return lambda: NOW + next(moments) * LATER
 
 
+async def _make_room(member_id: UUID) -> None:
+    """Resolve what waits, but for the newest: a member has so many tickets open at most."""
+    page = await feedback.tickets_of(member_id, PageRequest(first=100))
+    waiting = [one for one in page.items if one.status in feedback.OPEN_STATES]
+    if len(waiting) < OPEN_MAX:
+        return
+    for ticket in waiting[1:]:
+        command = ResolveTicket(
+            ticket_id=ticket.id, cause_code="late", idempotency_key=f"room-{ticket.id}"
+        )
+        await feedback.resolve_ticket(command, by=CLERK, now=NOW)
+
+
 async def _saying(stage: Stage, key: str) -> SubmitFeedback:
     """A complaint with a picture."""
     await open_desk()
+    await _make_room(stage.alice.member)
     sent = await feedback.keep_upload(
         A_PICTURE, sent_name=key, member_id=stage.alice.member, store=Nowhere(), now=NOW
     )

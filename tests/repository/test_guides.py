@@ -12,7 +12,7 @@ import typer.core
 import typer.main
 from graphql import GraphQLEnumType, GraphQLSchema, build_schema, parse, validate
 
-from api.cli.__main__ import app
+from api.cli.commands import app
 from api.imports.rejects import RejectCode
 from domain.errors import ErrorCode
 from domain.notifications import KINDS
