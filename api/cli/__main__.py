@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+from typing import Final
+
+NEW_OBJECTS_MAX: Final = 50_000
+"""How many come to be before the youngest are looked through; Python's 700 are for small programs."""
 
 
 def main() -> None:
@@ -11,6 +15,8 @@ def main() -> None:
     gc.disable()
     from api.cli.commands import app
 
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS_MAX, 20, 100)
     gc.enable()
     app(prog_name="python -m api.cli")
 

@@ -119,4 +119,4 @@ def test_values_in_a_text_are_never_taken_for_a_template() -> None:
 def test_a_schema_has_every_type_of_user_error() -> None:
     named = build_sample()._schema.type_map
     assert all(one.__name__ in named for one in user_error_types())
-    assert len(user_error_types()) == 28
+    assert len(user_error_types()) == 29
