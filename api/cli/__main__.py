@@ -6,7 +6,7 @@ import gc
 from typing import Final
 
 NEW_OBJECTS_MAX: Final = 50_000
-"""How many come to be before the youngest are looked through; Python's 700 are for small programs."""
+"""How many come to be before the youngest are looked through; 700 would be for small programs."""
 
 
 def main() -> None:
