@@ -367,6 +367,7 @@ async def test_it_runs_on_postgresql_too(start: Start, tmp_path: Path, postgres_
 
 
 @pytest.mark.faults
+@pytest.mark.quiet
 def test_interrupted_it_ends_cleanly_and_the_next_run_keeps_the_data(
     seeded: Seeded, start: Start, report: ClosingReport
 ) -> None:
