@@ -12,4 +12,19 @@ MEMBER_TABLES: Final[MemberTables] = (
         merging=Merging.MOVE,
         told=("kind", "product_code", "theme_code", "at", "recorded_at"),
     ),
+    # What follows from the rest is computed anew of two who became one, and never moves.
+    MemberTable(
+        name="recommendation_list",
+        key=("version", "list"),
+        erasing=Erasing.DELETE,
+        merging=Merging.OWN,
+        told=("list", "items", "computed_at"),
+    ),
+    MemberTable(
+        name="recommendation_due",
+        key=(),
+        erasing=Erasing.DELETE,
+        merging=Merging.OWN,
+        untold="only that the member's lists are to be computed anew",
+    ),
 )
