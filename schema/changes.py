@@ -65,6 +65,8 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     "MemberJoined": ("MEMBER_JOINED", _member),
     "ProfileUpdated": ("PROFILE_UPDATED", _member),
     "InterestsDeclared": ("INTERESTS_DECLARED", _member),
+    "InterestsInferred": ("INTERESTS_INFERRED", _member),
+    "RecommendationsRefreshed": ("RECOMMENDATIONS_REFRESHED", _member),
     "PhoneBound": ("PHONE_BOUND", _member),
     "EmailSet": ("EMAIL_SET", _member),
     "SubscribeMessagesAccepted": ("SUBSCRIBE_MESSAGES_ACCEPTED", _member),

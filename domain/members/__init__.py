@@ -11,6 +11,7 @@ from domain.members.consents import (
     ConsentText,
     SetConsent,
     consent_texts,
+    consenting,
     consents,
     consents_in_doubt,
     current_consent_version,
@@ -38,6 +39,11 @@ from domain.members.given_up_phones import (
     return_phones,
 )
 from domain.members.importing import Arrived, BroughtMember, bring_profiles, check_brought
+from domain.members.inferring import (
+    declared_themes,
+    inferred_interests,
+    replace_inferred_interests,
+)
 from domain.members.interest import (
     THEMES_MAX,
     WEIGHT_PERMILLE_MAX,
@@ -47,7 +53,7 @@ from domain.members.interest import (
     replace_declared_interests,
 )
 from domain.members.joining import Known, identities
-from domain.members.listing import MemberListing, list_members
+from domain.members.listing import MemberListing, count_members, list_members, standing_ids
 from domain.members.looking_up import look_up
 from domain.members.member_tables import MEMBER_TABLES
 from domain.members.merging import (
@@ -216,10 +222,13 @@ __all__ = [
     "check_brought",
     "confirm_email",
     "consent_texts",
+    "consenting",
     "consents",
     "consents_in_doubt",
+    "count_members",
     "create_phone_keys",
     "current_consent_version",
+    "declared_themes",
     "email_masked",
     "emails_of",
     "ended",
@@ -232,6 +241,7 @@ __all__ = [
     "has_consented",
     "heirs",
     "identities",
+    "inferred_interests",
     "interests",
     "list_members",
     "lock_found",
@@ -270,6 +280,7 @@ __all__ = [
     "remembering_own",
     "remove_email",
     "replace_declared_interests",
+    "replace_inferred_interests",
     "request_sign_in_code",
     "resolve_members",
     "return_phones",
@@ -282,6 +293,7 @@ __all__ = [
     "sign_in_with_phone",
     "sign_in_with_wechat",
     "sign_out",
+    "standing_ids",
     "timeline",
     "timeline_consumer",
     "unbind_phones",

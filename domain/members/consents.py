@@ -6,7 +6,7 @@ are versions of a text that is never changed: who wants other words publishes an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -76,6 +76,14 @@ _NEWEST_OF_EACH: Final = """
         (SELECT version FROM member_consent WHERE member_id = $1 AND id = s.id) AS version,
         (SELECT at FROM member_consent WHERE member_id = $1 AND id = s.id) AS at
     FROM newest AS s
+"""
+
+_CONSENTING: Final = """
+    SELECT m.id FROM member AS m
+    WHERE m.id = ANY($1::uuid[]) AND (
+        SELECT n.granted FROM member_consent AS n WHERE n.member_id = m.id AND n.purpose = $2
+        ORDER BY n.at DESC, n.id DESC LIMIT 1
+    )
 """
 
 
@@ -151,6 +159,14 @@ async def has_consented(member_id: UUID, purpose: str) -> bool:
     """Whether the member agrees to the purpose now. One statement."""
     said = await _newest(member_id, purpose)
     return said is not None and said.granted
+
+
+async def consenting(member_ids: Collection[UUID], purpose: str) -> set[UUID]:
+    """Those of these members who agree to the purpose now. One statement, none for nobody."""
+    if not member_ids:
+        return set()
+    rows = await fetch_all(_CONSENTING, sorted(set(member_ids)), purpose)
+    return {row["id"] for row in rows}
 
 
 async def current_consent_version(purpose: str) -> str | None:

@@ -11,7 +11,7 @@ from domain.members.importing import BroughtMember
 from domain.members.joining import Known
 from domain.members.phones import phones_of
 from domain.members.values import MEMBER_COLUMNS, IdentityKind, Member, member_of
-from domain.storage import fetch_all
+from domain.storage import fetch_all, fetch_one
 
 _FIRST: Final = UUID(int=0)
 
@@ -62,6 +62,26 @@ async def list_members(*, after: UUID | None, limit: int) -> MemberListing:
         if member.id in known_by
     }
     return MemberListing(members=members, last=ids[-1] if len(ids) == limit else None)
+
+
+async def standing_ids(*, after: UUID | None, limit: int) -> list[UUID]:
+    """Ids of members in their order, `limit` at most; empty at the end. One statement.
+
+    Records that were given up are left out: what they had stands with the record that has it now.
+    """
+    rows = await fetch_all(
+        "SELECT id FROM member WHERE id > $1 AND merged_into IS NULL ORDER BY id LIMIT $2",
+        *(after or _FIRST, limit),
+    )
+    return [row["id"] for row in rows]
+
+
+async def count_members() -> int:
+    """How many records there are, given up ones too: what a walk over all of them comes to."""
+    row = await fetch_one("SELECT COUNT(*) AS members FROM member")
+    assert row is not None, "a count without a group has one row"
+    members: int = row["members"]
+    return members
 
 
 def _told(

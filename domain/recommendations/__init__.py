@@ -7,6 +7,7 @@ from domain.recommendations.behavior import (
     set_consent,
     track_behavior,
 )
+from domain.recommendations.consenting import PERSONALIZATION
 from domain.recommendations.member_tables import MEMBER_TABLES
 from domain.recommendations.popular import KEPT, Recommendation, popular, refresh_popularity
 
@@ -14,6 +15,7 @@ __all__ = [
     "BEHAVIOR_TRACKING",
     "KEPT",
     "MEMBER_TABLES",
+    "PERSONALIZATION",
     "BehaviorEvent",
     "Recommendation",
     "behavior_consumer",
