@@ -55,11 +55,13 @@ class Migration(migration.Migration):
                 PRIMARY KEY (member_id, version, list)
             )
             """,
+            # `marks` counts the reasons, so that one that comes while lists are computed is seen.
             # `computed_with`: done by that model, and kept as long as its successor is trained.
             """
             CREATE TABLE recommendation_due (
                 member_id UUID NOT NULL PRIMARY KEY,
                 since TIMESTAMPTZ NOT NULL,
+                marks BIGINT NOT NULL CHECK (marks > 0),
                 computed_with BIGINT CHECK (computed_with > 0)
             )
             """,
