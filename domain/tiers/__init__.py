@@ -90,6 +90,7 @@ from domain.tiers.perks import (
     value_of,
 )
 from domain.tiers.qualifying import LevelChanged, Qualifying, qualify
+from domain.tiers.ranks import level_allows
 from domain.tiers.reviewing import due_members, review, review_if_due
 from domain.tiers.standing import Standing, level_codes, standing
 from domain.tiers.terms import Term, TermKind
@@ -171,6 +172,7 @@ __all__ = [
     "grant_opening_levels",
     "held_levels",
     "less_perks",
+    "level_allows",
     "level_codes",
     "level_flaws",
     "level_grants",
