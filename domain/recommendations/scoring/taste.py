@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-_NONE: frozenset[str] = frozenset()
+BROWSED: Final = 0.25
+"""What a look at a theme counts, where a product of it in the history counts 1."""
+
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
