@@ -1,0 +1,124 @@
+"""The lists of members as they are kept, and the themes that are inferred on the way.
+
+Who agreed is asked again under the locks of the members, in the transaction that writes: beside a
+withdrawal nothing is written, and after it nothing is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from domain import members
+from domain.recommendations.consenting import PERSONALIZATION
+from domain.recommendations.scoring import ListKind, ScoringSettings, Taste
+from domain.storage import Table, execute, inside_transaction
+
+INFERRED_MAX: Final = 5
+"""So many themes of a member are kept as inferred, the strongest."""
+
+EVENT_COUNTS: Final = 0.25
+"""What one event of behaviour counts, where a product of the history counts 1."""
+
+_LISTS: Final = Table(
+    "recommendation_list",
+    member_id="uuid",
+    version="bigint",
+    list="text",
+    items="jsonb",
+    computed_at="timestamptz",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelves:
+    """What was computed for a member, and themes inferred of them with weights in permille.
+
+    The lists are JSON as it is kept; none is empty.
+    """
+
+    member_id: UUID
+    lists: Mapping[ListKind, str]
+    inferred: Mapping[str, int]
+
+
+async def write_shelves(
+    shelves: Sequence[Shelves],
+    *,
+    version: int,
+    anew: bool,
+    computed_at: datetime,
+    now: datetime,
+) -> set[UUID]:
+    """Write what was computed for those who agree; returns who they are.
+
+    In the caller's transaction. Of the others everything goes. `anew`: there may be lists of the
+    version already. A fixed number of statements. Whoever's record was given up or erased meanwhile
+    is passed over.
+    """
+    assert inside_transaction(), "under the locks of the members"
+    standing = await members.lock_members([one.member_id for one in shelves])
+    own = {one for one, leads_to in standing.items() if one == leads_to}
+    willing = await members.consenting(own, PERSONALIZATION)
+    await forget_shelves(own - willing, now=now)
+    writing = [one for one in shelves if one.member_id in willing]
+    if anew and writing:
+        await execute(
+            "DELETE FROM recommendation_list WHERE member_id = ANY($1::uuid[]) AND version = $2",
+            *([one.member_id for one in writing], version),
+        )
+    await _LISTS.insert(
+        row for one in writing for row in _rows(one, version=version, computed_at=computed_at)
+    )
+    await members.replace_inferred_interests(
+        {one.member_id: one.inferred for one in writing}, now=now
+    )
+    return willing
+
+
+async def forget_shelves(member_ids: Collection[UUID], *, now: datetime) -> None:
+    """Delete what follows from the history of these members, whose locks the caller holds."""
+    if not member_ids:
+        return
+    ids = sorted(member_ids)
+    await execute("DELETE FROM recommendation_list WHERE member_id = ANY($1::uuid[])", ids)
+    await execute("DELETE FROM recommendation_due WHERE member_id = ANY($1::uuid[])", ids)
+    await members.replace_inferred_interests({one: {} for one in ids}, now=now)
+
+
+def inferred_themes(
+    taste: Taste, *, settings: ScoringSettings, themes: Mapping[str, str | None]
+) -> dict[str, int]:
+    """The themes that a member seems to care for, with weights in permille; the strongest five.
+
+    The weight is that of scoring: with k products of the theme, and a quarter for each event about
+    it, k / (k + K) of what an inferred interest may be.
+    """
+    known = dict.fromkeys(taste.browsed, 0.0)
+    for code in taste.history():
+        if (theme := themes.get(code)) is not None:
+            known[theme] = known.get(theme, 0.0) + 1
+    for theme, events in taste.browsed.items():
+        known[theme] += events * EVENT_COUNTS
+    weights = {
+        theme: round(1_000 * settings.inferred_weight * k / (k + settings.inferred_half))
+        for theme, k in known.items()
+    }
+    best = sorted(weights, key=lambda theme: (-known[theme], theme))[:INFERRED_MAX]
+    return {theme: weights[theme] for theme in best if weights[theme] > 0}
+
+
+def _rows(one: Shelves, *, version: int, computed_at: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "member_id": one.member_id,
+            "version": version,
+            "list": kind.value,
+            "items": items,
+            "computed_at": computed_at,
+        }
+        for kind, items in one.lists.items()
+    ]
