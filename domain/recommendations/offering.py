@@ -16,6 +16,9 @@ INTRODUCED_LATELY: Final = timedelta(days=30)
 
 PRODUCTS_AT_ONCE: Final = 2_000
 
+NOBODY: Final = 2**31 - 1
+"""The rank that a level asks for which there is not: a code that names none shuts everybody out."""
+
 _FIRST: Final = UUID(int=0)
 
 
@@ -34,18 +37,41 @@ async def product_range(*, as_of: datetime) -> Range:
     """
     themes: dict[str, str | None] = {}
     active: set[str] = set()
+    level_ranks: dict[str, int] = {}
+    introduced: set[str] = set()
+    since = as_of - INTRODUCED_LATELY
+    ranks = {
+        row["level_code"]: row["rank"]
+        for row in await fetch_all("SELECT level_code, rank FROM level_rank")
+    }
     after = _FIRST
     while True:
         rows = await fetch_all(
-            "SELECT id, code, theme_code, active FROM product_card WHERE id > $1"
-            " ORDER BY id LIMIT $2",
+            "SELECT id, code, theme_code, active, level_code, introduced_at FROM product_card"
+            " WHERE id > $1 ORDER BY id LIMIT $2",
             *(after, PRODUCTS_AT_ONCE),
         )
         for row in rows:
-            themes[row["code"]] = row["theme_code"]
+            code = row["code"]
+            themes[code] = row["theme_code"]
             if row["active"]:
-                active.add(row["code"])
+                active.add(code)
+            if row["level_code"] is not None:
+                level_ranks[code] = ranks.get(row["level_code"], NOBODY)
+            if row["introduced_at"] is not None and since < row["introduced_at"] <= as_of:
+                introduced.add(code)
         if len(rows) < PRODUCTS_AT_ONCE:
             break
         after = rows[-1]["id"]
-    return Range(themes=themes, offer=Offer(active=active))
+    rewards = await fetch_all(
+        "SELECT DISTINCT product_code FROM reward_product"
+        " WHERE (begins_at IS NULL OR begins_at <= $1) AND (ends_at IS NULL OR ends_at > $1)",
+        as_of,
+    )
+    offer = Offer(
+        active=active,
+        level_ranks=level_ranks,
+        rewards={row["product_code"] for row in rewards},
+        introduced=introduced,
+    )
+    return Range(themes=themes, offer=offer)

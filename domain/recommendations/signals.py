@@ -43,6 +43,16 @@ _BOUGHT: Final = """
     GROUP BY o.number, o.product_code
 """
 
+_REDEEMED: Final = """
+    SELECT DISTINCT m.number, r.product_code
+    FROM {asked} JOIN redeemed_product AS r ON r.member_id = m.id
+    WHERE r.redeemed_at <= $2
+"""
+
+_RANKS: Final = """
+    SELECT m.number, r.rank FROM {asked} JOIN member_rank AS r ON r.member_id = m.id
+"""
+
 _BROWSED: Final = """
     SELECT m.number, COALESCE(e.theme_code, c.theme_code) AS theme, COUNT(*) AS events
     FROM {asked}
@@ -59,6 +69,7 @@ class _Found:
     placed_at: dict[str, datetime] = field(default_factory=dict)
     redeemed: set[str] = field(default_factory=set)
     browsed: dict[str, int] = field(default_factory=dict)
+    level_rank: int = 0
 
     def newest_order(self) -> set[str]:
         """What was bought last: of orders of one moment, all."""
@@ -72,7 +83,9 @@ async def histories(member_ids: Sequence[UUID], *, as_of: datetime) -> list[set[
     A fixed number of statements, whatever the number of members.
     """
     found: list[set[str]] = [set() for _ in member_ids]
-    for row in await _read(_BOUGHT, member_ids, as_of=as_of):
+    for row in await _read(_BOUGHT, member_ids, as_of):
+        found[row["number"] - 1].add(row["product_code"])
+    for row in await _read(_REDEEMED, member_ids, as_of):
         found[row["number"] - 1].add(row["product_code"])
     return found
 
@@ -80,14 +93,18 @@ async def histories(member_ids: Sequence[UUID], *, as_of: datetime) -> list[set[
 async def tastes(member_ids: Sequence[UUID], *, as_of: datetime) -> list[Taste]:
     """All signals of each of these members as of the moment, in their order.
 
-    What members declare counts as it is now. A fixed number of statements.
+    What members declare, and their levels, count as they are now. A fixed number of statements.
     """
     found = [_Found() for _ in member_ids]
-    for row in await _read(_BOUGHT, member_ids, as_of=as_of):
+    for row in await _read(_BOUGHT, member_ids, as_of):
         one = found[row["number"] - 1]
         one.bought[row["product_code"]] = row["orders"]
         one.placed_at[row["product_code"]] = moment_of(row["placed_at"])
-    for row in await _read(_BROWSED, member_ids, as_of=as_of):
+    for row in await _read(_REDEEMED, member_ids, as_of):
+        found[row["number"] - 1].redeemed.add(row["product_code"])
+    for row in await _read(_RANKS, member_ids):
+        found[row["number"] - 1].level_rank = row["rank"]
+    for row in await _read(_BROWSED, member_ids, as_of):
         found[row["number"] - 1].browsed[row["theme"]] = row["events"]
     declared = await members.declared_themes(member_ids) if member_ids else {}
     return [
@@ -97,12 +114,13 @@ async def tastes(member_ids: Sequence[UUID], *, as_of: datetime) -> list[Taste]:
             newest_order=one.newest_order(),
             declared=declared.get(member_id, frozenset()),
             browsed=one.browsed,
+            level_rank=one.level_rank,
         )
         for member_id, one in zip(member_ids, found, strict=True)
     ]
 
 
-async def _read(sql: str, member_ids: Sequence[UUID], *, as_of: datetime) -> Sequence[Row]:
+async def _read(sql: str, member_ids: Sequence[UUID], *values: object) -> Sequence[Row]:
     if not member_ids:
         return []
-    return await fetch_all(sql.format(asked=_ASKED[dialect()]), list(member_ids), as_of)
+    return await fetch_all(sql.format(asked=_ASKED[dialect()]), list(member_ids), *values)

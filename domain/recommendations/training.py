@@ -25,7 +25,10 @@ from domain.recommendations.ahead import ahead
 from domain.recommendations.computing import Ready, compute
 from domain.recommendations.consenting import PERSONALIZATION
 from domain.recommendations.lists import Shelves, write_shelves
-from domain.recommendations.models import (
+from domain.recommendations.offering import Range, product_range
+from domain.recommendations.scoring import ScoringSettings, Taste
+from domain.recommendations.signals import histories, tastes
+from domain.recommendations.versions import (
     ITEMS_AT_ONCE,
     LEASE,
     TrainingLost,
@@ -36,9 +39,6 @@ from domain.recommendations.models import (
     renew_training,
     write_items,
 )
-from domain.recommendations.offering import Range, product_range
-from domain.recommendations.scoring import ScoringSettings, Taste
-from domain.recommendations.signals import histories, tastes
 from domain.storage import StorageFault, inside_transaction, transaction
 
 if TYPE_CHECKING:
