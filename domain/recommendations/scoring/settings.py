@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from math import inf
 from typing import Any, Final, Self
 
 EASE_ITEMS_MAX: Final = 10_000
@@ -64,13 +65,16 @@ class ScoringSettings:
     """How many reasons are cited."""
 
     def __post_init__(self) -> None:
-        counted = (self.neighbors_max, self.ease_weights_max, self.listed_max, self.reasons_max)
-        positive = (self.ease_regularization, self.fade, self.inferred_half)
-        weights = (
-            *(self.shrinkage, self.again_popularity, self.discover_popularity),
-            self.inferred_weight,
-        )
-        if min(counted) < 1 or min(positive) <= 0 or min(weights) < 0 or self.inferred_weight > 1:
+        counts = (self.neighbors_max, self.ease_weights_max, self.listed_max, self.reasons_max)
+        divided_by = (self.ease_regularization, self.fade, self.inferred_half)
+        weights = (self.shrinkage, self.again_popularity, self.discover_popularity)
+        # Written so that what is no number is refused too.
+        if not (
+            all(count >= 1 for count in counts)
+            and all(0 < value < inf for value in divided_by)
+            and all(0 <= value < inf for value in weights)
+            and 0 <= self.inferred_weight <= 1
+        ):
             raise ValueError(f"no such settings: {self}")
 
     def as_facts(self) -> dict[str, Any]:

@@ -1,0 +1,328 @@
+"""Lists hold what the definitions say, and their reasons are what scores lose without them."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from domain.recommendations.scoring import (
+    ItemFacts,
+    Listed,
+    ListKind,
+    Method,
+    Offer,
+    Reason,
+    ReasonKind,
+    ScoringSettings,
+    Taste,
+    engine,
+    explain,
+    listed_of,
+    rows_of,
+)
+from tests.domain.recommendations.reference import EXACT, without
+from tests.domain.recommendations.shops import CODES, STRANGERS, Shop, check_lists, shops, trained
+
+
+@given(shops())
+@effort(max_examples=150)
+def test_lists_and_reasons_are_those_of_the_definitions(shop: Shop) -> None:
+    check_lists(shop)
+
+
+@given(shops())
+@effort(max_examples=60)
+def test_a_stored_model_lists_exactly_what_the_trained_one_does(shop: Shop) -> None:
+    model = trained(shop)
+    rows = list(model.rows())
+    told = orjson.loads(orjson.dumps([[*row.neighbors] for row in rows]))
+    random.Random(7).shuffle(rows)
+    stored = [
+        replace(
+            row, neighbors=[tuple(pair) for pair in told[model.items.numbers[row.product_code]]]
+        )
+        for row in rows
+    ]
+    settings = ScoringSettings.from_facts(orjson.loads(orjson.dumps(shop.settings.as_facts())))
+    again = engine.Model.from_rows(settings, stored)
+    first, second = (engine.Scorer(each, shop.offer) for each in (model, again))
+    assert first.lists(shop.tastes) == second.lists(shop.tastes)
+
+
+@given(shops())
+@effort(max_examples=60)
+def test_a_members_lists_are_the_same_alone_and_among_others(shop: Shop) -> None:
+    scorer = engine.Scorer(trained(shop), shop.offer)
+    assert scorer.lists(shop.tastes) == [scorer.lists([taste])[0] for taste in shop.tastes]
+
+
+@given(shops())
+@effort(max_examples=100)
+def test_one_row_of_the_model_explains_what_is_listed(shop: Shop) -> None:
+    model = trained(shop)
+    facts = {row.product_code: row for row in model.rows()}
+    for taste, lists in zip(
+        shop.tastes, engine.Scorer(model, shop.offer).lists(shop.tastes), strict=True
+    ):
+        for kind, rows in lists.items():
+            for listed in listed_of(rows):
+                item = facts[listed.product_code]
+                why = explain(shop.settings, taste, item, kind=kind, themes=shop.themes)
+                assert abs(why.score - listed.score) < EXACT
+                sizes = [reason.contribution for reason in why.reasons]
+                assert sizes == pytest.approx(
+                    [reason.contribution for reason in listed.reasons], abs=EXACT
+                )
+
+
+@given(shops(), st.randoms(use_true_random=False))
+@effort(max_examples=60)
+def test_batches_that_are_added_and_removed_count_as_counted_at_once(
+    shop: Shop, chance: random.Random
+) -> None:
+    items = engine.Items.of(shop.themes)
+    at_once, by_batches = engine.PairCounts(items), engine.PairCounts(items)
+    at_once.add(shop.histories)
+    gone = [chance.sample(CODES, chance.randint(0, 6)) for _ in range(5)]
+    by_batches.add(gone[:3])
+    for history in shop.histories:
+        by_batches.add([history])
+        by_batches.having()
+    by_batches.remove(gone[:1])
+    by_batches.add(gone[3:])
+    by_batches.having()
+    by_batches.remove(gone[1:])
+    size = len(items.codes)
+    assert by_batches.members == at_once.members
+    assert np.array_equal(by_batches.having(), at_once.having())
+    assert np.array_equal(by_batches.rows(0, size), at_once.rows(0, size))
+    for start in range(size):
+        assert np.array_equal(by_batches.rows(start, start + 1), at_once.rows(0, size)[[start]])
+
+
+@pytest.mark.parametrize("products", [700, 1300])
+def test_counts_across_tiles_are_those_of_one_multiplication(products: int) -> None:
+    """Tiles of 512 products: sparse ones, dense ones, and the last, which is narrower."""
+    chance = np.random.default_rng(products)
+    taken = chance.random((400, products)) < np.where(np.arange(products) < 600, 0.2, 0.002)
+    codes = [f"{number:05}" for number in range(products)]
+    counts = engine.PairCounts(engine.Items.of(dict.fromkeys(codes)))
+    histories = [{codes[number] for number in np.flatnonzero(row)} for row in taken]
+    counts.add(histories[:300])
+    counts.having()
+    counts.add(histories[300:])
+    counts.having()
+    counts.remove(histories[:50])
+    expected = taken[50:].astype(np.int32)
+    together = expected.T @ expected
+    assert np.array_equal(counts.rows(0, products), together)
+    assert np.array_equal(counts.rows(300, 650), together[300:650])
+    assert np.array_equal(counts.having(), np.diagonal(together))
+    assert counts.members == 350
+
+
+def invented(
+    products: int, members: int, *, seed: int
+) -> tuple[dict[str, str | None], list[Taste]]:
+    """Members with a few favourite themes, and products of which some are in every basket."""
+    chance = random.Random(seed)
+    themes: dict[str, str | None] = {
+        f"P{number:04}": chance.choice([None, "a", "b", "c", "d", "e"])
+        for number in range(products)
+    }
+    codes = list(themes)
+    weights = [1 / (number + 3) for number in range(products)]
+    tastes = []
+    for _ in range(members):
+        bought = dict.fromkeys(chance.choices(codes, weights, k=chance.randint(0, 15)), 1)
+        orders = {code: chance.randint(1, 5) for code in bought}
+        tastes.append(
+            Taste(
+                bought=orders,
+                redeemed=set(chance.choices(codes, weights, k=chance.randint(0, 2))),
+                newest_order=set(list(orders)[:3]),
+                declared=set(chance.sample("abcde", chance.randint(0, 2))),
+                browsed={chance.choice("abcde"): chance.randint(1, 8)},
+            )
+        )
+    return themes, tastes
+
+
+@pytest.mark.parametrize("method", Method)
+def test_without_what_is_cited_a_score_is_less_by_exactly_its_contribution(
+    method: Method, tally: Any
+) -> None:
+    """1,000 recommendations at random: the product itself reckons the lists anew without it."""
+    themes, tastes = invented(300, 400, seed=9)
+    settings = ScoringSettings(method=method, ease_regularization=20.0)
+    counts = engine.PairCounts(engine.Items.of(themes))
+    counts.add(taste.history() for taste in tastes)
+    model = engine.train_model(counts, settings)
+    offer = Offer(active=set(themes), rewards=list(themes)[::3], introduced=list(themes)[::7])
+    chance = random.Random(1_000)
+    cited = [
+        (taste, kind, listed, reason)
+        for taste, lists in zip(tastes, engine.Scorer(model, offer).lists(tastes), strict=True)
+        for kind, rows in lists.items()
+        for listed in listed_of(rows)
+        for reason in listed.reasons
+        if reason.kind is ReasonKind.BOUGHT
+    ]
+    facts = {row.product_code: row for row in model.rows()}
+    # All products are listed, so that none falls out of sight; the trained model is the same.
+    wide = engine.Scorer(replace(model, settings=replace(settings, listed_max=300)), offer)
+    checked = 0
+    for taste, kind, listed, reason in chance.sample(cited, 1_000):
+        assert reason.code is not None
+        fewer = without(taste, reason.code)
+        (lists,) = wide.lists([fewer])
+        scores = {each.product_code: each.score for each in listed_of(lists[kind])}
+        if listed.product_code == reason.code and kind is ListKind.BUY_AGAIN:
+            assert listed.product_code not in scores
+            item = facts[listed.product_code]
+            after = explain(settings, fewer, item, kind=kind, themes=themes).score
+        elif kind is ListKind.AFTER_PURCHASE and not fewer.newest_order:
+            item = facts[listed.product_code]
+            after = explain(settings, fewer, item, kind=kind, themes=themes).score
+        else:
+            after = scores[listed.product_code]
+        assert abs(listed.score - after - reason.contribution) < EXACT
+        checked += 1
+    tally(f"contributions taken out and reckoned anew ({method.value})", checked, 1_000)
+
+
+def test_ease_keeps_the_largest_weights_of_each_product_for_or_against() -> None:
+    themes, tastes = invented(80, 200, seed=2)
+    counts = engine.PairCounts(engine.Items.of(themes))
+    counts.add(taste.history() for taste in tastes)
+    whole, pruned = (
+        engine.train_model(
+            counts,
+            ScoringSettings(method=Method.EASE, ease_regularization=10.0, ease_weights_max=most),
+        )
+        for most in (200, 7)
+    )
+    for all_of, some in zip(whole.rows(), pruned.rows(), strict=True):
+        largest = sorted(all_of.neighbors, key=lambda pair: -abs(pair[1]))[:7]
+        assert sorted(largest) == sorted(some.neighbors)
+        assert [weight for _, weight in some.neighbors] == sorted(
+            (weight for _, weight in some.neighbors), reverse=True
+        )
+    assert any(weight < 0 for row in pruned.rows() for _, weight in row.neighbors)
+
+
+def test_products_that_came_after_the_training_can_be_listed() -> None:
+    histories = [{"b", "d"}, {"b", "d"}, {"d"}]
+    counts = engine.PairCounts(engine.Items.of({"b": "x", "d": "x"}))
+    counts.add(histories)
+    model = engine.train_model(counts, ScoringSettings())
+    grown = model.with_products({"a": "x", "b": "other", "c": "y", "e": None})
+    assert grown.items.codes == ["a", "b", "c", "d", "e"]
+    assert grown.items.themes == ["x", "x", "y", "x", None]
+    assert {row.product_code: row for row in grown.rows()} == {
+        # As popular as the least popular of all, and of the theme.
+        "a": ItemFacts(
+            product_code="a", popularity=0.75, theme_code="x", theme_share=0.75, neighbors=[]
+        ),
+        "c": ItemFacts(
+            product_code="c", popularity=0.75, theme_code="y", theme_share=1.0, neighbors=[]
+        ),
+        "e": ItemFacts(
+            product_code="e", popularity=0.75, theme_code=None, theme_share=0.0, neighbors=[]
+        ),
+        **{row.product_code: row for row in model.rows()},
+    }
+    assert model.with_products({"b": "other"}) is model
+    offer = Offer(active="abcde", introduced="a")
+    (lists,) = engine.Scorer(grown, offer).lists([Taste(bought={"b": 1}, declared={"x"})])
+    assert [row[0] for row in lists[ListKind.LETTERS]] == ["a"]
+    assert [row[0] for row in lists[ListKind.DISCOVER]] == ["d", "a", "c", "e"]
+
+
+def test_a_shop_without_products_or_members_has_empty_lists() -> None:
+    model = engine.train_model(engine.PairCounts(engine.Items.of({})), ScoringSettings())
+    empty = {kind: [] for kind in ListKind}
+    scorer = engine.Scorer(model, Offer(active={"x"}))
+    assert scorer.lists([]) == []
+    assert scorer.lists([Taste(), Taste(bought={"x": 2})]) == [empty, empty]
+    ease = ScoringSettings(method=Method.EASE)
+    assert list(engine.train_model(engine.PairCounts(engine.Items.of({})), ease).rows()) == []
+    assert STRANGERS not in model.items.codes
+
+
+def test_themes_that_a_member_chose_come_first_and_yield_to_the_history() -> None:
+    """A member with nothing but a theme gets the theme, most popular first, and is told so."""
+    themes = {f"{theme}{number}": theme for theme in "ab" for number in range(4)}
+    counts = engine.PairCounts(engine.Items.of(themes))
+    for number in range(4):
+        counts.add([{f"a{number}"}] * (100 - number) + [{f"b{number}"}] * (9 - number))
+    scorer = engine.Scorer(engine.train_model(counts, ScoringSettings()), Offer(active=set(themes)))
+    (lists,) = scorer.lists([Taste(declared={"b"})])
+    listed = listed_of(lists[ListKind.DISCOVER])
+    assert [each.product_code for each in listed] == [f"{t}{n}" for t in "ba" for n in range(4)]
+    assert {(each.reasons[0].kind, each.reasons[0].code) for each in listed[:4]} == {
+        (ReasonKind.INTEREST, "b")
+    }
+    first = listed[0]
+    interest, popular = (reason.contribution for reason in first.reasons)
+    assert (interest, round(first.score - interest, 10)) == (1.0, popular)
+    (lists,) = scorer.lists([Taste(declared={"b"}, bought={"b1": 1})])
+    faded = listed_of(lists[ListKind.DISCOVER])[0]
+    assert faded.product_code == "b0"
+    assert faded.reasons[0].contribution == pytest.approx(5 / 6, abs=EXACT)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"neighbors_max": 0},
+        {"listed_max": 0},
+        {"reasons_max": 0},
+        {"ease_weights_max": 0},
+        {"fade": 0.0},
+        {"inferred_half": 0.0},
+        {"ease_regularization": 0.0},
+        {"shrinkage": -1.0},
+        {"again_popularity": -0.1},
+        {"discover_popularity": -0.1},
+        {"inferred_weight": 1.1},
+        {"fade": float("nan")},
+    ],
+)
+def test_settings_without_meaning_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no such settings"):
+        ScoringSettings(**wrong)
+
+
+def test_what_is_listed_is_stored_and_read_as_it_is() -> None:
+    listed = (
+        Listed(
+            product_code="x",
+            score=1.5,
+            reasons=(
+                Reason(kind=ReasonKind.BOUGHT, code="y", contribution=1.25),
+                Reason(kind=ReasonKind.POPULARITY, code=None, contribution=0.25),
+            ),
+        ),
+    )
+    rows = rows_of(listed)
+    assert rows == [["x", 1.5, [["B", "y", 1.25], ["P", None, 0.25]]]]
+    assert listed_of(orjson.loads(orjson.dumps(rows))) == listed
+
+
+def test_the_front_door_needs_no_numpy() -> None:
+    program = "import domain.recommendations.scoring, sys; print('numpy' in sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "False\n"
