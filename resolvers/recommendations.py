@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from uuid import UUID
 
 from domain import recommendations
+from domain.recommendations import Recommendations, SetNotInterested, Shelf, Surface
+from resolvers.context import RequestContext
 
 
-async def popular(*, first: int) -> Sequence[recommendations.Recommendation]:
-    """The most bought products, the same for everyone."""
-    return await recommendations.popular(first=first)
+async def recommended(
+    context: RequestContext,
+    member_id: UUID,
+    *,
+    surface: Surface,
+    shelf: Shelf | None,
+    first: int,
+) -> Recommendations:
+    """What a surface shows to the member."""
+    return await recommendations.recommended(
+        member_id, surface=surface, shelf=shelf, first=first, now=context.now
+    )
+
+
+async def set_not_interested(
+    context: RequestContext, *, product_id: UUID, not_interested: bool
+) -> bool:
+    """Hide a product from the member who asks, or let it be shown again."""
+    command = SetNotInterested(
+        member_id=context.require_member(), product_id=product_id, not_interested=not_interested
+    )
+    return await recommendations.set_not_interested(command, now=context.now)

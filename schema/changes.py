@@ -79,6 +79,7 @@ CHANGED: Final[dict[str, tuple[str, Identify]]] = {
     # The member is not there any more to see this one; partners are told.
     "MemberErased": ("MEMBER_ERASED", _member),
     "ConsentChanged": ("CONSENT_CHANGED", _member),
+    "NotInterestedSet": ("NOT_INTERESTED_SET", _member),
     "ServiceContactsSet": ("SERVICE_CONTACTS_SET", _member),
     "PointsChanged": ("POINTS_CHANGED", _entry),
     "LevelChanged": ("LEVEL_CHANGED", _member),

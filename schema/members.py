@@ -43,7 +43,7 @@ from schema.notification_settings import NotificationPreferences
 from schema.notifications import INBOX, Notification
 from schema.policies import OWNER
 from schema.purchases import PURCHASES, Purchase
-from schema.recommendations import Recommendations, RecommendationSurface, popular_shelf
+from schema.recommendations import OnShelf, OnSurface, Recommendations
 from schema.redemptions import REDEMPTIONS, Redemption
 from schema.returns import PREVIEW, RefundPreview, preview_of
 from schema.rewards import COUPONS, Coupon
@@ -369,12 +369,16 @@ class Member(Node):
 
     @computed(OWNER, cost=Cost(own=STATEMENT_COST, items="first", of=("items",)), versioned=True)
     async def recommendations(
-        self,
-        surface: Annotated[RecommendationSurface, argument("Where they will be shown.")],
-        first: First = 10,
+        self, info: Info, surface: OnSurface, first: First = 10, shelf: OnShelf = None
     ) -> Recommendations | None:
         """What to show to the member."""
-        return popular_shelf(await recommendation_resolvers.popular(first=checked_first(first)))
+        record: MemberRecord = view(self)
+        shown: Recommendations = view(
+            await recommendation_resolvers.recommended(
+                info.context, record.id, surface=surface, shelf=shelf, first=checked_first(first)
+            )
+        )
+        return shown
 
 
 async def me(info: Info) -> Member | None:

@@ -2,72 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import Enum
+from typing import Annotated, TypeAlias
 
-from domain import recommendations
+import strawberry
+
+from domain.recommendations import ReasonKind, Shelf, Surface
+from resolvers import recommendations as resolvers
 from schema.catalogue import Product, Theme
-from schema.cost import Cost
-from schema.fields import enum_type, field, object_type, view
+from schema.cost import CHANGES, Cost
+from schema.fields import (
+    Info,
+    argument,
+    computed,
+    enum_type,
+    field,
+    input_type,
+    object_type,
+    view,
+)
+from schema.mutations import Payload, mutation
+from schema.node import decode_uuid
 from schema.policies import OWNER
+from schema.recommendation_texts import reason_text
 
+enum_type(Surface, name="RecommendationSurface")
+enum_type(Shelf, name="RecommendationShelf")
+enum_type(
+    ReasonKind,
+    descriptions={
+        "BOUGHT": "A product that the member bought, or redeemed points for.",
+        "INTEREST": "A theme that the member cares for.",
+        "POPULARITY": "How many buy it.",
+    },
+)
 
-class RecommendationSurface(Enum):
-    """Where recommendations are shown."""
-
-    HOME = "HOME"
-    """The home page."""
-    AFTER_PURCHASE = "AFTER_PURCHASE"
-    """After a purchase."""
-    REWARDS = "REWARDS"
-    """Beside the rewards."""
-    LETTERS = "LETTERS"
-    """In letters about new products."""
-
-
-enum_type(RecommendationSurface)
-
-
-class RecommendationShelf(Enum):
-    """Which kind of suggestion it is."""
-
-    BUY_AGAIN = "BUY_AGAIN"
-    """Something the member bought before."""
-    DISCOVER = "DISCOVER"
-    """Something new to the member."""
-    POPULAR = "POPULAR"
-    """Something that many buy; the same for everyone."""
-
-
-enum_type(RecommendationShelf)
-
-
-class ReasonKind(Enum):
-    """What a reason refers to."""
-
-    BOUGHT = "BOUGHT"
-    """A product that the member bought."""
-    INTEREST = "INTEREST"
-    """A theme that the member cares for."""
-    POPULARITY = "POPULARITY"
-    """How many buy it."""
-
-
-enum_type(ReasonKind)
+OnSurface: TypeAlias = Annotated[Surface, argument("Where they will be shown.")]
+OnShelf: TypeAlias = Annotated[
+    Shelf | None, argument("Only suggestions of this kind; all that the surface has without it.")
+]
 
 
 @object_type(policy=OWNER)
 class RecommendationReason:
-    """Why something is shown. The contributions of all reasons add up to the score."""
+    """Why something is shown: that without which its score would be lower.
+
+    Each contribution is reckoned by itself, with all else as it is; they need not add up to the
+    score.
+    """
 
     kind: ReasonKind
     """What it refers to."""
 
-    text: str
-    """A sentence for the member."""
+    @computed(OWNER)
+    def text(self, info: Info) -> str:
+        """A sentence for the member."""
+        return reason_text(view(self), info.context.language)
 
     contribution: float
-    """How much of the score it makes."""
+    """By how much the score would be lower without it, exactly."""
 
     product: Product | None
     """The product it refers to."""
@@ -84,16 +76,17 @@ class RecommendedItem:
     """Its place, from 1."""
 
     score: float
-    """What it is ranked by; to be compared within one answer only."""
+    """What it is ranked by; to be compared within one shelf of one answer only."""
 
-    shelf: RecommendationShelf
+    shelf: Shelf
     """Which kind of suggestion it is."""
 
     product: Product
     """The product."""
 
     reasons: list[RecommendationReason] = field(OWNER, cost=Cost(items=5))
-    """Why it is shown to this member; empty where nothing about the member was considered."""
+    """Why it is shown to this member, the weightiest reason first; empty where nothing about the
+    member was considered."""
 
 
 @object_type(policy=OWNER)
@@ -101,24 +94,38 @@ class Recommendations:
     """What is shown to a member."""
 
     personalized: bool
-    """Whether anything about the member was considered."""
+    """Whether anything about the member chose or ordered the products. False for who did not agree
+    to `personalization`, or no longer does: they are shown what everybody is."""
 
     items: list[RecommendedItem]
     """The products, best first."""
 
 
-def popular_shelf(items: Sequence[recommendations.Recommendation]) -> Recommendations:
-    """The most bought products, the same for everyone."""
-    return Recommendations(
-        personalized=False,
-        items=[
-            RecommendedItem(
-                rank=item.rank,
-                score=item.score,
-                shelf=RecommendationShelf.POPULAR,
-                product=view(item.product),
-                reasons=[],
-            )
-            for item in items
-        ],
+@input_type()
+class SetNotInterestedInput:
+    """Whether the member wants to be shown a product."""
+
+    product_id: strawberry.ID
+    """The product."""
+
+    not_interested: bool
+    """True to hide it from all recommendations, false to let it be shown again."""
+
+
+@object_type(policy=OWNER)
+class SetNotInterestedPayload(Payload):
+    """What saying it led to."""
+
+    not_interested: bool | None = None
+    """What holds now; null when it was refused."""
+
+
+@mutation(OWNER, cost=CHANGES)
+async def set_not_interested(info: Info, input: SetNotInterestedInput) -> SetNotInterestedPayload:
+    """Say that a product is not to be shown again, or may be. It takes effect at once."""
+    holds = await resolvers.set_not_interested(
+        info.context,
+        product_id=decode_uuid(input.product_id, "Product"),
+        not_interested=input.not_interested,
     )
+    return SetNotInterestedPayload(not_interested=holds)

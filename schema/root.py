@@ -37,6 +37,7 @@ from schema import (
     programme_settings,
     purchases,
     pushed_rewards,
+    recommendations,
     redemptions,
     returns,
     reward_definitions,
@@ -113,6 +114,7 @@ class Mutation:
     mark_notifications_read = notifications.mark_notifications_read
     set_notification_preferences = notification_settings.set_notification_preferences
     track_behavior = behavior.track_behavior
+    set_not_interested = recommendations.set_not_interested
     export_my_data = custody.export_my_data
     request_account_deletion = custody.request_account_deletion
     cancel_account_deletion = custody.cancel_account_deletion

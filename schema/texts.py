@@ -69,6 +69,10 @@ TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.TOPIC_UNKNOWN: Text(zh="没有该反馈主题", en="There is no such topic"),
     ErrorCode.CAUSE_UNKNOWN: Text(zh="没有该原因分类", en="There is no such cause of this topic"),
     ErrorCode.TICKET_ORDER_UNKNOWN: Text(zh="没有找到您的这笔订单", en="You have no such order"),
+    ErrorCode.PERSONALIZATION_OFF: Text(
+        zh="请先开启个性化推荐",
+        en="Personal recommendations are switched off; switch them on first",
+    ),
     ErrorCode.TOO_MANY_OPEN_TICKETS: Text(
         zh="您已有 {refusal.limit} 个处理中的反馈，请在其中继续说明",
         en="{refusal.limit} of your tickets are open: say more in one of them",

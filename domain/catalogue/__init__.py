@@ -8,6 +8,7 @@ from domain.catalogue.interests import (
 )
 from domain.catalogue.products import (
     BATCH_MAX,
+    THEMES,
     CatalogueItem,
     Product,
     Theme,
@@ -24,6 +25,7 @@ from domain.catalogue.products import (
 
 __all__ = [
     "BATCH_MAX",
+    "THEMES",
     "CatalogueItem",
     "DeclareInterests",
     "Product",

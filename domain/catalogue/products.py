@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -33,6 +33,8 @@ _PRODUCTS = Table(
     active="boolean",
     updated_at="timestamptz",
 )
+THEMES: Final = "SELECT code, name_zh, name_en FROM theme"
+"""All themes with their names, as SQL: for statements of other contexts."""
 _SELECT = """
     SELECT p.id, p.code, p.title, p.image_url, p.price_fen,
            t.code AS theme_code, t.name_zh, t.name_en

@@ -107,6 +107,7 @@ from domain.errors.points import (
     ReversedBefore,
     TransferLimitExceeded,
 )
+from domain.errors.recommendations import PersonalizationOff, RecommendationRefusal
 from domain.errors.refusal import IdempotencyConflict, InvalidInput, MemberNotFound, Refusal
 from domain.errors.returns import (
     OrderUnknown,
@@ -241,6 +242,7 @@ __all__ = [
     "PerkRefusal",
     "PerkUnknown",
     "PerkUseUnknown",
+    "PersonalizationOff",
     "PhoneOfAnother",
     "PhoneRefusal",
     "PointsOutOfRange",
@@ -248,6 +250,7 @@ __all__ = [
     "PrizeUnknown",
     "ProgrammeFileInvalid",
     "QuantityInvalid",
+    "RecommendationRefusal",
     "RedemptionNotCancellable",
     "RedemptionNotOpen",
     "RedemptionUnknown",

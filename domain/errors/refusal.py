@@ -102,6 +102,8 @@ Refusal
 │   ├── TicketOrderUnknown          the member has no such order
 │   ├── AssigneeUnknown             nobody with this login serves members
 │   └── TooManyOpenTickets          as many of the member's own are open as may
+├── RecommendationRefusal           something cannot be said of recommendations
+│   └── PersonalizationOff          the member does not want personal ones
 ├── WeChatRefusal                   WeChat did not vouch for the user
 │   ├── UnknownApp                  the app id is not one of this programme
 │   ├── WeChatCodeInvalid           the login code is unknown or has expired

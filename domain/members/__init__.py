@@ -10,6 +10,7 @@ from domain.members.consents import (
     Consent,
     ConsentText,
     SetConsent,
+    agreed_to,
     consent_texts,
     consenting,
     consents,
@@ -40,6 +41,7 @@ from domain.members.given_up_phones import (
 )
 from domain.members.importing import Arrived, BroughtMember, bring_profiles, check_brought
 from domain.members.inferring import (
+    DECLARED_THEMES,
     declared_themes,
     inferred_interests,
     replace_inferred_interests,
@@ -158,6 +160,7 @@ from domain.members.wechat_users import WeChatUser, wechat_users
 
 __all__ = [
     "ANY_PARTNER",
+    "DECLARED_THEMES",
     "MEMBER_TABLES",
     "MERGE_UNDOABLE",
     "PARTNER",
@@ -211,6 +214,7 @@ __all__ = [
     "WeChatUser",
     "add_member_note",
     "add_pepper",
+    "agreed_to",
     "all_emails_of",
     "all_phones_of",
     "as_named",

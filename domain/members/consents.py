@@ -87,6 +87,14 @@ _CONSENTING: Final = """
 """
 
 
+def agreed_to(purpose: str) -> str:
+    """Whether $1 agrees to this purpose now, as SQL: for statements of other contexts."""
+    return f"""COALESCE((
+        SELECT c.granted FROM member_consent AS c WHERE c.member_id = $1 AND c.purpose = '{purpose}'
+        ORDER BY c.at DESC, c.id DESC LIMIT 1
+    ), FALSE)"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentText:
     """One version of what members are asked to agree to, for one purpose, in both languages."""

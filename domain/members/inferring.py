@@ -28,6 +28,12 @@ _INFERRED: Final = Table(
 )
 
 
+DECLARED_THEMES: Final = (
+    "SELECT i.theme_code FROM member_interest AS i WHERE i.member_id = $1 AND i.source = 'declared'"
+)
+"""The codes of the themes that $1 declares, as SQL: for statements of other contexts."""
+
+
 async def inferred_interests(member_ids: Collection[UUID]) -> Mapping[UUID, Mapping[str, int]]:
     """The weights in permille of the themes inferred of each of these, by theme. One statement."""
     found: dict[UUID, dict[str, int]] = {member_id: {} for member_id in member_ids}

@@ -51,7 +51,7 @@ from domain.purchases.orders import (
     microseconds,
     text_invalid,
 )
-from domain.purchases.popularity import most_bought
+from domain.purchases.popularity import lines_by_product
 from domain.purchases.presence import any_purchase, last_placed
 from domain.purchases.publishing import (
     PublishedRule,
@@ -119,9 +119,9 @@ __all__ = [
     "identity_invalid",
     "import_orders",
     "last_placed",
+    "lines_by_product",
     "lines_of",
     "microseconds",
-    "most_bought",
     "newest_rules",
     "notices_of",
     "publish_earning_rule",

@@ -1,23 +1,21 @@
-"""Which products are bought most."""
+"""Which products are bought, and how often."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from domain.storage import Row, dialect, execute, fetch_all, inside_transaction, transaction
 
-_MOST_BOUGHT = """
-    SELECT product_code, COUNT(*) * 1.0 / (SELECT COUNT(*) FROM purchase_line) AS share
+_LINES = """
+    SELECT product_code, COUNT(*) AS lines
     FROM purchase_line
     WHERE quantity > 0
     GROUP BY product_code
-    ORDER BY share DESC, product_code
-    LIMIT $1
 """
 
 
-async def most_bought(*, first: int) -> Sequence[tuple[str, float]]:
-    """The `first` products named by most purchase lines: (code, share of all lines, 0..1).
+async def lines_by_product() -> Mapping[str, int]:
+    """How many purchase lines name each product, by its code; those that none names are left out.
 
     Reads all lines: a job for the background, not for a request.
     """
@@ -25,10 +23,10 @@ async def most_bought(*, first: int) -> Sequence[tuple[str, float]]:
 
     async def unhurried() -> Sequence[Row]:
         await execute("SET LOCAL statement_timeout = 0")
-        return await fetch_all(_MOST_BOUGHT, first)
+        return await fetch_all(_LINES)
 
     if dialect() == "postgres":
         rows = await transaction(unhurried)
     else:
-        rows = await fetch_all(_MOST_BOUGHT, first)
-    return [(row["product_code"], float(row["share"])) for row in rows]
+        rows = await fetch_all(_LINES)
+    return {row["product_code"]: row["lines"] for row in rows}

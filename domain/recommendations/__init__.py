@@ -9,9 +9,23 @@ from domain.recommendations.behavior import (
 )
 from domain.recommendations.consenting import PERSONALIZATION
 from domain.recommendations.member_tables import MEMBER_TABLES
+from domain.recommendations.not_interested import (
+    NOT_INTERESTED_MAX,
+    SetNotInterested,
+    set_not_interested,
+)
 from domain.recommendations.offering import INTRODUCED_LATELY
-from domain.recommendations.popular import KEPT, Recommendation, popular, refresh_popularity
-from domain.recommendations.scoring import Method, ScoringSettings
+from domain.recommendations.popular import refresh_popularity
+from domain.recommendations.scoring import Method, ReasonKind, ScoringSettings
+from domain.recommendations.serving import (
+    DUE_COLUMNS,
+    DUE_MOMENTS,
+    Recommendations,
+    Recommended,
+    ShownReason,
+    recommended,
+)
+from domain.recommendations.surfaces import Shelf, Surface
 from domain.recommendations.training import Trained, train
 from domain.recommendations.versions import (
     ModelStatus,
@@ -24,25 +38,34 @@ from domain.recommendations.versions import (
 
 __all__ = [
     "BEHAVIOR_TRACKING",
+    "DUE_COLUMNS",
+    "DUE_MOMENTS",
     "INTRODUCED_LATELY",
-    "KEPT",
     "MEMBER_TABLES",
+    "NOT_INTERESTED_MAX",
     "PERSONALIZATION",
     "BehaviorEvent",
     "Method",
     "ModelStatus",
-    "Recommendation",
+    "ReasonKind",
     "RecommendationModel",
+    "Recommendations",
+    "Recommended",
     "ScoringSettings",
+    "SetNotInterested",
+    "Shelf",
+    "ShownReason",
+    "Surface",
     "Trained",
     "TrainingLost",
     "TrainingUnderWay",
     "active_model",
     "behavior_consumer",
-    "popular",
     "recommendation_models",
+    "recommended",
     "refresh_popularity",
     "set_consent",
+    "set_not_interested",
     "track_behavior",
     "train",
 ]

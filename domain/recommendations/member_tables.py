@@ -12,6 +12,13 @@ MEMBER_TABLES: Final[MemberTables] = (
         merging=Merging.MOVE,
         told=("kind", "product_code", "theme_code", "at", "recorded_at"),
     ),
+    MemberTable(
+        name="not_interested",
+        key=("id",),
+        erasing=Erasing.DELETE,
+        merging=Merging.MOVE,
+        told=("product_code", "at"),
+    ),
     # What follows from the rest is computed anew of two who became one, and never moves.
     MemberTable(
         name="recommendation_list",

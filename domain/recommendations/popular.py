@@ -1,82 +1,84 @@
-"""The most bought products of the programme, for everyone."""
+"""The most bought products of the programme and of each theme: counted, and kept ready."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Final
 
-from domain.catalogue import Product, Theme
+from domain.catalogue import themes_of_products
 from domain.outbox import Event, announce
-from domain.purchases import most_bought
-from domain.storage import Row, Table, execute, fetch_all, transaction
+from domain.purchases import lines_by_product
+from domain.storage import Table, execute, transaction
 
-KEPT = 200
-"""How many popular products are kept ready."""
+KEPT: Final = 200
+"""How many popular products are kept ready, of whatever theme."""
+KEPT_OF_A_THEME: Final = 20
+"""How many of each theme besides."""
 
-_POPULAR = Table(
+_POPULAR: Final = Table(
     "popular_product",
     rank="integer",
     product_code="text",
     score="double precision",
+    theme_code="text",
+    theme_share="double precision",
     computed_at="timestamptz",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recommendation:
-    """A product to show; `rank` from 1, `score` the share of purchase lines that name it (0..1)."""
+class PopularProduct:
+    """`rank` from 1; `score` is its share of all purchase lines, `theme_share` of its theme's."""
 
     rank: int
+    product_code: str
     score: float
-    product: Product
-
-
-async def popular(*, first: int) -> Sequence[Recommendation]:
-    """The `first` most bought products that are still sold, best first. One statement."""
-    rows = await fetch_all(
-        """
-        SELECT p.score, c.id, c.code, c.title, c.image_url, c.price_fen,
-               c.theme_code, c.theme_name_zh, c.theme_name_en
-        FROM popular_product AS p
-        JOIN product_card AS c ON c.code = p.product_code
-        WHERE c.active
-        ORDER BY p.rank
-        LIMIT $1
-        """,
-        first,
-    )
-    return [_recommendation(rank, row) for rank, row in enumerate(rows, 1)]
+    theme_code: str | None
+    theme_share: float
 
 
 async def refresh_popularity(*, now: datetime) -> int:
     """Compute the most bought products anew; returns how many are kept."""
-    shares = await most_bought(first=KEPT)
+    lines = await lines_by_product()
+    kept = list(most_popular(lines, themes=await themes_of_products(lines)))
 
     async def work() -> None:
         await execute("DELETE FROM popular_product")
-        await _POPULAR.insert(
-            {"rank": rank, "product_code": code, "score": share, "computed_at": now}
-            for rank, (code, share) in enumerate(shares, 1)
-        )
+        await _POPULAR.insert({**asdict(one), "computed_at": now} for one in kept)
         await announce([Event(kind="PopularityCounted", member_id=None, facts={})], now=now)
 
     await transaction(work)
-    return len(shares)
+    return len(kept)
 
 
-def _recommendation(rank: int, row: Row) -> Recommendation:
-    theme = None
-    if row["theme_code"] is not None:
-        theme = Theme(
-            code=row["theme_code"], name_zh=row["theme_name_zh"], name_en=row["theme_name_en"]
+def most_popular(
+    lines: Mapping[str, int], *, themes: Mapping[str, str | None]
+) -> Iterator[PopularProduct]:
+    """The products that are kept ready, the most bought first; of equal ones the lesser code.
+
+    `lines` are how many purchase lines name each product, `themes` the theme of each that has one.
+    """
+    of_themes = Counter[str]()
+    for code, count in lines.items():
+        if (theme := themes.get(code)) is not None:
+            of_themes[theme] += count
+    total = sum(lines.values())
+    taken = Counter[str]()
+    rank = 0
+    for place, code in enumerate(sorted(lines, key=lambda one: (-lines[one], one))):
+        theme = themes.get(code)
+        if theme is not None:
+            taken[theme] += 1
+        if place >= KEPT and (theme is None or taken[theme] > KEPT_OF_A_THEME):
+            continue
+        rank += 1
+        yield PopularProduct(
+            rank=rank,
+            product_code=code,
+            score=lines[code] / total,
+            theme_code=theme,
+            theme_share=lines[code] / of_themes[theme] if theme is not None else 0.0,
         )
-    product = Product(
-        id=row["id"],
-        code=row["code"],
-        title=row["title"],
-        image_url=row["image_url"],
-        price_fen=row["price_fen"],
-        theme=theme,
-    )
-    return Recommendation(rank=rank, score=row["score"], product=product)

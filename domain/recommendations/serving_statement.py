@@ -1,0 +1,181 @@
+"""The one statement that decides what a member is shown, and reads it with all that it names.
+
+It asks in this order whether the member agrees to personal recommendations, which model is active,
+which of its lists the member has, what may be shown of them now, and, where that is nothing, what
+is popular. Whoever does not agree is shown what everybody is: nothing of the member is looked at
+but that.
+
+Rows are of four parts:
+
+    ITEM       a product of a list: `list`, `nth` (its place there, from 1), `item` (its row of the
+               list, as JSON), its card
+    PRODUCT    the card of a product that a reason names
+    THEME      a theme that a reason names: `theme_code` and its names
+    POPULAR    a popular product, `nth` from 1, its card, `score`, its share of all purchase lines;
+               where the member's themes count (`themed`) it was ranked by `theme_part` and
+               `popular_part` instead
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final, Literal
+
+from domain import catalogue, members, tiers
+from domain.recommendations.consenting import PERSONALIZATION
+from domain.recommendations.surfaces import Surface
+
+Engine = Literal["postgres", "sqlite"]
+
+_ELEMENTS: Final[dict[str, str]] = {
+    "postgres": "jsonb_array_elements({json}) WITH ORDINALITY AS {name} (value, key)",
+    "sqlite": "json_each({json}) AS {name}",
+}
+
+_CARD: Final = "c.id, c.code, c.title, c.image_url, c.price_fen, c.theme_code"
+_NAMES: Final = "c.theme_name_zh, c.theme_name_en"
+_COLUMNS: Final = "id, code, title, image_url, price_fen, theme_code, theme_name_zh, theme_name_en"
+
+# What a surface shows at all, beside what is on sale: of the card `c`, as of $3.
+_ON_OFFER: Final = """EXISTS (
+    SELECT 1 FROM reward_product AS r
+    WHERE r.product_code = c.code
+      AND (r.begins_at IS NULL OR r.begins_at <= $3) AND (r.ends_at IS NULL OR r.ends_at > $3)
+)"""
+_NEW: Final = "c.introduced_at > $5 AND c.introduced_at <= $3"
+_SHOWS: Final[dict[Surface, str]] = {
+    Surface.HOME: "TRUE",
+    Surface.AFTER_PURCHASE: "TRUE",
+    Surface.REWARDS: _ON_OFFER,
+    Surface.LETTERS: _NEW,
+}
+_OWNED_TOO: Final = frozenset({Surface.REWARDS})
+"""Where what the member has may be shown again, in whatever list."""
+
+# Who agrees sees what their level may see; everybody else, what everybody may.
+_MAY_SEE: Final = f"""(
+    c.level_code IS NULL
+    OR (SELECT a.yes FROM agrees AS a) AND {tiers.level_allows("c.level_code", member="$1")}
+)"""
+_WANTED: Final = "NOT EXISTS (SELECT 1 FROM unwanted AS u WHERE u.product_code = c.code)"
+
+# What popular products are chosen from. Of all, those everybody buys in the order of their rank, no
+# more than are shown, and those of the member's themes; where a surface shows few, just those.
+_CANDIDATES: Final = f"""
+    SELECT code FROM (
+        SELECT c.code FROM popular_product AS p JOIN product_card AS c ON c.code = p.product_code
+        WHERE c.active AND {_MAY_SEE} AND {_WANTED}
+        ORDER BY p.rank LIMIT $4
+    ) AS ranked
+    UNION
+    SELECT p.product_code FROM popular_product AS p JOIN themes AS d ON d.code = p.theme_code
+"""
+
+
+@lru_cache(maxsize=16)
+def statement(surface: Surface, engine: Engine) -> str:
+    """The statement for a surface.
+
+    $1 the member, $2 the lists to show in turn, $3 now, $4 how many, $5 since when something is
+    new, $6 whether popular products stand in for lists that show nothing, $7 the weight of
+    popularity beside themes.
+    """
+    return f"""
+WITH agrees AS MATERIALIZED (
+    SELECT {members.agreed_to(PERSONALIZATION)} AS yes
+), model AS MATERIALIZED (
+    SELECT m.version FROM recommendation_model AS m, agrees AS a WHERE m.status = 'ACTIVE' AND a.yes
+), unwanted AS MATERIALIZED (
+    SELECT n.product_code FROM not_interested AS n, agrees AS a WHERE n.member_id = $1 AND a.yes
+), listed AS MATERIALIZED (
+    SELECT l.list, l.items, l.computed_at
+    FROM model AS m JOIN recommendation_list AS l ON l.version = m.version
+    WHERE l.member_id = $1 AND l.list = ANY($2::text[])
+), {_owned()}, shown AS MATERIALIZED (
+    {_shown(surface, engine)}
+), cited AS MATERIALIZED (
+    SELECT DISTINCT r.value ->> 0 AS kind, r.value ->> 1 AS code
+    FROM shown AS s, {_elements("s.reasons", "r", engine)}
+), themes AS MATERIALIZED (
+    SELECT d.theme_code AS code FROM ({members.DECLARED_THEMES}) AS d, agrees AS a WHERE a.yes
+), {_popular(surface)}
+SELECT 'ITEM' AS part, list, nth, CAST(item AS TEXT) AS item, FALSE AS themed,
+       0.0::float8 AS score, 0.0::float8 AS theme_part, 0.0::float8 AS popular_part, {_COLUMNS}
+FROM shown
+UNION ALL
+SELECT 'PRODUCT', NULL, 0, NULL, FALSE, 0.0, 0.0, 0.0, {_CARD}, {_NAMES}
+FROM cited AS x JOIN product_card AS c ON c.code = x.code WHERE x.kind = 'B'
+UNION ALL
+SELECT 'THEME', NULL, 0, NULL, FALSE, 0.0, 0.0, 0.0, NULL, NULL, NULL, NULL, NULL,
+       t.code, t.name_zh, t.name_en
+FROM cited AS x JOIN ({catalogue.THEMES}) AS t ON t.code = x.code WHERE x.kind = 'I'
+UNION ALL
+SELECT 'POPULAR', NULL, nth, NULL, EXISTS (SELECT 1 FROM themes), score, theme_part, popular_part,
+       {_COLUMNS}
+FROM popular
+"""
+
+
+def _owned() -> str:
+    """What the member got since the lists were computed, which the lists do not know.
+
+    Orders that were placed long before they were told are left to the lists.
+    """
+    return """owned AS MATERIALIZED (
+    SELECT b.product_code FROM bought_product AS b
+    WHERE b.member_id = $1 AND b.placed_at > $5 AND b.placed_at <= $3
+      AND b.recorded_at >= (SELECT MIN(l.computed_at) FROM listed AS l)
+    UNION ALL
+    SELECT r.product_code FROM redeemed_product AS r
+    WHERE r.member_id = $1 AND r.redeemed_at <= $3
+      AND r.redeemed_at >= (SELECT MIN(l.computed_at) FROM listed AS l)
+)"""
+
+
+def _shown(surface: Surface, engine: Engine) -> str:
+    """The first $4 of the lists, from each in turn, of what may be shown now."""
+    new = "NOT EXISTS (SELECT 1 FROM owned AS o WHERE o.product_code = c.code)"
+    unowned = "TRUE" if surface in _OWNED_TOO else f"(l.list = 'BUY_AGAIN' OR {new})"
+    return f"""
+    SELECT * FROM (
+        SELECT l.list, ROW_NUMBER() OVER (PARTITION BY l.list ORDER BY e.key) AS nth,
+               e.value AS item, e.value -> 2 AS reasons, {_CARD}, {_NAMES}
+        FROM listed AS l, {_elements("l.items", "e", engine)}, product_card AS c
+        WHERE c.code = e.value ->> 0
+          AND c.active AND {_MAY_SEE} AND {_WANTED} AND {unowned} AND {_SHOWS[surface]}
+    ) AS allowed
+    ORDER BY nth, CASE list WHEN 'BUY_AGAIN' THEN 1 ELSE 0 END
+    LIMIT $4
+    """
+
+
+def _popular(surface: Surface) -> str:
+    """The first $4 popular products, where lists show nothing and these stand in for them.
+
+    What came lately is not among the popular ones yet: there, a theme counts by itself.
+    """
+    share = "CASE WHEN p.theme_code = c.theme_code THEN p.theme_share ELSE 0.0 END"
+    themed = "1.0" if surface is Surface.LETTERS else share
+    every = _SHOWS[surface] == "TRUE"
+    within = "c.code IN (SELECT k.code FROM candidate AS k)" if every else _SHOWS[surface]
+    return f"""candidate AS MATERIALIZED ({_CANDIDATES if every else "SELECT '' AS code"}
+), popular AS MATERIALIZED (
+    SELECT ROW_NUMBER() OVER (ORDER BY theme_part + popular_part DESC, rank, id DESC) AS nth, x.*
+    FROM (
+        SELECT {_CARD}, {_NAMES}, COALESCE(p.rank, 1000000000) AS rank,
+               COALESCE(p.score, 0.0) AS score,
+               CASE WHEN d.code IS NULL THEN 0.0 ELSE {themed} END AS theme_part,
+               $7::float8 * COALESCE(p.score / NULLIF(b.score, 0), 0.0) AS popular_part
+        FROM product_card AS c
+        CROSS JOIN (SELECT MAX(t.score) AS score FROM popular_product AS t) AS b
+        LEFT JOIN popular_product AS p ON p.product_code = c.code
+        LEFT JOIN themes AS d ON d.code = c.theme_code
+        WHERE $6::boolean AND NOT EXISTS (SELECT 1 FROM shown)
+          AND {within} AND c.active AND {_MAY_SEE} AND {_WANTED}
+    ) AS x
+    ORDER BY nth LIMIT $4
+)"""
+
+
+def _elements(json: str, name: str, engine: Engine) -> str:
+    return _ELEMENTS[engine].format(json=json, name=name)
