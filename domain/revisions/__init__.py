@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from domain import ledger, rewards, tiers
+from domain import ledger, recommendations, rewards, tiers
 from domain.outbox import POSITION, PROGRAMME
 from domain.program import TIME_ZONE
 from domain.storage import fetch_one
@@ -27,8 +27,9 @@ class Revision:
     """Equal revisions of one caller: nothing that they can read has changed.
 
     `member` and `programme` are positions in their streams. `moments` are those last passed at
-    which points mature, expire or come to expire soon, holds run out, and coupons expire, and the
-    one at which a review became due that is not settled yet; None where none was.
+    which points mature, expire or come to expire soon, holds run out, and coupons expire, the one at
+    which a review became due that is not settled yet, and those at which what is recommended came
+    or went; None where none was.
     `today` is the programme's local date, by which levels and quotas are counted.
     """
 
@@ -41,7 +42,7 @@ class Revision:
 _REVISION = f"""
     SELECT {POSITION} AS member, {POSITION.replace("$1", "$4")} AS programme,
            {TIME_ZONE} AS time_zone, {ledger.DUE_MOMENTS}, {rewards.DUE_MOMENTS},
-           {tiers.DUE_MOMENTS}
+           {tiers.DUE_MOMENTS}, {recommendations.DUE_MOMENTS}
 """
 
 
@@ -52,7 +53,8 @@ async def revision(member_id: UUID | None, *, now: datetime) -> Revision:
     never older.
     """
     row = await fetch_one(
-        _REVISION, member_id or NOBODY, now, now + ledger.EXPIRING_SOON, PROGRAMME
+        *(_REVISION, member_id or NOBODY, now, now + ledger.EXPIRING_SOON, PROGRAMME),
+        now - recommendations.NEW_FOR,
     )
     assert row is not None, "a row of values without a table"
     return Revision(
@@ -62,6 +64,7 @@ async def revision(member_id: UUID | None, *, now: datetime) -> Revision:
             *(row[column] for column in ledger.DUE_COLUMNS),
             row["coupon_expired_at"],
             row["level_due_at"],
+            *(row[column] for column in recommendations.DUE_COLUMNS),
         ),
         today=now.astimezone(ZoneInfo(row["time_zone"])).date(),
     )
