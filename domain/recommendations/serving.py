@@ -91,8 +91,8 @@ DUE_MOMENTS: Final = """
         AS no_longer_new_at
 """
 """The last moments by $2 at which what is shown changed without a write: a reward began or ended,
-a product came, or is no longer new, where $5 is `INTRODUCED_LATELY` before $2. For statements of other
-contexts."""
+a product came, or is no longer new, where $5 is `INTRODUCED_LATELY` before $2. For statements of
+other contexts."""
 DUE_COLUMNS: Final = ("reward_product_due_at", "introduced_at", "no_longer_new_at")
 
 

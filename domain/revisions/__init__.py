@@ -27,9 +27,9 @@ class Revision:
     """Equal revisions of one caller: nothing that they can read has changed.
 
     `member` and `programme` are positions in their streams. `moments` are those last passed at
-    which points mature, expire or come to expire soon, holds run out, and coupons expire, the one at
-    which a review became due that is not settled yet, and those at which what is recommended came
-    or went; None where none was.
+    which points mature, expire or come to expire soon, holds run out, and coupons expire, the one
+    at which a review became due that is not settled yet, and those at which something that is
+    recommended came or went; None where none was.
     `today` is the programme's local date, by which levels and quotas are counted.
     """
 
@@ -54,7 +54,7 @@ async def revision(member_id: UUID | None, *, now: datetime) -> Revision:
     """
     row = await fetch_one(
         *(_REVISION, member_id or NOBODY, now, now + ledger.EXPIRING_SOON, PROGRAMME),
-        now - recommendations.NEW_FOR,
+        now - recommendations.INTRODUCED_LATELY,
     )
     assert row is not None, "a row of values without a table"
     return Revision(

@@ -176,7 +176,7 @@ BROKEN: dict[str, tuple[Any, str, set[str]]] = {
     "balances": (ledger, "balance", {"points"}),
     "journal": (ledger, "journal", {"ledger"}),
     "coupons": (rewards, "coupons", {"coupons"}),
-    "popularity": (recommendations, "popular", {"recommendations"}),
+    "popularity": (recommendations, "recommended", {"recommendations"}),
     "inbox": (notifications, "freshness", {"version", "unreadCount"}),
 }
 
