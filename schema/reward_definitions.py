@@ -98,6 +98,9 @@ class DefineRewardInput:
     coupon: RewardCouponInput | None = None
     """What its coupons give: needed for the kind COUPON, a discount for it alone."""
 
+    product_code: str | None = None
+    """The code of the product of the catalogue that it gives; left out where it gives none."""
+
 
 @input_type()
 class ChangeRewardInput:
@@ -145,6 +148,9 @@ class ChangeRewardInput:
     coupon: RewardCouponInput | None = strawberry.UNSET
     """What its coupons give from now on; those that were given out stay as they are."""
 
+    product_code: str | None = strawberry.UNSET
+    """The code of the product of the catalogue that it gives."""
+
 
 @object_type(policy=DEFINES)
 class DefineRewardPayload(Payload):
@@ -180,6 +186,7 @@ async def define_reward(info: Info, input: DefineRewardInput) -> DefineRewardPay
         ends_at=input.ends_at,
         per_member=input.per_member,
         coupon=_terms(input.coupon),
+        product_code=input.product_code,
     )
     reward: Reward = view(await resolvers.define_reward(info.context, definition))
     return DefineRewardPayload(reward=reward)

@@ -101,6 +101,9 @@ class Reward:
     per_member: int | None
     """How many one member may have; null for no limit."""
 
+    product_code: str | None
+    """The merchant's own code of the product that it gives; null where it gives none."""
+
     version: int
     """Grows when staff changes the reward; `changeReward` names it."""
 

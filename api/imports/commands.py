@@ -7,6 +7,7 @@ is printed as one line.
 from __future__ import annotations
 
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -20,7 +21,7 @@ from api.imports.mapping import (
     PURCHASE_PRESETS,
 )
 from api.imports.member_commands import export_members, import_members
-from api.imports.product_import import ProductCounts, ProductImport
+from api.imports.product_import import ProductCounts, ProductForm, ProductImport
 from api.imports.product_import import import_products as run_product_import
 from api.imports.progress import TerminalReporter
 from api.imports.purchase_import import Now, PurchaseCounts, PurchaseImport
@@ -46,6 +47,7 @@ from domain.audit import Target
 from domain.program import program
 from domain.purchases import current_rule
 from domain.texts import is_identity
+from domain.tiers import read_levels
 
 _SOURCE_LENGTH_MAX = 64
 
@@ -58,20 +60,33 @@ def import_products(
     preset: Annotated[
         str | None, typer.Option(help=f"Columns of: {', '.join(PRODUCT_PRESETS)}.")
     ] = None,
+    time_zone: TimeZoneOption = None,
+    date_format: DateFormatOption = None,
     rejects: RejectsOption = None,
     encoding: EncodingOption = "utf-8",
     delimiter: DelimiterOption = ",",
     database_url: DatabaseOption = None,
 ) -> None:
-    """Import products. Fields: code, title, theme, image, price (in yuan)."""
+    """Import products.
+
+    Fields: code, title, theme, image, price (in yuan), level (from which on members are shown it),
+    introduced (since when it is new), active (yes or no). A row says everything about its product:
+    a field without a column or a value is taken away, and what says nothing of active is sold.
+    """
     choice = Choice(
         fields=PRODUCT_FIELDS, presets=PRODUCT_PRESETS, preset=preset, mapping=mapping, map_=map_
     )
 
     async def work(source: SourceFile, now: Now, console: Console) -> ProductCounts:
+        columns = choice.columns_of(source)
         command = ProductImport(
             file=source,
-            mapping=choice.columns_of(source),
+            mapping=columns,
+            form=ProductForm(
+                zone=await _zone(time_zone, needed="introduced" in columns),
+                date_form=date_format,
+                levels=frozenset(level.code for level in await read_levels()),
+            ),
             rejects_path=rejects_path_of(rejects, file),
         )
         await tell_the_log("import.products", Target(kind="file", id=file.name), now=now())
@@ -148,6 +163,13 @@ def import_purchases(
         database_url=database_url,
         rejects_path=rejects_path_of(rejects, file),
     )
+
+
+async def _zone(named: str | None, *, needed: bool) -> ZoneInfo:
+    """Where moments without an offset are; products come before the programme, or without it."""
+    if named:
+        return zone_named(named)
+    return (await program()).zone if needed else ZoneInfo("UTC")
 
 
 def add_import_commands(app: typer.Typer) -> None:

@@ -39,7 +39,8 @@ PURCHASE_FIELDS: Final = Fields(
     one_of=("amount", "unit-price"),
 )
 PRODUCT_FIELDS: Final = Fields(
-    names=("code", "title", "theme", "image", "price"), required=("code",)
+    names=("code", "title", "theme", "image", "price", "level", "introduced", "active"),
+    required=("code",),
 )
 MEMBER_FIELDS: Final = Fields(
     names=(

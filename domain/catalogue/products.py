@@ -16,6 +16,7 @@ from domain.storage import Row, Table, fetch_all, transaction
 from domain.texts import is_storable
 
 CODE_LENGTH_MAX = 64
+LEVEL_LENGTH_MAX = 32
 TITLE_LENGTH_MAX = 256
 URL_LENGTH_MAX = 2_048
 PRICE_FEN_MAX = 2**53 - 1
@@ -32,6 +33,8 @@ _PRODUCTS = Table(
     price_fen="bigint",
     active="boolean",
     updated_at="timestamptz",
+    level_code="text",
+    introduced_at="timestamptz",
 )
 THEMES: Final = "SELECT code, name_zh, name_en FROM theme"
 """All themes with their names, as SQL: for statements of other contexts."""
@@ -65,13 +68,21 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueItem:
-    """A product as the merchant describes it. A theme that is not there yet is made from it."""
+    """A product as the merchant describes it, whole. A theme that is not there yet is made from it.
+
+    It is shown to members from the level `level_code` on, None for everybody; whether there is the
+    level is for the caller to see. `introduced_at` is since when it is new, None where it was
+    always there; one that is not `active` is no longer sold, and shown to nobody.
+    """
 
     code: str
     title: str
     theme: Theme | None = None
     image_url: str | None = None
     price_fen: int | None = None
+    level_code: str | None = None
+    introduced_at: datetime | None = None
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +106,8 @@ def check_item(item: CatalogueItem) -> None:
         _check_text("image_url", item.image_url, length_max=URL_LENGTH_MAX)
     if item.price_fen is not None and not 0 <= item.price_fen <= PRICE_FEN_MAX:
         raise InvalidInput(field=("price_fen",), rule=f"0 to {PRICE_FEN_MAX} fen")
+    if item.level_code is not None:
+        _check_text("level_code", item.level_code, length_max=LEVEL_LENGTH_MAX)
 
 
 async def upsert_products(items: Sequence[CatalogueItem], *, now: datetime) -> Upserted:
@@ -123,14 +136,14 @@ async def _upsert(wanted: dict[str, CatalogueItem], *, now: datetime) -> Upserte
         ),
         or_ignore=True,
     )
-    present = await products_by_code(wanted)
+    present = await _described(wanted)
     changed = {
         code: item
         for code, item in wanted.items()
-        if code in present and not _is_as_described(present[code], item)
+        if code in present and present[code] != _description(item)
     }
     await _PRODUCTS.insert(
-        {"id": uuid7(), "active": True, **_columns_of(item, now=now)}
+        {"id": uuid7(), **_columns_of(item, now=now)}
         for code, item in wanted.items()
         if code not in present
     )
@@ -203,26 +216,31 @@ def _check_text(field: str, text: str, *, length_max: int) -> None:
         raise InvalidInput(field=(field,), rule=f"1 to {length_max} characters of plain text")
 
 
-def _is_as_described(product: Product, item: CatalogueItem) -> bool:
-    theme_code = product.theme.code if product.theme else None
-    described_code = item.theme.code if item.theme else None
-    return (product.title, theme_code, product.image_url, product.price_fen) == (
-        item.title,
-        described_code,
-        item.image_url,
-        item.price_fen,
+async def _described(codes: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What is kept of the products of these codes, by code."""
+    rows = await fetch_all(
+        "SELECT code, title, theme_code, image_url, price_fen, active, level_code, introduced_at"
+        " FROM product WHERE code = ANY($1::text[])",
+        sorted(set(codes)),
     )
+    return {row["code"]: dict(row) for row in rows}
 
 
-def _columns_of(item: CatalogueItem, *, now: datetime) -> dict[str, Any]:
+def _description(item: CatalogueItem) -> dict[str, Any]:
     return {
         "code": item.code,
         "title": item.title,
         "theme_code": item.theme.code if item.theme else None,
         "image_url": item.image_url,
         "price_fen": item.price_fen,
-        "updated_at": now,
+        "active": item.active,
+        "level_code": item.level_code,
+        "introduced_at": item.introduced_at,
     }
+
+
+def _columns_of(item: CatalogueItem, *, now: datetime) -> dict[str, Any]:
+    return _description(item) | {"updated_at": now}
 
 
 def _product_of(row: Row) -> Product:

@@ -30,6 +30,7 @@ FILED: Final = {
     "amount_off": "value",
     "discount_max": "discount_max_fen",
     "permille_off": "value",
+    "product_code": "product",
 }
 """What a file calls the fields that inputs of the API call otherwise."""
 

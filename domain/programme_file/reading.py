@@ -238,6 +238,7 @@ def _reward(fields: FieldsReader) -> RewardDefinition:
         ends_at=fields.moment_or_none("ends_at"),
         per_member=fields.whole_or_none("per_member"),
         coupon=_coupon(fields.within("coupon")),
+        product_code=fields.text_or_none("product"),
     )
     of_coupon = {"coupon": ("kind",), "coupon.value": ("coupon.takes_off",)}
     fields.note_flaws(reward_flaws(reward), go_by=of_coupon)

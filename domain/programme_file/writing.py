@@ -134,6 +134,7 @@ def _reward(reward: RewardDefinition) -> Document:
             "begins_at": _moment(reward.begins_at),
             "ends_at": _moment(reward.ends_at),
             "per_member": reward.per_member,
+            "product": reward.product_code,
             "coupon": _coupon(reward.coupon) or None,
         }
     )

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from domain import audit, tiers
+from domain import audit, catalogue, tiers
 from domain.audit import Actor, Target
 from domain.errors import Flaws, InvalidInput, RewardChanged, RewardExists, RewardUnknown
 from domain.ledger import POINTS_MAX
@@ -24,6 +24,7 @@ from domain.texts import clean_code, clean_text
 TITLE_CHARACTERS_MAX: Final = 100
 DESCRIPTION_CHARACTERS_MAX: Final = 2_000
 URL_CHARACTERS_MAX: Final = 2_048
+PRODUCT_CHARACTERS_MAX: Final = 64
 COUNT_MAX: Final = 2**31 - 1
 COUPON_DAYS_MAX: Final = 3_650
 
@@ -41,6 +42,7 @@ CHANGEABLE: Final = frozenset(
         "ends_at",
         "per_member",
         "coupon",
+        "product_code",
     ]
 )
 """What may change of a reward. Its code and its kind are for ever."""
@@ -48,7 +50,10 @@ CHANGEABLE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardDefinition:
-    """A reward: `kind` GIFT, COUPON, PERK or PARTNER_PRIZE; `stock` None for unlimited."""
+    """A reward: `kind` GIFT, COUPON, PERK or PARTNER_PRIZE; `stock` None for unlimited.
+
+    `product_code` is the product of the catalogue that it gives, where it gives one.
+    """
 
     id: UUID = field(default_factory=uuid7)
     code: str
@@ -65,6 +70,7 @@ class RewardDefinition:
     ends_at: datetime | None = None
     per_member: int | None = None
     coupon: CouponTerms = field(default_factory=CouponTerms)
+    product_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +218,9 @@ async def _check(reward: Reward) -> None:
         codes = [level.code for level in await tiers.read_levels()]
         if reward.level_required not in codes:
             raise InvalidInput(field=("level_required",), rule=f"one of {', '.join(codes)}")
+    code = reward.product_code
+    if code is not None and not await catalogue.products_by_code([code]):
+        raise InvalidInput(field=("product_code",), rule="the code of a product")
 
 
 def _flaws(reward: Reward) -> Flaws:
@@ -225,6 +234,14 @@ def _flaws(reward: Reward) -> Flaws:
                 field=(name,),
                 characters_min=1,
                 characters_max=TITLE_CHARACTERS_MAX,
+            )
+    if reward.product_code is not None:
+        with flaws.noted():
+            clean_text(
+                reward.product_code,
+                field=("product_code",),
+                characters_min=1,
+                characters_max=PRODUCT_CHARACTERS_MAX,
             )
     for name in ("description_zh", "description_en"):
         _note_lines(flaws, getattr(reward, name), field=(name,))

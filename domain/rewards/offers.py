@@ -31,8 +31,8 @@ class CouponTerms:
 class Reward:
     """A reward; `stock` and `per_member` are None where they are not limited.
 
-    It may be redeemed from `begins_at` until `ends_at`, which is exclusive. Two that differ in what
-    is left alone are equal.
+    It may be redeemed from `begins_at` until `ends_at`, which is exclusive. What it gives may be a
+    product of the catalogue: `product_code`. Two that differ in what is left alone are equal.
     """
 
     id: UUID
@@ -51,6 +51,7 @@ class Reward:
     per_member: int | None
     version: int
     coupon: CouponTerms
+    product_code: str | None
 
     def is_open(self, now: datetime) -> bool:
         """Whether it may be redeemed at this moment."""
@@ -61,7 +62,7 @@ class Reward:
 REWARD_COLUMNS: Final = (
     "id, code, title_zh, title_en, description_zh, description_en, image_url, kind, points_price,"
     " stock, level_required, begins_at, ends_at, per_member, version, coupon_days, coupon_off,"
-    " coupon_value, amount_min_fen, discount_max_fen, stacks, terms_zh, terms_en"
+    " coupon_value, amount_min_fen, discount_max_fen, stacks, terms_zh, terms_en, product_code"
 )
 
 _OPEN: Final = f"""
@@ -135,6 +136,7 @@ def reward_of(row: Row) -> Reward:
             terms_zh=row["terms_zh"],
             terms_en=row["terms_en"],
         ),
+        product_code=row["product_code"],
     )
 
 

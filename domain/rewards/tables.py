@@ -32,6 +32,7 @@ REWARDS: Final = Table(
     stacks="boolean",
     terms_zh="text",
     terms_en="text",
+    product_code="text",
 )
 COUPONS: Final = Table(
     "coupon",
