@@ -19,6 +19,13 @@ MEMBER_TABLES: Final[MemberTables] = (
         merging=Merging.MOVE,
         told=("product_code", "at"),
     ),
+    MemberTable(
+        name="product_letter",
+        key=("product_code",),
+        erasing=Erasing.DELETE,
+        merging=Merging.MOVE,
+        told=("product_code", "sent_at"),
+    ),
     # What follows from the rest is computed anew of two who became one, and never moves.
     MemberTable(
         name="recommendation_list",

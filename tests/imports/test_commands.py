@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from api.imports.commands import add_import_commands
 from domain import storage
+from domain.tiers import LevelDefinition, define_levels
+from tests.domain.access.fixtures import NOW
 
 T = TypeVar("T")
 
@@ -216,3 +218,50 @@ def test_products_with_their_titles_themes_and_prices(
         ("7", "TEXT_INVALID"),
         ("8", "COLUMN_COUNT"),
     ]
+
+
+OFFERED = [
+    ["code", "level", "introduced", "active"],
+    ["tea", "gold", "2026-02-01", "yes"],
+    ["cup", "", "2026-02-01T09:00:00+01:00", "否"],
+    ["pot", "", "", ""],
+    ["tin", "emperor", "", ""],
+    ["urn", "", "lately", ""],
+    ["bag", "", "", "perhaps"],
+]
+
+
+def test_products_say_for_whom_and_since_when_they_are(sqlite_url: str, tmp_path: Path) -> None:
+    file = write(tmp_path / "products.csv", OFFERED[0], *OFFERED[1:])
+    rejects = tmp_path / "rejects.csv"
+    connected(sqlite_url, define_gold)
+    arguments = ("import-products", file, "--time-zone", "Asia/Tokyo", "--rejects", rejects)
+    result = invoke(sqlite_url, *arguments)
+    assert result.exit_code == 0, result.stderr
+    assert "6 rows: 3 imported (3 new, 0 changed), 3 rejected" in result.stdout
+    products = look(sqlite_url, "SELECT code, level_code, introduced_at, active FROM product")
+    assert sorted(
+        (
+            row["code"],
+            row["level_code"],
+            row["introduced_at"] and row["introduced_at"].isoformat(),
+            row["active"],
+        )
+        for row in products
+    ) == [
+        ("cup", None, "2026-02-01T08:00:00+00:00", False),
+        ("pot", None, None, True),
+        ("tea", "gold", "2026-01-31T15:00:00+00:00", True),
+    ]
+    written = list(csv.DictReader(rejects.read_text(encoding="utf-8").splitlines()))
+    assert [(row["reject_code"], row["reject_reason"]) for row in written] == [
+        ("LEVEL_INVALID", "level is not one of the levels: base, gold"),
+        ("DATE_INVALID", "introduced is not a date since 1970"),
+        ("ACTIVE_INVALID", "active is yes or no"),
+    ]
+
+
+async def define_gold() -> None:
+    base = LevelDefinition(code="base", rank=0, name_zh="普通", name_en="Base", threshold=0)
+    gold = LevelDefinition(code="gold", rank=1, name_zh="黄金", name_en="Gold", threshold=1)
+    await define_levels([base, gold], perks=[], now=NOW)

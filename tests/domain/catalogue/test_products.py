@@ -96,6 +96,34 @@ async def test_each_altered_field_is_a_change(other: CatalogueItem) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("other", "card"),
+    [
+        (replace(LONGJING, level_code="gold"), {"level_code": "gold"}),
+        (replace(LONGJING, introduced_at=NOW), {"introduced_at": NOW}),
+        (replace(LONGJING, active=False), {"active": False}),
+    ],
+    ids=["for a level", "new", "not sold"],
+)
+async def test_for_whom_and_since_when_it_is_stands_on_the_card(
+    other: CatalogueItem, card: dict[str, object]
+) -> None:
+    plain = {"level_code": None, "introduced_at": None, "active": True}
+    await upsert_products([LONGJING], now=NOW)
+    assert await the_card() == plain
+    assert await upsert_products([other], now=LATER) == counts(0, 1, 0)
+    assert await the_card() == plain | card
+    assert await upsert_products([other], now=LATER) == counts(0, 0, 1)
+    # What says nothing of it takes it away.
+    assert await upsert_products([LONGJING], now=LATER) == counts(0, 1, 0)
+    assert await the_card() == plain
+
+
+async def the_card() -> dict[str, object]:
+    [row] = await fetch_all("SELECT level_code, introduced_at, active FROM product_card")
+    return dict(row)
+
+
 async def test_of_a_code_that_comes_twice_the_last_counts() -> None:
     assert await upsert_products([CUP, replace(CUP, title="Mug")], now=NOW) == counts(1, 0, 0)
     assert (await products_by_code(["cup"]))["cup"].title == "Mug"
@@ -123,6 +151,8 @@ UNSOUND: dict[str, tuple[CatalogueItem, str]] = {
     "a long address": (replace(CUP, image_url="u" * 2_049), "image_url"),
     "a negative price": (replace(CUP, price_fen=-1), "price_fen"),
     "too large a price": (replace(CUP, price_fen=2**53), "price_fen"),
+    "a nameless level": (replace(CUP, level_code=""), "level_code"),
+    "a long level": (replace(CUP, level_code="l" * 33), "level_code"),
 }
 
 

@@ -112,6 +112,9 @@ SHARE = CouponTerms(value=CouponValue(off=CouponOff.SHARE, value=1_001))
         ({"kind": "COUPON", "coupon": replace(TEN_OFF.coupon, days=0)}, "coupon.days"),
         ({"code": "a b"}, "code"),
         ({"code": ""}, "code"),
+        ({"product_code": "mystery"}, "product_code"),
+        ({"product_code": ""}, "product_code"),
+        ({"product_code": "p" * 65}, "product_code"),
     ],
     ids=str,
 )
