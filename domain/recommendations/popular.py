@@ -31,7 +31,11 @@ _POPULAR: Final = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PopularProduct:
-    """`rank` from 1; `score` is its share of all purchase lines, `theme_share` of its theme's."""
+    """`rank` from 1; `score` is the share of all purchase lines that name it.
+
+    `theme_share` is 1 for the most bought of a theme, and for others how often they are against it;
+    0 without a theme.
+    """
 
     rank: int
     product_code: str
@@ -61,16 +65,14 @@ def most_popular(
 
     `lines` are how many purchase lines name each product, `themes` the theme of each that has one.
     """
-    of_themes = Counter[str]()
-    for code, count in lines.items():
-        if (theme := themes.get(code)) is not None:
-            of_themes[theme] += count
     total = sum(lines.values())
+    most: dict[str, int] = {}
     taken = Counter[str]()
     rank = 0
     for place, code in enumerate(sorted(lines, key=lambda one: (-lines[one], one))):
         theme = themes.get(code)
         if theme is not None:
+            most.setdefault(theme, lines[code])
             taken[theme] += 1
         if place >= KEPT and (theme is None or taken[theme] > KEPT_OF_A_THEME):
             continue
@@ -80,5 +82,5 @@ def most_popular(
             product_code=code,
             score=lines[code] / total,
             theme_code=theme,
-            theme_share=lines[code] / of_themes[theme] if theme is not None else 0.0,
+            theme_share=lines[code] / most[theme] if theme is not None else 0.0,
         )

@@ -12,7 +12,7 @@ Rows are of four parts:
     PRODUCT    the card of a product that a reason names
     THEME      a theme that a reason names: `theme_code` and its names
     POPULAR    a popular product, `nth` from 1, its card, `score`, its share of all purchase lines;
-               where the member's themes count (`themed`) it was ranked by `theme_part` and
+               where the member's themes count (`themed`) it is ranked by `theme_part` and
                `popular_part` instead
 """
 

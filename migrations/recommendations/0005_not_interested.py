@@ -22,7 +22,7 @@ class Migration(migration.Migration):
             )
             """,
             "CREATE INDEX not_interested_product ON not_interested (member_id, product_code)",
-            # `theme_share`: how many of the lines of its theme's products name the product.
+            # `theme_share`: how often it is bought against the most bought of its theme.
             "ALTER TABLE popular_product ADD COLUMN theme_code TEXT "
             "CHECK (length(theme_code) BETWEEN 1 AND 64)",
             "ALTER TABLE popular_product ADD COLUMN theme_share DOUBLE PRECISION "
