@@ -34,6 +34,7 @@ from api.observability.settings import MetricsSettings, TraceSettings
 from api.partners.settings import ReconciliationSettings
 from api.persisted.settings import DocumentSettings
 from api.rates.settings import RateSettings, with_development_rates
+from api.recommending.settings import RecommendationSettings
 from api.streaming.settings import StreamingSettings
 from api.stress.settings import StressSettings
 from api.telling.settings import (
@@ -203,6 +204,7 @@ class Settings(BaseSettings):
     custody: CustodySettings = CustodySettings()
     reconciliation: ReconciliationSettings = ReconciliationSettings()
     uploads: UploadSettings = UploadSettings()
+    recommendations: RecommendationSettings = RecommendationSettings()
     streaming: StreamingSettings = StreamingSettings()
     metrics: MetricsSettings = MetricsSettings()
     traces: TraceSettings = TraceSettings()

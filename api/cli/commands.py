@@ -15,6 +15,7 @@ from api.cli import (
     levels,
     partners,
     programme,
+    recommending,
     reconciling,
     service,
     serving,
@@ -45,5 +46,6 @@ working.add_to(app)
 webhooks.add_to(app)
 reconciling.add_to(app)
 sweeping.add_to(app)
+recommending.add_to(app)
 service.add_to(app)
 add_import_commands(app)

@@ -13,7 +13,7 @@ from domain.games import binding_consumer, buyers_consumer, webhook_consumer
 from domain.members import timeline_consumer
 from domain.notifications import deliveries_consumer, notification_consumer
 from domain.outbox import Announced, Consumer, publish_hints
-from domain.recommendations import behavior_consumer
+from domain.recommendations import behavior_consumer, shelves_consumer
 
 
 def consumers_with(settings: Settings, *, redis: aioredis.Redis) -> tuple[Consumer, ...]:
@@ -25,6 +25,7 @@ def consumers_with(settings: Settings, *, redis: aioredis.Redis) -> tuple[Consum
     kept = (
         timeline_consumer(TELLING),
         behavior_consumer(),
+        shelves_consumer(),
         webhook_consumer(),
         binding_consumer(),
         buyers_consumer(),

@@ -23,6 +23,7 @@ from api.workers.feedback_jobs import feedback_jobs
 from api.workers.jobs import recurring_jobs
 from api.workers.messages import MessageSender, open_sending
 from api.workers.nudging import Nudger, nudging
+from api.workers.recommendation_jobs import recommendation_jobs
 from api.workers.reconciliations import reconciliation_jobs
 from api.workers.schedules import Schedules
 from api.workers.tasks import end_within
@@ -86,6 +87,7 @@ async def working(
             *reconciliation_jobs(
                 settings.reconciliation, files=settings.reconciliation_files, clock=clock
             ),
+            *recommendation_jobs(settings.recommendations, clock=clock),
             *attachment_jobs(settings.uploads, store=settings.attachments, clock=clock),
         )
         schedules = Schedules(jobs, broker=broker, clock=clock)

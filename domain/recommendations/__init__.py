@@ -8,6 +8,7 @@ from domain.recommendations.behavior import (
     track_behavior,
 )
 from domain.recommendations.consenting import PERSONALIZATION
+from domain.recommendations.due import mark_due, shelves_consumer
 from domain.recommendations.member_tables import MEMBER_TABLES
 from domain.recommendations.not_interested import (
     NOT_INTERESTED_MAX,
@@ -16,6 +17,7 @@ from domain.recommendations.not_interested import (
 )
 from domain.recommendations.offering import INTRODUCED_LATELY
 from domain.recommendations.popular import refresh_popularity
+from domain.recommendations.refreshing import ShelfRefresher
 from domain.recommendations.scoring import Method, ReasonKind, ScoringSettings
 from domain.recommendations.serving import (
     DUE_COLUMNS,
@@ -54,6 +56,7 @@ __all__ = [
     "ScoringSettings",
     "SetNotInterested",
     "Shelf",
+    "ShelfRefresher",
     "ShownReason",
     "Surface",
     "Trained",
@@ -61,11 +64,13 @@ __all__ = [
     "TrainingUnderWay",
     "active_model",
     "behavior_consumer",
+    "mark_due",
     "recommendation_models",
     "recommended",
     "refresh_popularity",
     "set_consent",
     "set_not_interested",
+    "shelves_consumer",
     "track_behavior",
     "train",
 ]

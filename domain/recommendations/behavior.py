@@ -16,6 +16,9 @@ from domain.catalogue import missing_themes, products_by_id
 from domain.errors import InvalidInput
 from domain.members import Consent, SetConsent
 from domain.outbox import Announced, Consumer
+from domain.recommendations.consenting import PERSONALIZATION
+from domain.recommendations.due import mark_due
+from domain.recommendations.lists import forget_shelves
 from domain.storage import Table, execute, fetch_all, transaction
 from domain.texts import clean_code, clean_text
 
@@ -94,6 +97,8 @@ async def track_behavior(member_id: UUID, events: Sequence[BehaviorEvent], *, no
             ),
             or_ignore=True,
         )
+        if any(event.event_id not in known for event in events):
+            await mark_due([standing], now=now)
         return len(kept)
 
     return await transaction(work)
@@ -117,13 +122,19 @@ async def _known_before(member_id: UUID, events: Sequence[BehaviorEvent]) -> set
 
 
 async def set_consent(command: SetConsent, *, now: datetime) -> Consent:
-    """As `members.set_consent`; who no longer agrees to be watched is forgotten at once."""
+    """As `members.set_consent`, with what follows from a withdrawal, at once.
+
+    Of who no longer agrees to be watched, what they looked at goes; of who wants no shelves of
+    their own, those and the interests that were inferred.
+    """
 
     async def work() -> Consent:
         standing = await members.lock_member(command.member_id)
         consent = await members.set_consent(replace(command, member_id=standing), now=now)
         if consent.purpose == BEHAVIOR_TRACKING and not consent.granted:
             await execute("DELETE FROM behavior_event WHERE member_id = $1", standing)
+        if consent.purpose == PERSONALIZATION and not consent.granted:
+            await forget_shelves([standing], now=now)
         return consent
 
     return await transaction(work)

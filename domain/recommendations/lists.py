@@ -48,22 +48,24 @@ class Shelves:
 async def write_shelves(
     shelves: Sequence[Shelves],
     *,
+    of: Collection[UUID],
     version: int,
     anew: bool,
     computed_at: datetime,
     now: datetime,
 ) -> set[UUID]:
-    """Write what was computed for those who agree; returns who they are.
+    """Write what was computed for those who agree; returns for whom.
 
-    In the caller's transaction. Of the others everything goes. `anew`: there may be lists of the
-    version already. A fixed number of statements. Whoever's record was given up or erased meanwhile
-    is passed over.
+    In the caller's transaction. `of` are all who were looked at: of those who do not agree, and of
+    records that were given up or erased meanwhile, everything goes. `anew`: there may be lists of
+    the version already. A fixed number of statements.
     """
     assert inside_transaction(), "under the locks of the members"
-    standing = await members.lock_members([one.member_id for one in shelves])
+    standing = await members.lock_members(of)
     own = {one for one, leads_to in standing.items() if one == leads_to}
     willing = await members.consenting(own, PERSONALIZATION)
     await forget_shelves(own - willing, now=now)
+    await forget_rows(set(of) - own)
     writing = [one for one in shelves if one.member_id in willing]
     if anew and writing:
         await execute(
@@ -76,17 +78,24 @@ async def write_shelves(
     await members.replace_inferred_interests(
         {one.member_id: one.inferred for one in writing}, now=now
     )
-    return willing
+    return {one.member_id for one in writing}
 
 
 async def forget_shelves(member_ids: Collection[UUID], *, now: datetime) -> None:
     """Delete what follows from the history of these members, whose locks the caller holds."""
     if not member_ids:
         return
+    await forget_rows(member_ids)
+    await members.replace_inferred_interests({one: {} for one in member_ids}, now=now)
+
+
+async def forget_rows(member_ids: Collection[UUID]) -> None:
+    """Delete the lists of these, and that they wait: also of records that lead elsewhere."""
+    if not member_ids:
+        return
     ids = sorted(member_ids)
     await execute("DELETE FROM recommendation_list WHERE member_id = ANY($1::uuid[])", ids)
     await execute("DELETE FROM recommendation_due WHERE member_id = ANY($1::uuid[])", ids)
-    await members.replace_inferred_interests({one: {} for one in ids}, now=now)
 
 
 def inferred_themes(

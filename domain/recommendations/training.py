@@ -245,7 +245,12 @@ class _Training:
         async def work() -> int:
             now = self._clock.now()
             written = await write_shelves(
-                shelves, version=self._version, anew=False, computed_at=self._as_of, now=now
+                shelves,
+                of=[one.member_id for one in shelves],
+                version=self._version,
+                anew=False,
+                computed_at=self._as_of,
+                now=now,
             )
             # Under the row of the version: whoever takes over waits, and clears what is written.
             await renew_training(self._version, now=now)

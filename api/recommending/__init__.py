@@ -1,0 +1,1 @@
+"""Recommendations at the edge: how they are trained, by which settings."""

@@ -1,0 +1,158 @@
+"""Whose lists are to be computed anew, because something happened that they follow from.
+
+A mark is written by whoever is told of what happened, after its commit. What computes a member's
+lists reads the signals after it read the mark, and takes the mark away only where no other came
+meanwhile: of what happens while lists are computed nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from domain import members
+from domain.outbox import Announced, Consumer
+from domain.recommendations.consenting import PERSONALIZATION
+from domain.recommendations.lists import forget_rows, forget_shelves
+from domain.storage import Table, execute, fetch_all, transaction
+
+_DUE: Final = Table("recommendation_due", member_id="uuid", since="timestamptz", marks="bigint")
+
+# Who waits already waits since then; who was done by a model whose successor is trained, since now.
+_ANEW: Final = """
+    (member_id) DO UPDATE SET
+        marks = recommendation_due.marks + 1,
+        since = CASE WHEN recommendation_due.computed_with IS NULL
+                     THEN recommendation_due.since ELSE excluded.since END,
+        computed_with = NULL
+"""
+
+_CONSENTS: Final = frozenset({"ConsentChanged", "MembersMerged", "MembersParted"})
+"""After these somebody may not agree who did, or a record may have been given up."""
+
+_SIGNALS: Final = frozenset(
+    {
+        "PurchaseRecorded",
+        "PurchaseAmended",
+        "PurchaseRefunded",
+        "RewardRedeemed",
+        "RedemptionCancelled",
+        "InterestsDeclared",
+        "LevelChanged",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A member who waits since then; `marks` counts what happened."""
+
+    member_id: UUID
+    since: datetime
+    marks: int
+
+
+async def mark_due(member_ids: Collection[UUID], *, now: datetime) -> None:
+    """Let the lists of these members be computed anew. One statement, none for nobody."""
+    # In one order for everybody, so that two batches never wait for each other in a circle.
+    await _DUE.insert(
+        ({"member_id": one, "since": now, "marks": 1} for one in sorted(set(member_ids))),
+        or_update=_ANEW,
+    )
+
+
+def shelves_consumer() -> Consumer:
+    """Whoever hears what members' lists follow from.
+
+    It looks at what holds now, so that repetition and delay do no harm.
+    """
+
+    async def hear(events: Sequence[Announced]) -> None:
+        concerned = {event.member_id: event.announced_at for event in events}
+        doubtful = {event.member_id for event in events if event.kind in _CONSENTS}
+        doubtful |= {UUID(e.facts["loser_id"]) for e in events if e.kind == "MembersMerged"}
+        for one in sorted(doubtful):
+            await _forget_unwilling(one, now=concerned.get(one) or events[-1].announced_at)
+        willing = await members.consenting(concerned, PERSONALIZATION)
+        await mark_due(willing, now=max(concerned.values()))
+
+    return Consumer("shelves", _CONSENTS | _SIGNALS, hear)
+
+
+async def due_members(
+    *, version: int, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Due]:
+    """Those who wait for this version, the longest first. One statement."""
+    rows = await fetch_all(
+        """
+        SELECT member_id, since, marks FROM recommendation_due
+        WHERE (since > $2 OR (since = $2 AND member_id > $3))
+            AND (computed_with IS NULL OR computed_with <> $1)
+        ORDER BY since, member_id LIMIT $4
+        """,
+        *(version, *(after or _BEGINNING), limit),
+    )
+    return [Due(member_id=row["member_id"], since=row["since"], marks=row["marks"]) for row in rows]
+
+
+async def settle_due(done: Sequence[Due], *, version: int) -> None:
+    """Take the marks away that were there when the signals were read. In the caller's transaction.
+
+    While a successor of the version is trained, or serves already, they stay: that one may have
+    read the signals before. A fixed number of statements.
+    """
+    marks: Mapping[UUID, Due] = {one.member_id: one for one in done}
+    rows = await fetch_all(
+        "SELECT member_id, since, marks FROM recommendation_due"
+        " WHERE member_id = ANY($1::uuid[]) ORDER BY member_id FOR UPDATE",
+        sorted(marks),
+    )
+    as_read = [
+        row["member_id"]
+        for row in rows
+        if (row["since"], row["marks"])
+        == (marks[row["member_id"]].since, marks[row["member_id"]].marks)
+    ]
+    await execute(
+        "UPDATE recommendation_due SET computed_with = $2 WHERE member_id = ANY($1::uuid[])",
+        *(as_read, version),
+    )
+    await execute(f"{_DONE} AND member_id = ANY($2::uuid[])", version, as_read)
+
+
+async def clear_due(*, version: int, limit: int) -> int:
+    """Take away marks that stayed for a successor that never came; returns how many."""
+    rows = await fetch_all(
+        "SELECT member_id FROM recommendation_due WHERE computed_with = $1"
+        " ORDER BY since, member_id LIMIT $2",
+        *(version, limit),
+    )
+    if not rows:
+        return 0
+    ids = [row["member_id"] for row in rows]
+    return await execute(f"{_DONE} AND member_id = ANY($2::uuid[])", version, ids)
+
+
+_BEGINNING: Final = (datetime.fromisoformat("1970-01-01T00:00:00+00:00"), UUID(int=0))
+
+_DONE: Final = """
+    DELETE FROM recommendation_due WHERE computed_with = $1 AND NOT EXISTS (
+        SELECT 1 FROM recommendation_model AS m
+        WHERE m.status = 'TRAINING' OR (m.status = 'ACTIVE' AND m.version > $1)
+    )
+"""
+
+
+async def _forget_unwilling(member_id: UUID, *, now: datetime) -> None:
+    async def work() -> None:
+        standing = (await members.lock_members([member_id])).get(member_id)
+        # A record that was given up has no shelves: they follow from what the other one has now.
+        if standing != member_id:
+            await forget_rows([member_id])
+        if standing is not None and not await members.has_consented(standing, PERSONALIZATION):
+            await forget_shelves([standing], now=now)
+
+    await transaction(work)
