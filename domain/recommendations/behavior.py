@@ -5,7 +5,7 @@ Without the consent nothing is written; with its withdrawal everything goes, in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -81,6 +81,9 @@ async def track_behavior(member_id: UUID, events: Sequence[BehaviorEvent], *, no
             return 0
         kept = {_id_of(standing, event): event for event in reversed(events)}
         known = await _known_before(standing, events)
+        fresh = await _not_kept_yet(
+            standing, {id: event for id, event in kept.items() if event.event_id not in known}
+        )
         await _EVENTS.insert(
             (
                 {
@@ -92,12 +95,11 @@ async def track_behavior(member_id: UUID, events: Sequence[BehaviorEvent], *, no
                     "at": event.at,
                     "recorded_at": now,
                 }
-                for id, event in sorted(kept.items())
-                if event.event_id not in known
+                for id, event in sorted(fresh.items())
             ),
             or_ignore=True,
         )
-        if any(event.event_id not in known for event in events):
+        if fresh and await members.has_consented(standing, PERSONALIZATION):
             await mark_due([standing], now=now)
         return len(kept)
 
@@ -106,6 +108,18 @@ async def track_behavior(member_id: UUID, events: Sequence[BehaviorEvent], *, no
 
 def _id_of(record_id: UUID, event: BehaviorEvent) -> UUID:
     return uuid5(_IDS, f"{record_id}:{event.event_id}")
+
+
+async def _not_kept_yet(
+    member_id: UUID, events: Mapping[UUID, BehaviorEvent]
+) -> Mapping[UUID, BehaviorEvent]:
+    """Those of the events, by our ids, that are not kept under the record itself."""
+    rows = await fetch_all(
+        "SELECT id FROM behavior_event WHERE member_id = $1 AND id = ANY($2::uuid[])",
+        *(member_id, sorted(events)),
+    )
+    kept = {row["id"] for row in rows}
+    return {id: event for id, event in events.items() if id not in kept}
 
 
 async def _known_before(member_id: UUID, events: Sequence[BehaviorEvent]) -> set[str]:

@@ -41,6 +41,7 @@ _SIGNALS: Final = frozenset(
         "RewardRedeemed",
         "RedemptionCancelled",
         "InterestsDeclared",
+        "NotInterestedSet",
         "LevelChanged",
     }
 )

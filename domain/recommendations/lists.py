@@ -82,9 +82,15 @@ async def write_shelves(
 
 
 async def forget_shelves(member_ids: Collection[UUID], *, now: datetime) -> None:
-    """Delete what follows from the history of these members, whose locks the caller holds."""
+    """Delete what follows from the history of these members, whose locks the caller holds.
+
+    And what they did not want to be shown, which nobody may heed any more.
+    """
     if not member_ids:
         return
+    await execute(
+        "DELETE FROM not_interested WHERE member_id = ANY($1::uuid[])", sorted(member_ids)
+    )
     await forget_rows(member_ids)
     await members.replace_inferred_interests({one: {} for one in member_ids}, now=now)
 

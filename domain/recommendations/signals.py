@@ -49,6 +49,11 @@ _REDEEMED: Final = """
     WHERE r.redeemed_at <= $2
 """
 
+_NOT_INTERESTED: Final = """
+    SELECT DISTINCT m.number, n.product_code
+    FROM {asked} JOIN not_interested AS n ON n.member_id = m.id
+"""
+
 _RANKS: Final = """
     SELECT m.number, r.rank FROM {asked} JOIN member_rank AS r ON r.member_id = m.id
 """
@@ -69,6 +74,7 @@ class _Found:
     placed_at: dict[str, datetime] = field(default_factory=dict)
     redeemed: set[str] = field(default_factory=set)
     browsed: dict[str, int] = field(default_factory=dict)
+    not_interested: set[str] = field(default_factory=set)
     level_rank: int = 0
 
     def newest_order(self) -> set[str]:
@@ -93,7 +99,8 @@ async def histories(member_ids: Sequence[UUID], *, as_of: datetime) -> list[set[
 async def tastes(member_ids: Sequence[UUID], *, as_of: datetime) -> list[Taste]:
     """All signals of each of these members as of the moment, in their order.
 
-    What members declare, and their levels, count as they are now. A fixed number of statements.
+    What members declare and do not want, and their levels, count as they are now. A fixed number of
+    statements.
     """
     found = [_Found() for _ in member_ids]
     for row in await _read(_BOUGHT, member_ids, as_of):
@@ -102,6 +109,8 @@ async def tastes(member_ids: Sequence[UUID], *, as_of: datetime) -> list[Taste]:
         one.placed_at[row["product_code"]] = moment_of(row["placed_at"])
     for row in await _read(_REDEEMED, member_ids, as_of):
         found[row["number"] - 1].redeemed.add(row["product_code"])
+    for row in await _read(_NOT_INTERESTED, member_ids):
+        found[row["number"] - 1].not_interested.add(row["product_code"])
     for row in await _read(_RANKS, member_ids):
         found[row["number"] - 1].level_rank = row["rank"]
     for row in await _read(_BROWSED, member_ids, as_of):
@@ -114,6 +123,7 @@ async def tastes(member_ids: Sequence[UUID], *, as_of: datetime) -> list[Taste]:
             newest_order=one.newest_order(),
             declared=declared.get(member_id, frozenset()),
             browsed=one.browsed,
+            not_interested=one.not_interested,
             level_rank=one.level_rank,
         )
         for member_id, one in zip(member_ids, found, strict=True)

@@ -381,6 +381,8 @@ NO_ACTS = {
         "outbox parked",
         "webhooks list",
         "export-programme",
+        "recommendations train",
+        "recommendations status",
     ),
     *("print-schema", "print-errors", "print-access"),
 }

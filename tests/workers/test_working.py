@@ -56,9 +56,11 @@ JOBS = [
     "forget-webhooks",
     "reconcile-games",
     "refresh-recommendations",
+    "refresh-shelves",
     "sweep-attachments",
     "sweep-points",
     "tell-expiring",
+    "train-recommendations",
     "watch-deadlines",
     "write-exports",
 ]
