@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from domain.recommendations.scoring.model import Model
+from domain.recommendations.scoring.settings import ScoringSettings
 from domain.recommendations.scoring.taste import BROWSED, Taste
 
 
@@ -80,13 +81,12 @@ def block_of(tastes: Sequence[Taste], model: Model, themes: Themes) -> Block:
         sizes=np.array([len(history) for history in histories], dtype=np.float64),
         counted=counted,
         declared=declared,
-        interest=np.where(declared, 1.0, inferred(counted, model)),
+        interest=np.where(declared, 1.0, inferred(counted, model.settings)),
     )
 
 
-def inferred(counted: NDArray[np.float64], model: Model) -> NDArray[np.float64]:
+def inferred(counted: NDArray[np.float64], settings: ScoringSettings) -> NDArray[np.float64]:
     """w of a theme that was not declared, by k."""
-    settings = model.settings
     return counted / (counted + settings.inferred_half) * settings.inferred_weight
 
 

@@ -37,9 +37,11 @@ def explain(
     *,
     kind: ListKind,
     themes: Mapping[str, str | None],
+    reasons_max: int | None = None,
 ) -> Listed:
-    """The score of a product in a list of a member, with all reasons that may be cited.
+    """The score of a product in a list of a member, with as many reasons as a list cites.
 
+    `reasons_max` asks for more of them, or fewer.
     `themes` has the theme of each product of the history (of those that the model knows).
     Equal to what `Scorer.lists` answers of the product where it is listed. The score of what is not
     listed, for whatever cause, is what it would have there; for BUY_AGAIN 0 orders count as none.
@@ -58,7 +60,7 @@ def explain(
         product_code=item.product_code,
         score=round(score, DECIMALS),
         reasons=tuple([reason for reason in cited if reason.contribution > 0])[
-            : settings.reasons_max
+            : settings.reasons_max if reasons_max is None else reasons_max
         ],
     )
 

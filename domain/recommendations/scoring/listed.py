@@ -13,8 +13,8 @@ from typing import Any, Final, TypeAlias
 DECIMALS: Final = 10
 """Scores and contributions are rounded to so many places, so that ties are ties everywhere."""
 
-Rows: TypeAlias = list[list[Any]]
-"""Products as JSON keeps them."""
+Rows: TypeAlias = Sequence[Sequence[Any]]
+"""Products as JSON keeps them; tuples stand for its lists."""
 
 
 class ListKind(StrEnum):
@@ -89,10 +89,10 @@ def listed_of(rows: Iterable[Sequence[Any]]) -> tuple[Listed, ...]:
 def rows_of(listed: Iterable[Listed]) -> Rows:
     """The products as they are stored: what `listed_of` reads."""
     return [
-        [
+        (
             each.product_code,
             each.score,
-            [[reason.kind.value, reason.code, reason.contribution] for reason in each.reasons],
-        ]
+            tuple((reason.kind.value, reason.code, reason.contribution) for reason in each.reasons),
+        )
         for each in listed
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from domain.recommendations.scoring.blocks import Block, Themes, block_of
 from domain.recommendations.scoring.listed import DECIMALS, ListKind, Rows
 from domain.recommendations.scoring.model import Model
 from domain.recommendations.scoring.ranking import largest
-from domain.recommendations.scoring.reasons import Reasoning
+from domain.recommendations.scoring.reasons import Pairs, Reasoning, rows_of_pairs
 from domain.recommendations.scoring.taste import Offer, Taste
 
 MEMBERS_MAX: Final = 1024
@@ -36,6 +37,9 @@ class Scorer:
         size = len(model.items.codes)
         self._themes = Themes.of(model)
         self._speaking = _speaking(model)
+        self._alike = _alike(model, self._themes)
+        again = model.settings.again_popularity * model.popularity
+        self._again_popular: list[float] = np.round(again, DECIMALS).tolist()
         self._popular = model.settings.discover_popularity * model.popularity
         self._active = _marked(offer.active, model)
         self._levels = np.zeros(size, dtype=np.int64)
@@ -60,29 +64,30 @@ class Scorer:
 
     def _part(self, tastes: Sequence[Taste]) -> Iterator[Mapping[ListKind, Rows]]:
         block = block_of(tastes, self.model, self._themes)
-        prior = self._prior(block)
-        liked = np.round((block.had @ self._speaking).toarray() + prior, DECIMALS)
-        after = np.round((block.newest @ self._speaking).toarray() + prior, DECIMALS)
         hidden = self._hidden(block)
         owned = hidden.copy()
         owned[_rows_of(block.had), block.had.indices] = True
-        reasoning = Reasoning(self.model, self._themes, self._speaking, block)
-        listings = {
+        prior = self._prior(block)
+        liked = (block.had @ self._speaking).toarray()
+        liked += prior
+        best = {
             ListKind.DISCOVER: self._best(liked, owned, self._all),
-            ListKind.AFTER_PURCHASE: self._best(after, owned, self._all),
             ListKind.REWARDS: self._best(liked, hidden, self._given),
             ListKind.LETTERS: self._best(liked, owned, self._new),
         }
+        after = (block.newest @ self._speaking).toarray()
+        after += prior
+        # Without an order there is nothing that was bought just now.
+        after[np.diff(block.newest.indptr) == 0] = -np.inf
+        best[ListKind.AFTER_PURCHASE] = self._best(after, owned, self._all)
+        reasoning = Reasoning(self.model, self._themes, self._alike, block)
+        listed = {
+            kind: self._rows(reasoning, found, newest=kind is ListKind.AFTER_PURCHASE)
+            for kind, found in best.items()
+        }
         for row, taste in enumerate(tastes):
             mine: dict[ListKind, Rows] = {ListKind.BUY_AGAIN: self._again(taste, hidden[row])}
-            for kind, listing in listings.items():
-                numbers, scores = listing[row]
-                newest = kind is ListKind.AFTER_PURCHASE
-                if newest and block.newest.indptr[row] == block.newest.indptr[row + 1]:
-                    mine[kind] = []
-                else:
-                    mine[kind] = reasoning.rows(row, numbers, scores, newest=newest)
-            yield mine
+            yield mine | {kind: rows[row] for kind, rows in listed.items()}
 
     def _prior(self, block: Block) -> NDArray[np.float64]:
         """What themes and popularity give, faded by the history."""
@@ -106,37 +111,61 @@ class Scorer:
 
     def _best(
         self, scores: NDArray[np.float64], hidden: NDArray[np.bool_], among: NDArray[np.intp]
-    ) -> list[tuple[list[int], list[float]]]:
-        """Of each member, the numbers of the best products and their scores."""
-        offered = np.where(hidden[:, among], -np.inf, scores[:, among])
-        best = largest(offered, self.model.settings.listed_max)
-        best_scores = np.take_along_axis(offered, best, axis=1)
-        lengths = np.count_nonzero(best_scores > -np.inf, axis=1)
-        return [
-            (among[numbers[:length]].tolist(), found[:length].tolist())
-            for numbers, found, length in zip(best, best_scores, lengths.tolist(), strict=True)
-        ]
+    ) -> tuple[Pairs, NDArray[np.float64]]:
+        """The best products of each member, in order, and their scores; -inf is not listed."""
+        offered = scores[:, among]
+        offered[hidden[:, among]] = -np.inf
+        best = np.sort(largest(offered, self.model.settings.listed_max), axis=1)
+        found = np.round(np.take_along_axis(offered, best, axis=1), DECIMALS)
+        # What rounding makes equal stands by code.
+        order = np.argsort(-found, axis=1, kind="stable")
+        found = np.take_along_axis(found, order, axis=1)
+        rows, places = np.nonzero(found > -np.inf)
+        products = among[np.take_along_axis(best, order, axis=1)[rows, places]]
+        return Pairs(rows=rows, products=products), found[rows, places]
+
+    def _rows(
+        self, reasoning: Reasoning, found: tuple[Pairs, NDArray[np.float64]], *, newest: bool
+    ) -> list[Rows]:
+        """The products of each member of the part as they are stored."""
+        pairs, scores = found
+        rows = rows_of_pairs(
+            self.model,
+            pairs.products.tolist(),
+            scores.tolist(),
+            reasoning.cited(pairs, newest=newest),
+        )
+        ends = np.searchsorted(pairs.rows, np.arange(reasoning.members + 1)).tolist()
+        return [rows[start:end] for start, end in pairwise(ends)]
 
     def _again(self, taste: Taste, hidden: NDArray[np.bool_]) -> Rows:
         """What was bought, by the orders that hold it, and by popularity among equals."""
-        model = self.model
-        beta = model.settings.again_popularity
+        settings = self.model.settings
+        numbers = self.model.items.numbers
         found = []
         for code, orders in taste.bought.items():
-            number = model.items.numbers.get(code)
+            number = numbers.get(code)
             if number is not None and self._active[number] and not hidden[number]:
-                popular = beta * float(model.popularity[number])
-                found.append((-round(orders + popular, DECIMALS), code, orders, popular))
-        return [
-            [code, -negative, _again_reasons(code, orders, popular, model.settings.reasons_max)]
-            for negative, code, orders, popular in sorted(found)[: model.settings.listed_max]
-        ]
+                found.append((-orders - self._again_popular[number], code, orders, number))
+        found.sort()
+        rows = []
+        for negative, code, orders, number in found[: settings.listed_max]:
+            reasons: list[tuple[str, str | None, float]] = [("B", code, float(orders))]
+            popular = self._again_popular[number]
+            if popular > 0:
+                reasons.append(("P", None, popular))
+            if popular > orders:
+                reasons.reverse()
+            rows.append((code, round(-negative, DECIMALS), tuple(reasons[: settings.reasons_max])))
+        return rows
 
 
-def _again_reasons(code: str, orders: int, popular: float, count: int) -> Rows:
-    reasons = [["B", code, float(orders)], ["P", None, round(popular, DECIMALS)]]
-    reasons.sort(key=lambda reason: -reason[2])
-    return [reason for reason in reasons if reason[2] > 0][:count]
+def _alike(model: Model, themes: Themes) -> NDArray[np.bool_]:
+    """Where in `sources` the theme is that of the product itself."""
+    none = len(themes.numbers)
+    of_sources = np.append(themes.of_items, np.int32(none))[model.sources]
+    own: NDArray[np.int32] = themes.of_items[:, None]
+    return (of_sources == own) & (own != none)
 
 
 def _speaking(model: Model) -> sparse.csr_array:

@@ -61,7 +61,7 @@ class ScoringSettings:
     listed_max: int = 40
     """How many products a list holds."""
 
-    reasons_max: int = 5
+    reasons_max: int = 3
     """How many reasons are cited."""
 
     def __post_init__(self) -> None:

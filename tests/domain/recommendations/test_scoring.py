@@ -35,13 +35,13 @@ from tests.domain.recommendations.shops import CODES, STRANGERS, Shop, check_lis
 
 
 @given(shops())
-@effort(max_examples=150)
+@effort(max_examples=150, deadline=None)
 def test_lists_and_reasons_are_those_of_the_definitions(shop: Shop) -> None:
     check_lists(shop)
 
 
 @given(shops())
-@effort(max_examples=60)
+@effort(max_examples=60, deadline=None)
 def test_a_stored_model_lists_exactly_what_the_trained_one_does(shop: Shop) -> None:
     model = trained(shop)
     rows = list(model.rows())
@@ -60,14 +60,14 @@ def test_a_stored_model_lists_exactly_what_the_trained_one_does(shop: Shop) -> N
 
 
 @given(shops())
-@effort(max_examples=60)
+@effort(max_examples=60, deadline=None)
 def test_a_members_lists_are_the_same_alone_and_among_others(shop: Shop) -> None:
     scorer = engine.Scorer(trained(shop), shop.offer)
     assert scorer.lists(shop.tastes) == [scorer.lists([taste])[0] for taste in shop.tastes]
 
 
 @given(shops())
-@effort(max_examples=100)
+@effort(max_examples=100, deadline=None)
 def test_one_row_of_the_model_explains_what_is_listed(shop: Shop) -> None:
     model = trained(shop)
     facts = {row.product_code: row for row in model.rows()}
@@ -86,7 +86,7 @@ def test_one_row_of_the_model_explains_what_is_listed(shop: Shop) -> None:
 
 
 @given(shops(), st.randoms(use_true_random=False))
-@effort(max_examples=60)
+@effort(max_examples=60, deadline=None)
 def test_batches_that_are_added_and_removed_count_as_counted_at_once(
     shop: Shop, chance: random.Random
 ) -> None:
@@ -316,7 +316,7 @@ def test_what_is_listed_is_stored_and_read_as_it_is() -> None:
         ),
     )
     rows = rows_of(listed)
-    assert rows == [["x", 1.5, [["B", "y", 1.25], ["P", None, 0.25]]]]
+    assert rows == [("x", 1.5, (("B", "y", 1.25), ("P", None, 0.25)))]
     assert listed_of(orjson.loads(orjson.dumps(rows))) == listed
 
 
