@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 
-import fakeredis
 from redis import asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from api.embedded_redis import embedded_redis
 from api.observability.calls import WatchedHttp
 from api.rates.gateway_rates import GatewayRates
 from api.rates.shared import SharedBuckets
@@ -42,8 +42,7 @@ HINTS_TIMEOUT_S = 1.0
 def connect_redis(url: str) -> aioredis.Redis:
     """A client for the Redis at `url`; `memory://` is one inside this process."""
     if url.startswith("memory:"):
-        memory: aioredis.Redis = fakeredis.FakeAsyncRedis()
-        return memory
+        return embedded_redis()
     return guarded_redis(url)
 
 
