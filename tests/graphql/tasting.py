@@ -9,6 +9,7 @@ from domain.catalogue import CatalogueItem
 from domain.recommendations import ScoringSettings
 from tests.graphql.gateway import Gateway, Session, global_id
 from tests.graphql.orders import applied, line, order, record
+from tests.graphql.points import token_of
 from tests.graphql.programme import HOME, TEA
 from tests.graphql.test_set_consent import say
 
@@ -91,7 +92,9 @@ async def shown(
 ) -> Any:
     """What a surface shows to the member: every field of it."""
     variables = {"surface": surface, "shelf": shelf, "first": first}
-    response = await gateway.ask(QUERY, variables, token=session.access_token, language=language)
+    response = await gateway.ask(
+        QUERY, variables, token=await token_of(gateway, session), language=language
+    )
     body = response.json()
     assert "errors" not in body, body
     return body["data"]["me"]["recommendations"]
