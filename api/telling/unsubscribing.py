@@ -45,6 +45,7 @@ _GROUPS: Final = {
     KindGroup.POINTS: ("积分到期", "points that expire"),
     KindGroup.ORDERS: ("订单与退款", "your orders and refunds"),
     KindGroup.REWARDS: ("兑换的礼品", "gifts that you redeemed"),
+    KindGroup.NEWS: ("新品推荐", "new products"),
     KindGroup.SERVICE: ("客服反馈", "your messages to our service"),
 }
 _ASKING: Final = "<p>不再向您发送关于“{zh}”的邮件。</p><p>No more mails about {en}.</p>"

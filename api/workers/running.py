@@ -21,6 +21,7 @@ from api.workers.custody_jobs import custody_jobs
 from api.workers.drainer import Drainer
 from api.workers.feedback_jobs import feedback_jobs
 from api.workers.jobs import recurring_jobs
+from api.workers.letter_jobs import letter_jobs
 from api.workers.messages import MessageSender, open_sending
 from api.workers.nudging import Nudger, nudging
 from api.workers.recommendation_jobs import recommendation_jobs
@@ -83,6 +84,7 @@ async def working(
         jobs = (
             *recurring_jobs(work, clock=clock),
             *feedback_jobs(work, clock=clock),
+            *letter_jobs(work, clock=clock),
             *custody_jobs(settings.custody, pictures=settings.attachments, clock=clock),
             *reconciliation_jobs(
                 settings.reconciliation, files=settings.reconciliation_files, clock=clock

@@ -49,6 +49,12 @@ class WorkSettings(BaseModel):
     tell_expiring_every_s: PositiveInt = 21_600
     """How often members are told of points that are about to expire."""
 
+    send_letters_every_s: PositiveInt = 3_600
+    """How often members are written to about new products of their themes."""
+
+    letter_pause_days: PositiveInt = 7
+    """A member gets one letter within so many days at most."""
+
     watch_deadlines_every_s: PositiveInt = 60
     """How often deadlines of tickets that passed are noted, paid for and told."""
 

@@ -54,6 +54,7 @@ from domain.members.interest import (
     interests,
     replace_declared_interests,
 )
+from domain.members.interested import interested_members
 from domain.members.joining import Known, identities
 from domain.members.listing import MemberListing, count_members, list_members, standing_ids
 from domain.members.looking_up import look_up
@@ -246,6 +247,7 @@ __all__ = [
     "heirs",
     "identities",
     "inferred_interests",
+    "interested_members",
     "interests",
     "list_members",
     "lock_found",

@@ -53,12 +53,14 @@ from domain.notifications.quiet import Channel, Preferences, QuietHours
 from domain.notifications.telling import Notification, notify
 from domain.notifications.texts import (
     DefinedText,
+    Language,
     Worded,
     Wording,
     define_notification_text,
     defined_texts,
     notification_text_flaws,
     text_history,
+    words,
 )
 
 __all__ = [
@@ -74,6 +76,7 @@ __all__ = [
     "Freshness",
     "InboxItem",
     "KindGroup",
+    "Language",
     "MarkNotificationsRead",
     "Notification",
     "NotificationText",
@@ -116,4 +119,5 @@ __all__ = [
     "unsubscribe",
     "unsubscribe_group",
     "worded_items",
+    "words",
 ]

@@ -19,6 +19,8 @@ class KindGroup(StrEnum):
     """Orders on their way, and money given back."""
     REWARDS = "REWARDS"
     """Gifts on their way."""
+    NEWS = "NEWS"
+    """New products of what the member cares for."""
     SERVICE = "SERVICE"
     """Answers of the shop's service, and all that has no group of its own."""
 
@@ -38,6 +40,8 @@ class Fact(StrEnum):
     """The fact `points`, as a sentence that they were paid; nothing where there are none."""
     TICKET = "ticket"
     """The id of a ticket, as the API writes it: what `node` finds."""
+    PRODUCT = "product"
+    """The id of a product, as the API writes it: what `node` finds."""
     LEVEL = "level"
     """The code of a level, as the name of the level."""
 
@@ -152,6 +156,15 @@ KINDS: Final[Mapping[str, Kind]] = {
             "/redemptions",
         ),
         facts={"title": Fact.BY_LANGUAGE},
+    ),
+    "PRODUCT_INTRODUCED": Kind(
+        group=KindGroup.NEWS,
+        text=_text(
+            ("{theme}上新：{title}", "您关注的{theme}有新品：{title}。欢迎来看看。"),
+            ("New in {theme}: {title}", "You care for {theme}, and {title} is new. Have a look."),
+            "/products/{product}",
+        ),
+        facts={"product": Fact.PRODUCT, "title": Fact.PLAIN, "theme": Fact.BY_LANGUAGE},
     ),
     "ORDER_SHIPPED": _parcel(
         ("订单已发货", "您的订单 {order} 已发货。{carrier} {number}"),

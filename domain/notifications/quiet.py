@@ -34,6 +34,7 @@ WANTED_BY_DEFAULT: Final[Mapping[KindGroup, frozenset[Channel]]] = {
     KindGroup.POINTS: _LOUD,
     KindGroup.ORDERS: _LOUD | {Channel.SMS},
     KindGroup.REWARDS: _LOUD,
+    KindGroup.NEWS: _LOUD,
     KindGroup.SERVICE: _LOUD | {Channel.SMS},
 }
 """What holds where a member said nothing."""

@@ -78,6 +78,11 @@ class Wording:
     zone: ZoneInfo
     levels: LevelNames = field(default_factory=dict)
 
+    @classmethod
+    def plain(cls) -> Wording:
+        """For kinds whose facts are neither days nor levels."""
+        return cls(zone=ZoneInfo("UTC"))
+
 
 def worded(
     kind: str,
@@ -119,6 +124,14 @@ async def newest_texts(kinds: Collection[str]) -> Mapping[str, NotificationText]
     rows = await fetch_all(_NEWEST, sorted(kinds))
     defined = {row["kind"]: _defined(row).text for row in rows}
     return {kind: defined.get(kind, kind_of(kind).text) for kind in kinds}
+
+
+async def words(
+    kind: str, facts: Mapping[str, Any], *, language: Language, wording: Wording
+) -> Worded:
+    """What somebody who is told this is shown, by the newest text of the kind; one statement."""
+    text = (await newest_texts([kind]))[kind]
+    return worded(kind, facts, text=text, language=language, wording=wording)
 
 
 async def defined_texts() -> list[DefinedText]:
@@ -243,6 +256,8 @@ def _word(
             found = _amends(facts.get("points"), language=language)
         case Fact.TICKET:
             found = _global_id("Ticket", _plain(facts.get(name)))
+        case Fact.PRODUCT:
+            found = _global_id("Product", _plain(facts.get(name)))
         case Fact.LEVEL:
             code = _plain(facts.get(name))
             zh, en = wording.levels.get(code, (code, code))

@@ -7,8 +7,9 @@ from domain.recommendations.behavior import (
     set_consent,
     track_behavior,
 )
-from domain.recommendations.consenting import PERSONALIZATION
+from domain.recommendations.consenting import MARKETING, PERSONALIZATION
 from domain.recommendations.due import mark_due, shelves_consumer
+from domain.recommendations.letters import letter, send_letters
 from domain.recommendations.member_tables import MEMBER_TABLES
 from domain.recommendations.not_interested import (
     NOT_INTERESTED_MAX,
@@ -43,6 +44,7 @@ __all__ = [
     "DUE_COLUMNS",
     "DUE_MOMENTS",
     "INTRODUCED_LATELY",
+    "MARKETING",
     "MEMBER_TABLES",
     "NOT_INTERESTED_MAX",
     "PERSONALIZATION",
@@ -64,10 +66,12 @@ __all__ = [
     "TrainingUnderWay",
     "active_model",
     "behavior_consumer",
+    "letter",
     "mark_due",
     "recommendation_models",
     "recommended",
     "refresh_popularity",
+    "send_letters",
     "set_consent",
     "set_not_interested",
     "shelves_consumer",

@@ -6,3 +6,6 @@ from typing import Final
 
 PERSONALIZATION: Final = "personalization"
 """The purpose of the consent without which nobody's history chooses what they are shown."""
+
+MARKETING: Final = "marketing"
+"""The purpose of the consent without which nobody is written to about products."""

@@ -57,6 +57,7 @@ JOBS = [
     "reconcile-games",
     "refresh-recommendations",
     "refresh-shelves",
+    "send-letters",
     "sweep-attachments",
     "sweep-points",
     "tell-expiring",
