@@ -61,6 +61,7 @@ async def test_what_is_said_holds_and_the_rest_is_the_programmes(gateway: Gatewa
         ("LEVELS", "SMS"),
         ("POINTS", "SMS"),
         ("REWARDS", "SMS"),
+        ("NEWS", "SMS"),
     }
     answer = await say(
         gateway,
