@@ -7,7 +7,6 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 
 from domain.recommendations.scoring.counting import PairCounts
 from domain.recommendations.scoring.model import Model, shares
@@ -20,9 +19,15 @@ WEIGHT_DECIMALS: Final = 8
 _PLACES_MAX: Final = 2_000_000
 """So many places of a matrix are looked at in one step: 16 MB."""
 
+_SWEPT: Final = 512
+"""Rows of a block of the matrix that is inverted."""
+
 _Told: TypeAlias = Callable[[int, int], None]
 _Block: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 """Products, what speaks for each, and how much it does."""
+
+_Step: TypeAlias = tuple[int, int, _Block]
+"""How many steps of how many are done, and what came of the last."""
 
 
 def train_model(
@@ -33,9 +38,9 @@ def train_model(
 ) -> Model:
     """The model of what was counted; the same counts make the same model.
 
-    `on_progress` is told how many products of how many are done, from the calling thread, in steps
-    of at most some seconds (EASE: its inversion is one step). Run it in a thread of its own: it
-    computes for up to a minute.
+    `on_progress` is told how many steps of how many are done, from the calling thread, at least
+    every few seconds. Run it in a thread of its own: it computes for up to some minutes, and lets
+    other threads run meanwhile.
     With EASE, the 10,000 products that most have are compared; others have no neighbours.
     """
     size = len(counts.items.codes)
@@ -43,8 +48,7 @@ def train_model(
     width = settings.ease_weights_max if ease else settings.neighbors_max
     sources = np.full((size, width), size, dtype=np.int32)
     weights = np.zeros((size, width))
-    done = 0
-    for products, speaking, much in (_ease if ease else _likeness)(counts, settings):
+    for done, total, (products, speaking, much) in (_ease if ease else _likeness)(counts, settings):
         found = np.round(much, WEIGHT_DECIMALS)
         # Rounding makes ties, and what is nothing says nothing.
         order = np.argsort(-found, axis=1, kind="stable")
@@ -52,9 +56,8 @@ def train_model(
         named = np.where(found == 0, size, np.take_along_axis(speaking, order, axis=1))
         sources[products, : found.shape[1]] = named
         weights[products, : found.shape[1]] = found
-        done += len(products)
         if on_progress is not None:
-            on_progress(done, size)
+            on_progress(done, total)
     popularity, theme_share = shares(counts.having(), counts.items)
     return Model(
         settings=settings,
@@ -66,7 +69,7 @@ def train_model(
     )
 
 
-def _likeness(counts: PairCounts, settings: ScoringSettings) -> Iterator[_Block]:
+def _likeness(counts: PairCounts, settings: ScoringSettings) -> Iterator[_Step]:
     """The cosine of who has a product with who has each other, the largest of each product."""
     root = np.sqrt(counts.having().astype(np.float64))
     for start, stop in _steps(len(root)):
@@ -77,17 +80,22 @@ def _likeness(counts: PairCounts, settings: ScoringSettings) -> Iterator[_Block]
         # Nobody has what is divided by 0, and nobody has it together with anything.
         cosine = np.divide(together, below, out=together, where=below > 0)
         named = np.sort(largest(cosine, settings.neighbors_max), axis=1)
-        yield products, named, np.take_along_axis(cosine, named, axis=1)
+        found = np.take_along_axis(cosine, named, axis=1)
+        yield stop, len(root), (products, named, found)
 
 
-def _ease(counts: PairCounts, settings: ScoringSettings) -> Iterator[_Block]:
+def _ease(counts: PairCounts, settings: ScoringSettings) -> Iterator[_Step]:
     """B = I - P / diag(P), P = (X'X + lambda I)^-1 (Steck 2019), the largest of each column."""
     having = counts.having()
     most = np.sort(np.argsort(-having, kind="stable")[:EASE_ITEMS_MAX])
-    inverse = _inverse(counts, most, settings.ease_regularization)
+    total = 2 * len(most)
+    inverse = _regressed(counts, most, settings.ease_regularization)
+    nothing = np.zeros((0, settings.ease_weights_max))
+    for swept in _invert(inverse):
+        yield swept, total, (most[:0], nothing.astype(np.intp), nothing)
     diagonal = np.diagonal(inverse).copy()
     for start, stop in _steps(len(most)):
-        # Of the symmetric inverse only the lower half was computed.
+        # Of the symmetric inverse only the lower half was computed; its sign falls out.
         rows = inverse[start:stop].copy()
         rows[:, stop:] = inverse[stop:, start:stop].T
         square = inverse[start:stop, start:stop]
@@ -95,27 +103,44 @@ def _ease(counts: PairCounts, settings: ScoringSettings) -> Iterator[_Block]:
         weights = rows / -diagonal[start:stop, None]
         weights[np.arange(stop - start), np.arange(start, stop)] = 0
         named = np.sort(largest(np.abs(weights), settings.ease_weights_max), axis=1)
-        yield most[start:stop], most[named], np.take_along_axis(weights, named, axis=1)
+        found = np.take_along_axis(weights, named, axis=1)
+        yield len(most) + stop, total, (most[start:stop], most[named], found)
 
 
-def _inverse(
+def _regressed(
     counts: PairCounts, most: NDArray[np.intp], regularization: float
 ) -> NDArray[np.float64]:
-    """The lower half of the inverse, in place of the matrix: one matrix of 800 MB, not three."""
-    matrix = np.empty((len(most), len(most)), order="F")
+    """The matrix that is inverted: who has two of these products, and more on the diagonal."""
+    matrix = np.empty((len(most), len(most)))
     for start, stop in _steps(len(counts.items.codes)):
         inside = np.flatnonzero((most >= start) & (most < stop))
         if len(inside):
-            # Symmetric: columns are rows, and columns lie together in this order of memory.
-            matrix[:, inside] = counts.rows(start, stop)[most[inside] - start][:, most].T
+            matrix[inside] = counts.rows(start, stop)[most[inside] - start][:, most]
     matrix[np.diag_indices_from(matrix)] += regularization
-    if not len(most):
-        return matrix
-    factor, failed = lapack.dpotrf(matrix, lower=True, clean=False, overwrite_a=True)
-    assert not failed, "counts of pairs and something on the diagonal are positive definite"
-    inverse, failed = lapack.dpotri(factor, lower=True, overwrite_c=True)
-    assert not failed, "what is positive definite has an inverse"
-    return np.asarray(inverse)
+    return matrix
+
+
+def _invert(matrix: NDArray[np.float64]) -> Iterator[int]:
+    """Put the negative inverse of a positive definite matrix in its place, its lower half alone.
+
+    Swept block by block (Dempster 1969): one matrix of 800 MB, not three; and between blocks there
+    is time for others, where a call of LAPACK would keep the interpreter to itself for a minute.
+    Yields how many rows are swept.
+    """
+    size = len(matrix)
+    blocks = [(start, min(start + _SWEPT, size)) for start in range(0, size, _SWEPT)]
+    for left, right in blocks:
+        column = np.concatenate((matrix[left:right, :left].T, matrix[left:, left:right]))
+        inverse = np.linalg.inv(matrix[left:right, left:right])
+        inverse = (inverse + inverse.T) / 2
+        scaled = column @ inverse
+        for top, bottom in blocks:
+            if top != left:
+                matrix[top:bottom, :bottom] -= scaled[top:bottom] @ column[:bottom].T
+        matrix[left:right, :left] = scaled[:left].T
+        matrix[left:right, left:right] = -inverse
+        matrix[right:, left:right] = scaled[right:]
+        yield right
 
 
 def _steps(size: int) -> Iterator[tuple[int, int]]:

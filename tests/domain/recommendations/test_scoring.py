@@ -35,13 +35,13 @@ from tests.domain.recommendations.shops import CODES, STRANGERS, Shop, check_lis
 
 
 @given(shops())
-@effort(max_examples=150, deadline=None)
+@effort(max_examples=50, deadline=None)
 def test_lists_and_reasons_are_those_of_the_definitions(shop: Shop) -> None:
     check_lists(shop)
 
 
 @given(shops())
-@effort(max_examples=60, deadline=None)
+@effort(max_examples=25, deadline=None)
 def test_a_stored_model_lists_exactly_what_the_trained_one_does(shop: Shop) -> None:
     model = trained(shop)
     rows = list(model.rows())
@@ -60,14 +60,14 @@ def test_a_stored_model_lists_exactly_what_the_trained_one_does(shop: Shop) -> N
 
 
 @given(shops())
-@effort(max_examples=60, deadline=None)
+@effort(max_examples=25, deadline=None)
 def test_a_members_lists_are_the_same_alone_and_among_others(shop: Shop) -> None:
     scorer = engine.Scorer(trained(shop), shop.offer)
     assert scorer.lists(shop.tastes) == [scorer.lists([taste])[0] for taste in shop.tastes]
 
 
 @given(shops())
-@effort(max_examples=100, deadline=None)
+@effort(max_examples=30, deadline=None)
 def test_one_row_of_the_model_explains_what_is_listed(shop: Shop) -> None:
     model = trained(shop)
     facts = {row.product_code: row for row in model.rows()}
@@ -86,7 +86,7 @@ def test_one_row_of_the_model_explains_what_is_listed(shop: Shop) -> None:
 
 
 @given(shops(), st.randoms(use_true_random=False))
-@effort(max_examples=60, deadline=None)
+@effort(max_examples=25, deadline=None)
 def test_batches_that_are_added_and_removed_count_as_counted_at_once(
     shop: Shop, chance: random.Random
 ) -> None:
@@ -219,6 +219,28 @@ def test_ease_keeps_the_largest_weights_of_each_product_for_or_against() -> None
             (weight for _, weight in some.neighbors), reverse=True
         )
     assert any(weight < 0 for row in pruned.rows() for _, weight in row.neighbors)
+
+
+def test_ease_of_many_blocks_is_the_inverse_of_one() -> None:
+    """1,100 products are three blocks; LAPACK inverts them at once."""
+    chance = np.random.default_rng(3)
+    taken = chance.random((300, 1_100)) < 0.02
+    codes = [f"{number:04}" for number in range(1_100)]
+    counts = engine.PairCounts(engine.Items.of(dict.fromkeys(codes)))
+    counts.add({codes[number] for number in np.flatnonzero(row)} for row in taken)
+    settings = ScoringSettings(method=Method.EASE, ease_regularization=3.0, ease_weights_max=1_100)
+    told: list[tuple[int, int]] = []
+    model = engine.train_model(counts, settings, on_progress=lambda *step: told.append(step))
+    together = taken.T.astype(np.float64) @ taken
+    inverse = np.linalg.inv(together + 3.0 * np.eye(1_100))
+    expected = np.round(-inverse / np.diagonal(inverse)[None, :], 8)
+    np.fill_diagonal(expected, 0)
+    found = np.zeros((1_101, 1_100))
+    found[model.sources, np.arange(1_100)[:, None]] = model.weights
+    assert np.abs(found[:-1] - expected).max() < 2e-8
+    assert told == sorted(told)
+    assert {total for _, total in told} == {2_200}
+    assert told[-1] == (2_200, 2_200)
 
 
 def test_products_that_came_after_the_training_can_be_listed() -> None:
