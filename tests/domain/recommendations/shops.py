@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from hypothesis import strategies as st
 
 from domain.recommendations.scoring import (
@@ -115,6 +116,31 @@ def check_lists(shop: Shop) -> None:
         assert set(found) == set(ListKind)
         for kind, rows in found.items():
             check_list(model, taste, candidates(model, taste, shop.offer, kind), kind, rows)
+
+
+def check_counts(shop: Shop) -> None:
+    """Batches, added and removed, count as all of those that stay do at once."""
+    items = engine.Items.of(shop.themes)
+    at_once, by_batches = engine.PairCounts(items), engine.PairCounts(items)
+    gone = [*shop.histories[::2], CODES[:3], CODES]
+    at_once.add(shop.histories)
+    by_batches.add(gone[:1])
+    for history in shop.histories:
+        by_batches.add([history])
+        by_batches.rows(0, len(items.codes))
+    by_batches.remove(gone[:1])
+    by_batches.add(gone[1:])
+    by_batches.rows(0, len(items.codes))
+    by_batches.remove(gone[1:])
+    together = at_once.rows(0, len(items.codes))
+    for row, code in enumerate(items.codes):
+        for column, other in enumerate(items.codes):
+            both = sum(code in history and other in history for history in shop.histories)
+            assert together[row, column] == both
+        assert np.array_equal(by_batches.rows(row, row + 1), together[[row]])
+    assert by_batches.members == at_once.members
+    assert np.array_equal(at_once.having(), np.diagonal(together))
+    assert np.array_equal(by_batches.having(), np.diagonal(together))
 
 
 def check_list(

@@ -13,7 +13,6 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import settings as effort
-from hypothesis import strategies as st
 
 from domain.recommendations.scoring import (
     ItemFacts,
@@ -31,7 +30,14 @@ from domain.recommendations.scoring import (
     rows_of,
 )
 from tests.domain.recommendations.reference import EXACT, without
-from tests.domain.recommendations.shops import CODES, STRANGERS, Shop, check_lists, shops, trained
+from tests.domain.recommendations.shops import (
+    STRANGERS,
+    Shop,
+    check_counts,
+    check_lists,
+    shops,
+    trained,
+)
 
 
 @given(shops())
@@ -85,29 +91,10 @@ def test_one_row_of_the_model_explains_what_is_listed(shop: Shop) -> None:
                 )
 
 
-@given(shops(), st.randoms(use_true_random=False))
+@given(shops())
 @effort(max_examples=25, deadline=None)
-def test_batches_that_are_added_and_removed_count_as_counted_at_once(
-    shop: Shop, chance: random.Random
-) -> None:
-    items = engine.Items.of(shop.themes)
-    at_once, by_batches = engine.PairCounts(items), engine.PairCounts(items)
-    at_once.add(shop.histories)
-    gone = [chance.sample(CODES, chance.randint(0, 6)) for _ in range(5)]
-    by_batches.add(gone[:3])
-    for history in shop.histories:
-        by_batches.add([history])
-        by_batches.having()
-    by_batches.remove(gone[:1])
-    by_batches.add(gone[3:])
-    by_batches.having()
-    by_batches.remove(gone[1:])
-    size = len(items.codes)
-    assert by_batches.members == at_once.members
-    assert np.array_equal(by_batches.having(), at_once.having())
-    assert np.array_equal(by_batches.rows(0, size), at_once.rows(0, size))
-    for start in range(size):
-        assert np.array_equal(by_batches.rows(start, start + 1), at_once.rows(0, size)[[start]])
+def test_batches_that_are_added_and_removed_count_as_counted_at_once(shop: Shop) -> None:
+    check_counts(shop)
 
 
 @pytest.mark.parametrize("products", [700, 1300])
