@@ -1,0 +1,241 @@
+"""Lists are computed anew for those to whom something happened, and nothing of it is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain import recommendations, storage
+from domain.catalogue import DeclareInterests, declare_interests, products_by_code
+from domain.custody import MergeBecause
+from domain.custody import merge as merge_records
+from domain.recommendations import ScoringSettings, SetNotInterested, ShelfRefresher, refreshing
+from domain.recommendations.versions import LEASE, activate, begin_training, fail_training
+from domain.storage import observed_statements, transaction
+from tests.domain.purchases.shop import NOW
+from tests.domain.recommendations.town import (
+    PURPOSES,
+    Town,
+    a_crowd,
+    a_town,
+    due,
+    events,
+    hear_everything,
+    inferred,
+)
+
+NAMES = ("ann", "ben", "cid", "dan")
+
+
+@pytest.fixture
+async def town(database: str) -> Town:
+    """Ann and dan agreed, and a model serves; nobody waits for anything."""
+    town = await a_town(*NAMES)
+    await a_crowd(town)
+    await town.says("ann", *PURPOSES)
+    await town.says("dan")
+    await town.trains()
+    town.clock.advance(minutes=1)
+    return town
+
+
+async def refreshed(town: Town) -> int:
+    """Hear of all that happened, and compute for those who wait."""
+    await hear_everything()
+    return await ShelfRefresher(clock=town.clock).refresh()
+
+
+async def test_before_the_first_training_nobody_is_refreshed(database: str) -> None:
+    town = await a_town("ann")
+    await town.says("ann")
+    assert await refreshed(town) == 0
+    assert await due() == {town.people["ann"]: (1, None)}
+
+
+async def test_who_buys_has_other_lists_at_once(town: Town) -> None:
+    assert await refreshed(town) == 2  # They agreed after nothing was computed.
+    told = len(await events("RecommendationsRefreshed"))
+    await town.buys("dan", "leaf", at=town.clock.now())
+    await town.buys("ben", "leaf", at=town.clock.now())  # Who did not agree.
+    await hear_everything()
+    assert set(await due()) == {town.people["ann"], town.people["dan"]}
+    await ShelfRefresher(clock=town.clock).refresh()
+    assert await due() == {}
+    assert await town.codes("dan", "BUY_AGAIN") == ["leaf"]
+    assert (await town.codes("dan", "AFTER_PURCHASE"))[0] == "pot"
+    assert (await town.codes("dan"))[0] == "pot"
+    assert "leaf" not in await town.codes("dan")
+    assert await inferred(town.people["dan"]) == {"TEA": round(1000 * 0.5 / 6)}
+    assert await town.lists("ben") == {}
+    news = await events("RecommendationsRefreshed")
+    assert {one.member_id for one in news} == {town.people["ann"], town.people["dan"]}
+    assert len(news) == told + 2
+    assert await ShelfRefresher(clock=town.clock).refresh() == 0
+
+
+async def test_lists_of_a_refresh_are_those_of_a_training(town: Town) -> None:
+    """The same model, whether it is fresh or read back."""
+    before = {name: await town.lists(name) for name in ("ann", "dan")}
+    assert await refreshed(town) == 2
+    assert {name: await town.lists(name) for name in ("ann", "dan")} == before
+
+
+@pytest.mark.parametrize("what", ["returns", "declares", "looks", "declines", "redeems"])
+async def test_whatever_lists_follow_from_marks_who_did_it(town: Town, what: str) -> None:
+    order = await town.buys("ann", "novel", at=town.clock.now())
+    await refreshed(town)
+    before = await town.lists("ann")
+    ann = town.people["ann"]
+    if what == "returns":
+        await town.gives_back(order, "0", at=town.clock.now())
+    elif what == "declares":
+        await declare_interests(DeclareInterests(member_id=ann, themes=["BOOKS"]), now=NOW)
+    elif what == "looks":
+        for _ in range(8):
+            await town.looks_at("ann", theme="BOOKS", at=town.clock.now())
+    elif what == "declines":
+        product = (await products_by_code(["cup"]))["cup"]
+        command = SetNotInterested(member_id=ann, product_id=product.id, not_interested=True)
+        await recommendations.set_not_interested(command, now=NOW)
+    else:
+        await town.redeems("ann", at=town.clock.now())
+    await hear_everything()
+    assert ann in await due()
+    await ShelfRefresher(clock=town.clock).refresh()
+    assert await town.lists("ann") != before
+
+
+async def test_what_happens_while_lists_are_computed_is_not_lost(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await refreshed(town)
+    await town.buys("dan", "leaf", at=town.clock.now())
+    await hear_everything()
+    writing = refreshing.write_shelves
+
+    async def buys_meanwhile(*arguments: Any, **named: Any) -> set[UUID]:
+        # The signals were read before this.
+        written = await writing(*arguments, **named)
+        assert town.people["dan"] in written
+        await recommendations.mark_due([town.people["dan"]], now=NOW)
+        return written
+
+    with monkeypatch.context() as patched:
+        patched.setattr(refreshing, "write_shelves", buys_meanwhile)
+        await ShelfRefresher(clock=town.clock).refresh()
+    assert await due() == {town.people["dan"]: (2, None)}
+    assert await ShelfRefresher(clock=town.clock).refresh() == 1
+    assert await due() == {}
+
+
+async def test_who_was_refreshed_during_a_training_is_refreshed_after_it(town: Town) -> None:
+    await refreshed(town)
+    version = await begin_training(ScoringSettings(), as_of=NOW, now=town.clock.now())
+    town.clock.advance(minutes=1)
+    await town.buys("dan", "leaf", at=town.clock.now())
+    await hear_everything()
+    refresher = ShelfRefresher(clock=town.clock)
+    assert await refresher.refresh() == 2
+    assert await town.codes("dan", "BUY_AGAIN") == ["leaf"]
+    marked = await due()
+    assert {by for _, by in marked.values()} == {1}
+    assert await refresher.refresh() == 0  # Nothing is left for this version.
+    await activate(version, figures={}, now=town.clock.now())
+    await refresher.refresh()
+    assert await due() == {}
+    assert set(await town.lists("dan", version=version)) == set(await town.lists("dan"))
+
+
+async def test_a_training_that_fails_leaves_nobody_waiting(town: Town) -> None:
+    await refreshed(town)
+    version = await begin_training(ScoringSettings(), as_of=NOW, now=town.clock.now())
+    await town.buys("dan", "leaf", at=town.clock.now())
+    await hear_everything()
+    refresher = ShelfRefresher(clock=town.clock)
+    await refresher.refresh()
+    assert len(await due()) == 2
+    await fail_training(version, now=town.clock.now())
+    assert await refresher.refresh() == 0
+    assert await due() == {}
+
+
+async def test_who_agrees_has_lists_and_who_withdraws_has_none(town: Town) -> None:
+    await refreshed(town)
+    await town.says("ben")
+    await refreshed(town)
+    assert set(await town.codes("ben", "BUY_AGAIN")) == {"leaf", "pot", "cup"}
+    await hear_everything()
+    await town.says("ben", granted=False)
+    assert await town.lists("ben") == {}
+    assert town.people["ben"] not in await due()
+    # Marked by whoever heard of it too late: it is forgotten, and nothing written.
+    await recommendations.mark_due([town.people["ben"]], now=NOW)
+    await ShelfRefresher(clock=town.clock).refresh()
+    assert town.people["ben"] not in await due()
+    assert await town.lists("ben") == {}
+
+
+async def test_of_two_who_become_one_the_one_who_stays_has_lists_of_both(town: Town) -> None:
+    await refreshed(town)
+    ann, dan = town.people["ann"], town.people["dan"]
+    await town.buys("dan", "novel", at=town.clock.now())
+    await refreshed(town)
+
+    async def work() -> None:
+        await merge_records(
+            ann, dan, because=MergeBecause.STAFF, by="staff:clerk", now=town.clock.now()
+        )
+
+    await transaction(work)
+    await refreshed(town)
+    assert await town.lists("dan") == {}
+    assert set(await town.codes("ann", "BUY_AGAIN")) == {"leaf", "pot", "novel"}
+    assert await due() == {}
+
+
+async def test_a_fixed_number_of_statements_whatever_the_number_of_members(town: Town) -> None:
+    refresher = ShelfRefresher(clock=town.clock)
+    await hear_everything()
+    await refresher.refresh()
+
+    async def statements(*names: str) -> int:
+        await recommendations.mark_due([town.people[name] for name in names], now=NOW)
+        with observed_statements() as seen:
+            assert await refresher.refresh() == len(names)
+        return len(seen)
+
+    alone = await statements("ann")
+    assert await statements("ann", "dan") <= alone + 1  # One event each on SQLite.
+
+
+async def test_a_model_that_serves_is_read_once(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+    reading = refreshing.read_items
+
+    async def read(version: int) -> Any:
+        reads.append(version)
+        return await reading(version)
+
+    monkeypatch.setattr(refreshing, "read_items", read)
+    refresher = ShelfRefresher(clock=town.clock)
+    for _ in range(3):
+        await recommendations.mark_due([town.people["ann"]], now=NOW)
+        await refresher.refresh()
+    assert reads == [1]
+    town.clock.advance(seconds=LEASE.total_seconds())
+    await town.trains()
+    await recommendations.mark_due([town.people["ann"]], now=NOW)
+    await refresher.refresh()
+    assert reads == [1, 2]
+
+
+async def test_time_that_is_up_leaves_the_rest_for_the_next_run(town: Town) -> None:
+    await recommendations.mark_due(town.people.values(), now=NOW)
+    assert await ShelfRefresher(clock=town.clock).refresh(within_s=0.0) == 0
+    assert len(await due()) == 4
+    rows = await storage.fetch_all("SELECT since FROM recommendation_due")
+    assert {row["since"] for row in rows} == {NOW}
