@@ -44,7 +44,13 @@ def train(
         chosen = scoring if method is None else replace(scoring, method=method)
         moment = None if as_of is None else as_of.replace(tzinfo=UTC)
         with _bars() as told:
-            return await recommendations.train(chosen, clock=clock, as_of=moment, told=told)
+            return await recommendations.train(
+                chosen,
+                clock=clock,
+                as_of=moment,
+                held_out=settings.recommendations.held_out,
+                told=told,
+            )
 
     try:
         trained = with_database(work)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final, Self
 
-from pydantic import BaseModel, PositiveInt, model_validator
+from pydantic import BaseModel, NonNegativeInt, PositiveInt, model_validator
 
 from domain.recommendations import Method, ScoringSettings
 
@@ -28,6 +29,14 @@ class RecommendationSettings(BaseModel):
 
     refresh_every_s: PositiveInt = 10
     """How often the lists of those to whom something happened are computed anew."""
+
+    hold_out_days: NonNegativeInt = 30
+    """A training tells how good a model without so many last days was at them; 0: it does not."""
+
+    @property
+    def held_out(self) -> timedelta | None:
+        """How much of the time before a training judges its model."""
+        return timedelta(days=self.hold_out_days) if self.hold_out_days else None
 
     @property
     def scoring(self) -> ScoringSettings:

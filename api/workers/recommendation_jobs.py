@@ -30,7 +30,9 @@ def recommendation_jobs(settings: RecommendationSettings, *, clock: Clock) -> tu
         if is_young or not (active or await purchases.any_purchase()):
             return 0
         try:
-            trained = await recommendations.train(settings.scoring, clock=clock)
+            trained = await recommendations.train(
+                settings.scoring, clock=clock, held_out=settings.held_out
+            )
         except TrainingUnderWay as other:
             log.info("training_under_way", version=other.version)
             return 0

@@ -76,7 +76,7 @@ class ShelfQuality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryGroup:
-    """Members who had from `least` to `most` (None: or more) distinct products, and their recall."""
+    """Members who had from `least` to `most` distinct products (None: or more); recall at 10."""
 
     least: int
     most: int | None

@@ -37,7 +37,7 @@ _BOUGHT: Final = """
             GROUP BY r.member_id, r.purchase_id, r.line_id
         ) AS back ON back.member_id = b.member_id AND back.purchase_id = b.purchase_id
             AND back.line_id = b.line_id
-        WHERE b.placed_at <= $2 AND b.quantity > COALESCE(back.quantity, 0)
+        WHERE b.placed_at <= $2 AND {also} b.quantity > COALESCE(back.quantity, 0)
         GROUP BY m.number, b.product_code, b.purchase_id
     ) AS o
     GROUP BY o.number, o.product_code
@@ -96,6 +96,19 @@ async def histories(member_ids: Sequence[UUID], *, as_of: datetime) -> list[set[
     return found
 
 
+async def bought_between(
+    member_ids: Sequence[UUID], *, after: datetime, until: datetime
+) -> list[set[str]]:
+    """The products of the orders that these members placed later than `after`, up to `until`.
+
+    Net of what was given back by then. In their order, one statement.
+    """
+    found: list[set[str]] = [set() for _ in member_ids]
+    for row in await _read(_BOUGHT, member_ids, until, after, also="b.placed_at > $3 AND"):
+        found[row["number"] - 1].add(row["product_code"])
+    return found
+
+
 async def tastes(member_ids: Sequence[UUID], *, as_of: datetime) -> list[Taste]:
     """All signals of each of these members as of the moment, in their order.
 
@@ -130,7 +143,10 @@ async def tastes(member_ids: Sequence[UUID], *, as_of: datetime) -> list[Taste]:
     ]
 
 
-async def _read(sql: str, member_ids: Sequence[UUID], *values: object) -> Sequence[Row]:
+async def _read(
+    sql: str, member_ids: Sequence[UUID], *values: object, also: str = ""
+) -> Sequence[Row]:
     if not member_ids:
         return []
-    return await fetch_all(sql.format(asked=_ASKED[dialect()]), list(member_ids), *values)
+    asked = sql.format(asked=_ASKED[dialect()], also=also)
+    return await fetch_all(asked, list(member_ids), *values)

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -24,6 +24,7 @@ from domain.clock import Clock
 from domain.recommendations.ahead import ahead
 from domain.recommendations.computing import Ready, compute
 from domain.recommendations.consenting import PERSONALIZATION
+from domain.recommendations.hold_out import hold_out
 from domain.recommendations.lists import Shelves, write_shelves
 from domain.recommendations.offering import Range, product_range
 from domain.recommendations.scoring import ScoringSettings, Taste
@@ -74,9 +75,17 @@ def _silent(stage: str, done: int, total: int | None) -> None:
 
 
 async def train(
-    settings: ScoringSettings, *, clock: Clock, as_of: datetime | None = None, told: Told = _silent
+    settings: ScoringSettings,
+    *,
+    clock: Clock,
+    as_of: datetime | None = None,
+    held_out: timedelta | None = None,
+    told: Told = _silent,
 ) -> Trained:
     """Train a version on what happened up to `as_of`, by default now, and let it serve.
+
+    With `held_out` its figures tell how good a model without the last days, so many, would have
+    been at what was bought in them: `quality`, as of `Quality.as_facts`.
 
     Not inside a transaction. Raises TrainingUnderWay where somebody else trains, nothing changed,
     and TrainingLost where this one counted as dead and was taken over; what fails, by whatever, is
@@ -85,7 +94,14 @@ async def train(
     assert not inside_transaction(), "a training is many transactions"
     now = clock.now()
     version = await begin_training(settings, as_of=as_of or now, now=now)
-    training = _Training(settings, version=version, as_of=as_of or now, clock=clock, told=told)
+    training = _Training(
+        settings,
+        version=version,
+        as_of=as_of or now,
+        held_out=held_out,
+        clock=clock,
+        told=told,
+    )
     try:
         async with _signs_of_life(version, clock=clock):
             await clear_versions()
@@ -141,12 +157,14 @@ class _Training:
         *,
         version: int,
         as_of: datetime,
+        held_out: timedelta | None,
         clock: Clock,
         told: Told,
     ) -> None:
         self._settings = settings
         self._version = version
         self._as_of = as_of
+        self._held_out = held_out
         self._clock = clock
         self._told = told
 
@@ -168,12 +186,29 @@ class _Training:
             await self._write_model(model)
         async with stages.stage("lists"):
             listed = await self._write_lists(model, offered, total=total)
+        del model
+        judged: dict[str, Any] = {}
+        if self._held_out is not None:
+            async with stages.stage("hold-out"):
+                judged = await self._judge(self._held_out, total=total)
         return {
             "members": having,
             "products": len(offered.themes),
             "listed_members": listed,
             "seconds": stages.took_s,
+            **judged,
         }
+
+    async def _judge(self, held_out: timedelta, *, total: int) -> dict[str, Any]:
+        """How good a model without the last days is; nothing where there is nothing to tell."""
+        quality = await hold_out(
+            self._settings,
+            split_at=self._as_of - held_out,
+            until=self._as_of,
+            everybody=_everybody,
+            told=lambda done: self._told("hold-out", done, total),
+        )
+        return {} if quality is None else {"quality": quality.as_facts()}
 
     async def _count(self, counts: PairCounts, *, total: int) -> None:
         done = 0
