@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.recommendations import ScoringSettings, train
-from domain.recommendations import hold_out
+from domain.recommendations import ScoringSettings, hold_out, train
 from domain.recommendations.quality import Quality
 from domain.recommendations.signals import bought_between
 from tests.domain.purchases.shop import NOW
