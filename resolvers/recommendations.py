@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from domain import recommendations
+from domain.notifications import Worded
 from domain.recommendations import Recommendations, SetNotInterested, Shelf, Surface
 from resolvers.context import RequestContext
 
@@ -21,6 +22,11 @@ async def recommended(
     return await recommendations.recommended(
         member_id, surface=surface, shelf=shelf, first=first, now=context.now
     )
+
+
+async def letter(context: RequestContext, shown: Recommendations) -> Worded | None:
+    """What a letter about the first of these products says, where it is one for letters."""
+    return await recommendations.letter(shown, language=context.language)
 
 
 async def set_not_interested(

@@ -9,7 +9,7 @@ import strawberry
 from domain.recommendations import ReasonKind, Shelf, Surface
 from resolvers import recommendations as resolvers
 from schema.catalogue import Product, Theme
-from schema.cost import CHANGES, Cost
+from schema.cost import CHANGES, READS, Cost
 from schema.fields import (
     Info,
     argument,
@@ -90,6 +90,17 @@ class RecommendedItem:
 
 
 @object_type(policy=OWNER)
+class RecommendationLetter:
+    """A few words about a new product."""
+
+    title: str
+    """What stands above it."""
+
+    body: str
+    """What it says."""
+
+
+@object_type(policy=OWNER)
 class Recommendations:
     """What is shown to a member."""
 
@@ -99,6 +110,13 @@ class Recommendations:
 
     items: list[RecommendedItem]
     """The products, best first."""
+
+    @computed(OWNER, cost=READS, versioned=True)
+    async def letter(self, info: Info) -> RecommendationLetter | None:
+        """Words about the first new product that is shown for a theme of the member's, as a letter
+        about it says them; null where there is none, and on other surfaces than LETTERS."""
+        letter: RecommendationLetter | None = view(await resolvers.letter(info.context, view(self)))
+        return letter
 
 
 @input_type()

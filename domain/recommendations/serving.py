@@ -71,10 +71,10 @@ async def recommended(
     passes.
     """
     kinds = [kind.value for kind in lists_of(surface, shelf)]
+    lately = (now - INTRODUCED_LATELY,) if surface is Surface.LETTERS else ()
     rows = await fetch_all(
         statement(surface, dialect()),
-        *(member_id, kinds, now, first, now - INTRODUCED_LATELY),
-        *(shelf is not Shelf.BUY_AGAIN, _BESIDE_THEMES),
+        *(member_id, kinds, now, first, shelf is not Shelf.BUY_AGAIN, _BESIDE_THEMES, *lately),
     )
     return _recommendations(surface, rows)
 

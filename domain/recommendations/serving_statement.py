@@ -32,6 +32,12 @@ _ELEMENTS: Final[dict[str, str]] = {
     "sqlite": "json_each({json}) AS {name}",
 }
 
+# Moments are text in SQLite, and texts compare as the moments do, up to the last second.
+_A_MONTH_BEFORE: Final[dict[str, str]] = {
+    "postgres": "MIN(l.computed_at) - INTERVAL '30 days'",
+    "sqlite": "datetime(MIN(l.computed_at), '-30 days')",
+}
+
 _CARD: Final = "c.id, c.code, c.title, c.image_url, c.price_fen, c.theme_code"
 _NAMES: Final = "c.theme_name_zh, c.theme_name_en"
 _COLUMNS: Final = "id, code, title, image_url, price_fen, theme_code, theme_name_zh, theme_name_en"
@@ -42,7 +48,7 @@ _ON_OFFER: Final = """EXISTS (
     WHERE r.product_code = c.code
       AND (r.begins_at IS NULL OR r.begins_at <= $3) AND (r.ends_at IS NULL OR r.ends_at > $3)
 )"""
-_NEW: Final = "c.introduced_at > $5 AND c.introduced_at <= $3"
+_NEW: Final = "c.introduced_at > $7 AND c.introduced_at <= $3"
 _SHOWS: Final[dict[Surface, str]] = {
     Surface.HOME: "TRUE",
     Surface.AFTER_PURCHASE: "TRUE",
@@ -76,9 +82,9 @@ _CANDIDATES: Final = f"""
 def statement(surface: Surface, engine: Engine) -> str:
     """The statement for a surface.
 
-    $1 the member, $2 the lists to show in turn, $3 now, $4 how many, $5 since when something is
-    new, $6 whether popular products stand in for lists that show nothing, $7 the weight of
-    popularity beside themes.
+    $1 the member, $2 the lists to show in turn, $3 now, $4 how many, $5 whether popular products
+    stand in for lists that show nothing, $6 the weight of popularity beside themes; for LETTERS
+    alone $7, since when something is new.
     """
     return f"""
 WITH agrees AS MATERIALIZED (
@@ -91,7 +97,7 @@ WITH agrees AS MATERIALIZED (
     SELECT l.list, l.items, l.computed_at
     FROM model AS m JOIN recommendation_list AS l ON l.version = m.version
     WHERE l.member_id = $1 AND l.list = ANY($2::text[])
-), {_owned()}, shown AS MATERIALIZED (
+), {_owned(engine)}, shown AS MATERIALIZED (
     {_shown(surface, engine)}
 ), cited AS MATERIALIZED (
     SELECT DISTINCT r.value ->> 0 AS kind, r.value ->> 1 AS code
@@ -116,19 +122,20 @@ FROM popular
 """
 
 
-def _owned() -> str:
+def _owned(engine: Engine) -> str:
     """What the member got since the lists were computed, which the lists do not know.
 
-    Orders that were placed long before they were told are left to the lists.
+    Orders are found by when they were placed: those of a month and more before the lists are left
+    to the next ones.
     """
-    return """owned AS MATERIALIZED (
-    SELECT b.product_code FROM bought_product AS b
-    WHERE b.member_id = $1 AND b.placed_at > $5 AND b.placed_at <= $3
-      AND b.recorded_at >= (SELECT MIN(l.computed_at) FROM listed AS l)
+    return f"""since AS MATERIALIZED (
+    SELECT MIN(l.computed_at) AS at, {_A_MONTH_BEFORE[engine]} AS placed_at FROM listed AS l
+), owned AS MATERIALIZED (
+    SELECT b.product_code FROM since AS s JOIN bought_product AS b ON b.placed_at > s.placed_at
+    WHERE b.member_id = $1 AND b.recorded_at > s.at AND b.recorded_at <= $3
     UNION ALL
-    SELECT r.product_code FROM redeemed_product AS r
+    SELECT r.product_code FROM since AS s JOIN redeemed_product AS r ON r.redeemed_at > s.at
     WHERE r.member_id = $1 AND r.redeemed_at <= $3
-      AND r.redeemed_at >= (SELECT MIN(l.computed_at) FROM listed AS l)
 )"""
 
 
@@ -165,12 +172,12 @@ def _popular(surface: Surface) -> str:
         SELECT {_CARD}, {_NAMES}, COALESCE(p.rank, 1000000000) AS rank,
                COALESCE(p.score, 0.0) AS score,
                CASE WHEN d.code IS NULL THEN 0.0 ELSE {themed} END AS theme_part,
-               $7::float8 * COALESCE(p.score / NULLIF(b.score, 0), 0.0) AS popular_part
+               $6::float8 * COALESCE(p.score / NULLIF(b.score, 0), 0.0) AS popular_part
         FROM product_card AS c
         CROSS JOIN (SELECT MAX(t.score) AS score FROM popular_product AS t) AS b
         LEFT JOIN popular_product AS p ON p.product_code = c.code
         LEFT JOIN themes AS d ON d.code = c.theme_code
-        WHERE $6::boolean AND NOT EXISTS (SELECT 1 FROM shown)
+        WHERE $5::boolean AND NOT EXISTS (SELECT 1 FROM shown)
           AND {within} AND c.active AND {_MAY_SEE} AND {_WANTED}
     ) AS x
     ORDER BY nth LIMIT $4

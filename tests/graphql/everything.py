@@ -25,7 +25,7 @@ ARGUMENTS = {
     "Member.tickets": "(first: 2)",
     "Member.tierHistory": "(first: 2)",
     "Member.redemptions": "(first: 1)",
-    "Member.recommendations": "(surface: HOME, first: 2)",
+    "Member.recommendations": "(surface: LETTERS, first: 2)",
     "Query.node": "(id: $id)",
 }
 """What is given where something must be, another such field has to be added here, and where the

@@ -32,6 +32,7 @@ QUERY: Final = """
 query($surface: RecommendationSurface!, $shelf: RecommendationShelf, $first: Int = 10) {
   me { recommendations(surface: $surface, shelf: $shelf, first: $first) {
     personalized
+    letter { title body }
     items {
       rank score shelf
       product { id title imageUrl theme { code name } price { amount currency } }

@@ -190,6 +190,7 @@ async def test_what_was_bought_since_is_no_longer_discovered(
     """Nobody has computed the lists anew yet."""
     await trained(gateway)
     assert titles(await shown(gateway, alice, first=3)) == [POT, TEA, CUP]
+    gateway.clock.advance(seconds=1)
     await buys(gateway, alice, "pot", placedAt=gateway.clock.now().isoformat())
     assert titles(await shown(gateway, alice, first=3)) == [CUP, TEA, TIN]
     assert titles(await shown(gateway, alice, shelf="BUY_AGAIN")) == [TEA]

@@ -175,14 +175,24 @@ async def test_letters_are_about_what_is_new(gateway: Gateway, alice: Session) -
             assert sorted(titles(page)) == expected, (moment, session)
 
 
-async def test_who_is_of_no_theme_is_told_of_no_reason(gateway: Gateway, alice: Session) -> None:
+async def test_a_letter_is_for_who_cares_for_the_theme(gateway: Gateway, alice: Session) -> None:
     await catalogue.upsert_products([new("oolong", theme=TEA, days=29)], now=NOW)
     await trained(gateway)
     dora, carol = await agreeing(gateway, "o-dora"), await gateway.sign_in("o-carol")
     await gateway.send("SetInterests", dora.access_token, input={"themes": ["tea"]})
-    [mine] = (await shown(gateway, dora, "LETTERS"))["items"]
+    page = await shown(gateway, dora, "LETTERS")
+    [mine] = page["items"]
+    assert page["letter"] == {
+        "title": "茶饮上新：oolong",
+        "body": "您关注的茶饮有新品：oolong。欢迎来看看。",
+    }
+    english = await shown(gateway, dora, "LETTERS", language="en")
+    assert english["letter"]["title"] == "New in Tea: oolong"
+    assert (await shown(gateway, dora, "HOME"))["letter"] is None
     assert [(one["kind"], one["contribution"]) for one in mine["reasons"]] == [("INTEREST", 1.0)]
-    [everybodys] = (await shown(gateway, carol, "LETTERS"))["items"]
+    plain = await shown(gateway, carol, "LETTERS")
+    assert plain["letter"] is None
+    [everybodys] = plain["items"]
     assert (everybodys["shelf"], everybodys["score"], everybodys["reasons"]) == ("POPULAR", 0, [])
 
 
