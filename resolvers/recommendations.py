@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from domain import recommendations
 from domain.notifications import Worded
-from domain.recommendations import Recommendations, SetNotInterested, Shelf, Surface
+from domain.recommendations import (
+    RecommendationModel,
+    Recommendations,
+    SetNotInterested,
+    Shelf,
+    Surface,
+    Why,
+)
 from resolvers.context import RequestContext
 
 
@@ -37,3 +45,13 @@ async def set_not_interested(
         member_id=context.require_member(), product_id=product_id, not_interested=not_interested
     )
     return await recommendations.set_not_interested(command, now=context.now)
+
+
+async def why(context: RequestContext, member_id: UUID, product_id: UUID) -> Why | None:
+    """Why a member sees a product, or does not."""
+    return await recommendations.why(member_id, product_id, now=context.now)
+
+
+async def models(first: int) -> Sequence[RecommendationModel]:
+    """The newest versions of the trained model, newest first."""
+    return await recommendations.recommendation_models(first=first)

@@ -61,6 +61,7 @@ from schema.programme_settings import (
 from schema.redemptions import QUEUE, StaffRedemption
 from schema.service_desk import ServiceDesk
 from schema.service_levels import SEES_SERVICE, ServiceTerms
+from schema.staff_recommendations import ExplainedRecommendations, RecommendationModels
 from schema.tiers import Tier, tier_of
 from schema.timeline import SEES_TIMELINES, TIMELINE, TimelineItem
 
@@ -71,7 +72,7 @@ enum_type(StaffRole)
 
 
 @object_type(policy=SEES_MEMBERS)
-class StaffMember:
+class StaffMember(ExplainedRecommendations):
     """A member as staff sees them."""
 
     @computed(SEES_MEMBERS)
@@ -225,7 +226,7 @@ class AuditEntry:
 
 
 @object_type(policy=staff_with())
-class Staff(ServiceDesk, ComplaintMonitoring):
+class Staff(ServiceDesk, ComplaintMonitoring, RecommendationModels):
     """The member of staff who asks, and what their roles let them see."""
 
     name: str

@@ -19,7 +19,7 @@ from domain.recommendations.not_interested import (
 from domain.recommendations.offering import INTRODUCED_LATELY
 from domain.recommendations.popular import refresh_popularity
 from domain.recommendations.refreshing import ShelfRefresher
-from domain.recommendations.scoring import Method, ReasonKind, ScoringSettings
+from domain.recommendations.scoring import ListKind, Method, ReasonKind, ScoringSettings
 from domain.recommendations.serving import (
     DUE_COLUMNS,
     DUE_MOMENTS,
@@ -38,6 +38,7 @@ from domain.recommendations.versions import (
     active_model,
     recommendation_models,
 )
+from domain.recommendations.why import HiddenBy, Place, Why, why
 
 __all__ = [
     "BEHAVIOR_TRACKING",
@@ -49,8 +50,11 @@ __all__ = [
     "NOT_INTERESTED_MAX",
     "PERSONALIZATION",
     "BehaviorEvent",
+    "HiddenBy",
+    "ListKind",
     "Method",
     "ModelStatus",
+    "Place",
     "ReasonKind",
     "RecommendationModel",
     "Recommendations",
@@ -64,6 +68,7 @@ __all__ = [
     "Trained",
     "TrainingLost",
     "TrainingUnderWay",
+    "Why",
     "active_model",
     "behavior_consumer",
     "letter",
@@ -77,4 +82,5 @@ __all__ = [
     "shelves_consumer",
     "track_behavior",
     "train",
+    "why",
 ]
