@@ -14,11 +14,12 @@ import pytest
 from graphql import build_schema
 
 from api.fake_wechat import DEMO_APP_ID
+from domain import catalogue
 from tests.closing import ClosingReport
 from tests.fuzz.generated import SDL
 from tests.fuzz.growing import Grower, Selected
 from tests.graphql import desk
-from tests.graphql.gateway import Gateway
+from tests.graphql.gateway import Gateway, global_id
 from tests.graphql.orders import line, order, record
 from tests.graphql.programme import ARCADE
 from tests.graphql.redeeming import keep, redeem
@@ -155,6 +156,8 @@ async def test_the_worst_query_that_is_let_in_takes_no_longer_than_promised(
     token, member_id, order_id = await populate(gateway)
     others = [await gateway.staff(), await gateway.shop(), await gateway.partner()]
     tokens = [token, token, token, *others]
+    tea = (await catalogue.products_by_code(["tea"]))["tea"]
+    product = global_id("Product", tea.id)
     values = {
         "first": "100",
         "id": f'"{member_id}"',
@@ -164,6 +167,7 @@ async def test_the_worst_query_that_is_let_in_takes_no_longer_than_promised(
         "code": '"standard"',
         "status": "FULFILLED",
         "appId": f'"{DEMO_APP_ID}"',
+        "productId": f'"{product}"',
         "kind": '"LEVEL_REACHED"',
         "from": '"2025-06-01"',
         "to": '"2026-03-01"',

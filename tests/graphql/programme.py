@@ -183,7 +183,14 @@ TEN_OFF = CouponTerms(
 )
 REWARDS = (
     _reward("coupon", "COUPON", 10, coupon=TEN_OFF),
-    _reward("gift", "GIFT", 20, stock=1_000, image_url="https://img.jifen.example/gift.png"),
+    _reward(
+        "gift",
+        "GIFT",
+        20,
+        stock=1_000,
+        image_url="https://img.jifen.example/gift.png",
+        product_code="cup",
+    ),
     _reward("seat", "PERK", 30, level_required="gold", stock=5),
     _reward("gone", "GIFT", 40, stock=0),
     _reward(

@@ -235,6 +235,8 @@ class Writer:
             given["id"] = f'"{node or self.member}"'
         if "ticketId" in given or (step.owner, step.name) == ("Staff", "ticket"):
             given["id" if "id" in given else "ticketId"] = f'"{self.ticket}"'
+        if "productId" in given:
+            given["productId"] = ids_of_nobody("productId") or self.member
         if "appId" in given:
             given["appId"] = f'"{DEMO_APP_ID}"'
         if step.name == "messages":
