@@ -204,6 +204,7 @@ NO_PERSONS = {
     *("Staff.earningRules", "Staff.earningRuleHistory", "Staff.feedbackCauses"),
     *("Staff.feedbackTopicDefinitions", "Staff.feedbackCauseDefinitions"),
     *("Staff.notificationTexts", "Staff.notificationTextHistory", "Staff.serviceTerms"),
+    "Staff.recommendationModels",
 }
 """What staff reads of itself, the log itself, and what the programme is. The audit of the ledger,
 which no one transaction could hold, records itself at its end, and each account that it freezes."""

@@ -236,7 +236,7 @@ class Writer:
         if "ticketId" in given or (step.owner, step.name) == ("Staff", "ticket"):
             given["id" if "id" in given else "ticketId"] = f'"{self.ticket}"'
         if "productId" in given:
-            given["productId"] = ids_of_nobody("productId") or self.member
+            given["productId"] = ids_of_nobody("productId") or ""
         if "appId" in given:
             given["appId"] = f'"{DEMO_APP_ID}"'
         if step.name == "messages":
@@ -292,6 +292,7 @@ def ids_of_nobody(name: str) -> str | None:
         "grantId": ("LevelGrant", nobody),
         "ticketId": ("Ticket", nobody),
         "duplicateIds": ("Ticket", nobody),
+        "productId": ("Product", nobody),
         "messageId": ("TicketMessage", nobody),
     }
     return f'"{global_id(*keys[name])}"' if name in keys else None
