@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -9,12 +10,13 @@ from typing import Final
 
 from uuid_utils.compat import uuid7
 
-from domain import ledger, members, purchases, rewards, tiers
+from domain import catalogue, ledger, members, purchases, recommendations, rewards, tiers
 from domain.audit import Actor
-from domain.errors import InsufficientPoints
+from domain.errors import InsufficientPoints, PersonalizationOff
 from domain.ledger import NEVER, Earn, Key, Redeem, Source
 from domain.ledger.commands import Release, SetAside
 from domain.purchases import ImportOrders, Order, OrderLine
+from domain.recommendations import SetNotInterested
 from domain.returns import RecordRefunds, Refund, record_refunds
 from domain.storage import fetch_all
 from tests.graphql.etag_programme import ZONES
@@ -250,11 +252,27 @@ class History(TicketSteps):
         member = self.chance.choice(self.members)
         token = self.token_of(member)
         said = {
-            "purpose": self.chance.choice(["terms", "marketing"]),
+            "purpose": self.chance.choice(["terms", "personalization", "personalization"]),
             "granted": self.chance.choice([True, False]),
             "version": "1",
         }
         await self.step("consent", lambda: self.gateway.send("SetConsent", token, input=said))
+
+    async def hide(self) -> None:
+        """Somebody does not want to see a product, or does again; or may not say so."""
+        [product] = (await catalogue.products_by_code([self.chance.choice(PRODUCTS).code])).values()
+        command = SetNotInterested(
+            member_id=self._someone(),
+            product_id=product.id,
+            not_interested=self.chance.random() < 0.7,
+        )
+        now = self.gateway.clock.now()
+
+        async def work() -> None:
+            with suppress(PersonalizationOff):
+                await recommendations.set_not_interested(command, now=now)
+
+        await self.step("hide", work)
 
     async def pass_time(self) -> None:
         """An instant, or hours, or days."""
@@ -290,6 +308,10 @@ class History(TicketSteps):
         levels = await fetch_all(
             "SELECT next_review_at FROM member_level WHERE member_id = ANY($1::uuid[])", ids
         )
+        offered = await fetch_all("SELECT begins_at, ends_at FROM reward_product")
+        new = await fetch_all(
+            "SELECT introduced_at FROM product_card WHERE introduced_at IS NOT NULL"
+        )
         midnights = [
             ledger.local_midnight(now.astimezone(zone).date() + timedelta(days=1), zone)
             for zone in ZONES
@@ -301,6 +323,8 @@ class History(TicketSteps):
             *(row["expires_at"] for row in [*coupons, *holds]),
             *(row["reserved_until"] for row in coupons if row["reserved_until"]),
             *(row["next_review_at"] for row in levels if row["next_review_at"] < NEVER),
+            *(row[name] for row in offered for name in ("begins_at", "ends_at") if row[name]),
+            *(row["introduced_at"] + timedelta(days=days) for row in new for days in (0, 30)),
             *midnights,
         }
         return sorted(moment for moment in found if moment > now + MICROSECOND)
@@ -335,6 +359,10 @@ STEPS: Final = (
     "reword",
     "introduce",
     "stock",
+    "offer",
+    "train",
+    "refresh",
+    "hide",
     "count_popularity",
     "set_up",
     "define_a_level",

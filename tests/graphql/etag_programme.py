@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
-from domain import catalogue, members, program, recommendations, tiers
+from domain import catalogue, members, outbox, program, recommendations, rewards, tiers
 from domain.audit import Actor
+from domain.recommendations import ScoringSettings
 from domain.storage import fetch_all
 from domain.tiers import LevelDefinition
 from tests.graphql.etag_looks import Looks
-from tests.graphql.programme import PRODUCTS, consent_text
+from tests.graphql.programme import PRODUCTS, REWARDS, consent_text
 
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 ZONES: Final = (SHANGHAI, ZoneInfo("America/New_York"), ZoneInfo("Pacific/Kiritimati"))
@@ -66,12 +67,49 @@ class ProgrammeSteps(Looks):
     async def stock(self) -> None:
         """A product gets another price, or a new one comes."""
         now = self.gateway.clock.now()
+        days = self.chance.choice([-29, 0, 2])
         item = replace(
             self.chance.choice(PRODUCTS),
             price_fen=self.chance.choice([100, 200, None]),
             title=self.chance.choice(["新", "旧"]),
+            introduced_at=self.chance.choice([None, now + timedelta(days=days)]),
+            level_code=self.chance.choice([None, None, "silver"]),
+            active=self.chance.random() < 0.8,
         )
         await self.step("stock", lambda: catalogue.upsert_products([item], now=now))
+
+    async def offer(self) -> None:
+        """A reward that gives a product, for a while."""
+        now = self.gateway.clock.now()
+        number = self.chance.randrange(10**9)
+        begins_at = self.chance.choice([None, now + timedelta(hours=7)])
+        given = replace(
+            REWARDS[1],
+            id=uuid7(),
+            code=f"given-{number}",
+            product_code=self.chance.choice(PRODUCTS).code,
+            begins_at=begins_at,
+            ends_at=self.chance.choice([None, (begins_at or now) + timedelta(days=2)]),
+        )
+        await self.step("offer", lambda: rewards.define_rewards([given], now=now))
+
+    async def train(self) -> None:
+        """A model is trained on what happened, and lists with it."""
+        settings = ScoringSettings(fade=self.chance.choice([1.0, 5.0]))
+        await self.step("train", lambda: recommendations.train(settings, clock=self.gateway.clock))
+
+    async def refresh(self) -> None:
+        """The lists of those to whom something happened are computed anew."""
+
+        async def work() -> None:
+            consumer = recommendations.shelves_consumer()
+            for member in self.members:
+                events = await outbox.stream(member.member, after=0, limit=10_000)
+                if wanted := [one for one in events if consumer.wants(one)]:
+                    await consumer.handle(wanted)
+            await recommendations.ShelfRefresher(clock=self.gateway.clock).refresh()
+
+        await self.step("refresh", work)
 
     async def count_popularity(self) -> None:
         """What is bought most is counted anew."""

@@ -31,6 +31,15 @@ ARGUMENTS = {
 """What is given where something must be, another such field has to be added here, and where the
 whole would cost too much."""
 
+BESIDES = {
+    "Member.recommendations": " ".join(
+        f"{surface.lower()}: recommendations(surface: {surface}, first: 4)"
+        " { personalized items { shelf product { id } } }"
+        for surface in ("HOME", "REWARDS")
+    )
+}
+"""What is asked for once more, with other arguments: each is made of something of its own."""
+
 APART = frozenset(
     {"purchases", "redemptions", "notifications", "notificationPreferences", "tickets"}
 )
@@ -69,7 +78,8 @@ def _field(
     if any(is_required_argument(one) for one in declared.args.values()):
         assert given, f"{coordinate} needs arguments: see ARGUMENTS"
     kind = get_named_type(declared.type)
-    return f"{name}{given}{_selection(schema, kind, seen=seen)}"
+    besides = BESIDES.get(coordinate, "")
+    return f"{name}{given}{_selection(schema, kind, seen=seen)} {besides}"
 
 
 def _differing(possible: Iterable[GraphQLObjectType]) -> frozenset[str]:

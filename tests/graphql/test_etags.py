@@ -19,7 +19,7 @@ from graphql import GraphQLInterfaceType, GraphQLObjectType
 from api.conditional import Revise
 from api.fake_wechat import RunningFake
 from api.runtime import Runtime
-from domain import ledger, members, storage, tiers
+from domain import catalogue, ledger, members, rewards, storage, tiers
 from domain.audit import Actor
 from domain.ledger import Earn, Key, Source
 from domain.ledger.commands import SetAside
@@ -31,7 +31,7 @@ from tests.graphql.etag_histories import MICROSECOND, History
 from tests.graphql.etag_looks import Seen
 from tests.graphql.etag_programme import SHANGHAI
 from tests.graphql.gateway import NOW, Gateway, open_gateway, settings_for, without_limits
-from tests.graphql.programme import set_up_programme
+from tests.graphql.programme import PRODUCTS, REWARDS, set_up_programme
 
 SCHEMA: JifenSchema = build_schema()
 UNCOVERED = {
@@ -137,15 +137,30 @@ async def a_tour(gateway: Gateway, seen: Seen) -> None:
     )
     by = Actor(name="staff:clerk", account_id=UUID(int=1), request_id="tour")
     await history.step("grant", lambda: tiers.grant_level(grant, by=by, now=NOW))
+    item = replace(PRODUCTS[0], code="new", introduced_at=NOW + timedelta(days=1.5))
+    await history.step("launch", lambda: catalogue.upsert_products([item], now=NOW))
+    offer = replace(
+        REWARDS[1],
+        id=UUID(int=earning.member_id.int ^ 2),
+        code=f"tour{gateway.tag}",
+        product_code="new",
+        begins_at=NOW + timedelta(days=2.5),
+        ends_at=NOW + timedelta(days=3.5),
+    )
+    await history.step("offer", lambda: rewards.define_rewards([offer], now=NOW))
     for moment in (
         NOW + timedelta(days=1),  # A coupon's reservation runs out.
+        NOW + timedelta(days=1.5),  # A new product comes.
         NOW + timedelta(days=2, microseconds=2),  # A coupon expires.
-        NOW + timedelta(days=3),  # The points mature,
+        NOW + timedelta(days=2.5),  # A reward gives the product,
+        NOW + timedelta(days=3),  # the points mature,
+        NOW + timedelta(days=3.5),  # the reward ends,
         NOW + timedelta(days=4),  # a level that was granted ends,
         NOW + timedelta(days=5),  # the hold runs out,
         NOW + timedelta(days=8),  # what it pinned has thirty days left,
         NOW + timedelta(days=10),  # and so has the rest,
         ledger.local_midnight(date(2026, 4, 1), SHANGHAI),  # a month's quota begins anew,
+        NOW + timedelta(days=31.5),  # the product is no longer new,
         NOW + timedelta(days=38),  # what was pinned expires,
         NOW + timedelta(days=40),  # and so does the rest.
     ):
@@ -178,7 +193,7 @@ async def test_a_forgotten_moment_is_found(gateway: Gateway) -> None:
     with revised(gateway, forget):
         await a_tour(gateway, seen)
     assert len(seen.violations) >= 4
-    assert len(seen.answers) == 36
+    assert len(seen.answers) == 50
 
 
 async def test_every_piece_of_a_revision_is_needed(gateway: Gateway) -> None:
@@ -212,7 +227,7 @@ async def test_every_piece_of_a_revision_is_needed(gateway: Gateway) -> None:
     for name in pieces[0]:
         told = {(str(one[name]), body) for one, body in zip(pieces, seen.answers, strict=True)}
         assert len(told) > len({tag for tag, _ in told}), f"nobody misses it that it {name}"
-    assert len(pieces[0]) == 13
+    assert len(pieces[0]) == 16
 
 
 def test_every_other_field_of_a_member_is_covered() -> None:
