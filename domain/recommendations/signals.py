@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
 from domain import members
 from domain.recommendations.scoring import Taste
 from domain.storage import Row, dialect, fetch_all, moment_of
+
+_BEGINNING: Final = datetime(1, 1, 2, tzinfo=UTC)
+"""Before every order, in whatever time zone somebody writes it."""
 
 # Members are numbered by their place among those asked for: an id on each row would cost more than
 # all else that it tells.
@@ -23,24 +26,30 @@ _ASKED: Final = {
     "sqlite": "(SELECT value AS id, key + 1 AS number FROM json_each($1)) AS m",
 }
 
-# A line that was given back whole was not bought. Two levels of grouping instead of a count of
-# distinct orders, which would sort.
+# What was given back is read first, and orders of which something was are left out of what the
+# database counts: few have any, and a join would rely on how few the planner expects. Two levels of
+# grouping instead of a count of distinct orders, which would sort.
+_RETURNED: Final = """
+    SELECT r.purchase_id, r.line_id, SUM(r.quantity) AS quantity
+    FROM {asked} JOIN returned_product AS r ON r.member_id = m.id
+    WHERE r.refunded_at <= $2
+    GROUP BY r.purchase_id, r.line_id
+"""
+
 _BOUGHT: Final = """
     SELECT o.number, o.product_code, COUNT(*) AS orders, MAX(o.placed_at) AS placed_at FROM (
         SELECT m.number, b.product_code, b.purchase_id, MAX(b.placed_at) AS placed_at
-        FROM {asked}
-        JOIN bought_product AS b ON b.member_id = m.id
-        LEFT JOIN (
-            SELECT r.member_id, r.purchase_id, r.line_id, SUM(r.quantity) AS quantity
-            FROM {asked} JOIN returned_product AS r ON r.member_id = m.id
-            WHERE r.refunded_at <= $2
-            GROUP BY r.member_id, r.purchase_id, r.line_id
-        ) AS back ON back.member_id = b.member_id AND back.purchase_id = b.purchase_id
-            AND back.line_id = b.line_id
-        WHERE b.placed_at <= $2 AND {also} b.quantity > COALESCE(back.quantity, 0)
+        FROM {asked} JOIN bought_product AS b ON b.member_id = m.id
+        WHERE b.placed_at > $2 AND b.placed_at <= $3 AND NOT (b.purchase_id = ANY($4::uuid[]))
         GROUP BY m.number, b.product_code, b.purchase_id
     ) AS o
     GROUP BY o.number, o.product_code
+"""
+
+_LINES: Final = """
+    SELECT m.number, b.product_code, b.purchase_id, b.line_id, b.quantity, b.placed_at
+    FROM {asked} JOIN bought_product AS b ON b.member_id = m.id
+    WHERE b.placed_at > $2 AND b.placed_at <= $3 AND b.purchase_id = ANY($4::uuid[])
 """
 
 _REDEEMED: Final = """
@@ -77,6 +86,11 @@ class _Found:
     not_interested: set[str] = field(default_factory=set)
     level_rank: int = 0
 
+    def add(self, code: str, *, orders: int, at: datetime) -> None:
+        """So many orders of a product, the last of them at this moment."""
+        self.bought[code] = self.bought.get(code, 0) + orders
+        self.placed_at[code] = max(self.placed_at.get(code, at), at)
+
     def newest_order(self) -> set[str]:
         """What was bought last: of orders of one moment, all."""
         newest = max(self.placed_at.values(), default=None)
@@ -88,9 +102,7 @@ async def histories(member_ids: Sequence[UUID], *, as_of: datetime) -> list[set[
 
     A fixed number of statements, whatever the number of members.
     """
-    found: list[set[str]] = [set() for _ in member_ids]
-    for row in await _read(_BOUGHT, member_ids, as_of):
-        found[row["number"] - 1].add(row["product_code"])
+    found: list[set[str]] = [{*one.bought} for one in await _bought(member_ids, until=as_of)]
     for row in await _read(_REDEEMED, member_ids, as_of):
         found[row["number"] - 1].add(row["product_code"])
     return found
@@ -101,12 +113,9 @@ async def bought_between(
 ) -> list[set[str]]:
     """The products of the orders that these members placed later than `after`, up to `until`.
 
-    Net of what was given back by then. In their order, one statement.
+    Net of what was given back by then. In their order, a fixed number of statements.
     """
-    found: list[set[str]] = [set() for _ in member_ids]
-    for row in await _read(_BOUGHT, member_ids, until, after, also="b.placed_at > $3 AND"):
-        found[row["number"] - 1].add(row["product_code"])
-    return found
+    return [{*one.bought} for one in await _bought(member_ids, after=after, until=until)]
 
 
 async def tastes(member_ids: Sequence[UUID], *, as_of: datetime) -> list[Taste]:
@@ -115,11 +124,7 @@ async def tastes(member_ids: Sequence[UUID], *, as_of: datetime) -> list[Taste]:
     What members declare and do not want, and their levels, count as they are now. A fixed number of
     statements.
     """
-    found = [_Found() for _ in member_ids]
-    for row in await _read(_BOUGHT, member_ids, as_of):
-        one = found[row["number"] - 1]
-        one.bought[row["product_code"]] = row["orders"]
-        one.placed_at[row["product_code"]] = moment_of(row["placed_at"])
+    found = await _bought(member_ids, until=as_of)
     for row in await _read(_REDEEMED, member_ids, as_of):
         found[row["number"] - 1].redeemed.add(row["product_code"])
     for row in await _read(_NOT_INTERESTED, member_ids):
@@ -143,10 +148,32 @@ async def tastes(member_ids: Sequence[UUID], *, as_of: datetime) -> list[Taste]:
     ]
 
 
-async def _read(
-    sql: str, member_ids: Sequence[UUID], *values: object, also: str = ""
-) -> Sequence[Row]:
+async def _bought(
+    member_ids: Sequence[UUID], *, after: datetime = _BEGINNING, until: datetime
+) -> list[_Found]:
+    """What each of these members bought, net of what was given back by the end."""
+    found = [_Found() for _ in member_ids]
+    returned = {
+        (row["purchase_id"], row["line_id"]): row["quantity"]
+        for row in await _read(_RETURNED, member_ids, until)
+    }
+    orders = sorted({purchase_id for purchase_id, _ in returned})
+    for row in await _read(_BOUGHT, member_ids, after, until, orders):
+        found[row["number"] - 1].add(
+            row["product_code"], orders=row["orders"], at=moment_of(row["placed_at"])
+        )
+    # Of an order a product counts once, as long as a piece of one of its lines was kept.
+    kept = {
+        (row["number"], row["product_code"], row["purchase_id"]): row["placed_at"]
+        for row in (await _read(_LINES, member_ids, after, until, orders) if orders else ())
+        if row["quantity"] > returned.get((row["purchase_id"], row["line_id"]), 0)
+    }
+    for (number, code, _), placed_at in kept.items():
+        found[number - 1].add(code, orders=1, at=placed_at)
+    return found
+
+
+async def _read(sql: str, member_ids: Sequence[UUID], *values: object) -> Sequence[Row]:
     if not member_ids:
         return []
-    asked = sql.format(asked=_ASKED[dialect()], also=also)
-    return await fetch_all(asked, list(member_ids), *values)
+    return await fetch_all(sql.format(asked=_ASKED[dialect()]), list(member_ids), *values)

@@ -131,4 +131,4 @@ async def test_a_fixed_number_of_statements_whatever_the_number_of_members(town:
             await tastes([town.people[name] for name in names], as_of=NOW)
         return len(seen)
 
-    assert await statements("ann") == await statements("ann", "ben", "cid") == 6
+    assert await statements("ann") == await statements("ann", "ben", "cid") == 7
