@@ -19,6 +19,7 @@ from api.demo.games import PARTNER_CODE, open_games
 from api.demo.history import Demo, make_history
 from api.demo.notification_texts import open_notification_texts
 from api.demo.programme import SHOP_CODE, STAFF_LOGIN, set_up_programme
+from api.demo.recommending import agree_to_recommendations, open_recommendations
 from api.demo.service import open_service
 from api.demo.tickets import open_tickets
 from api.opening import connect_redis, open_key_ring, open_phone_keys, open_wechat
@@ -63,6 +64,7 @@ async def prepare(settings: Settings) -> dict[str, Any]:
             seeded = await _seed(settings, tokens=tokens, now=now)
         await open_service(now=now)
         await open_notification_texts(now=now)
+        await open_recommendations(settings, clock=clock)
         demo = await _describe(settings, seeded, tokens=tokens, now=now)
         write_atomically(DEMO_FILE, orjson.dumps(demo, option=orjson.OPT_INDENT_2))
         return demo
@@ -96,6 +98,7 @@ async def _seed(settings: Settings, *, tokens: AccessTokens, now: datetime) -> _
         )
     await open_service(now=now)
     await open_tickets(member_ids, now=now)
+    await agree_to_recommendations(member_ids, now=now)
     await recommendations.refresh_popularity(now=now)
     facts = {"app_id": app_id, "member_ids": [str(one) for one in member_ids]}
 

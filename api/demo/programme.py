@@ -217,6 +217,9 @@ VOUCHER: Final = CouponTerms(
     days=60, terms_zh="到店出示券码", terms_en="Show the code where it is due"
 )
 
+_GIVEN: Final = {"tea-cup": "home-18", "tea-set": "outdoor-22"}
+"""The products of the catalogue that rewards give."""
+
 REWARDS: Final = tuple(
     RewardDefinition(
         id=_id(f"reward/{code}"),
@@ -231,6 +234,7 @@ REWARDS: Final = tuple(
         level_required=level,
         image_url=f"https://img.jifen.example/rewards/{code}.png",
         coupon=COUPONS.get(code, VOUCHER),
+        product_code=_GIVEN.get(code),
     )
     for code, zh, en, kind, price, stock, level in [
         ("coupon-10", "10 元优惠券", "10 yuan off", "COUPON", 300, None, None),

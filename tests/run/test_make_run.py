@@ -136,6 +136,53 @@ def test_the_members_token_opens_a_full_home_page(first: MakeRun) -> None:
     assert len(me["recommendations"]["items"]) == 10
 
 
+def test_the_member_sees_what_is_recommended_and_why(first: MakeRun) -> None:
+    demo = first.demo()
+    shown = ask(demo["graphqlUrl"], RECOMMENDED, demo["memberToken"])["me"]
+    home = shown["home"]
+    assert home["personalized"]
+    assert {item["shelf"] for item in home["items"]} == {"DISCOVER", "BUY_AGAIN"}
+    assert all(item["reasons"] for item in home["items"])
+    assert all(one["contribution"] > 0 for item in home["items"] for one in item["reasons"])
+    assert shown["letters"]["personalized"]
+    assert {item["product"]["title"] for item in shown["letters"]["items"]} <= NEW_TITLES
+    assert shown["letters"]["letter"]["title"] != ""
+    [letter] = [
+        one for one in shown["notifications"]["nodes"] if one["kind"] == "PRODUCT_INTRODUCED"
+    ]
+    assert letter["title"].partition("上新：")[2] in NEW_TITLES
+    assert letter["link"].startswith("/products/")
+
+
+def test_staff_sees_why_and_by_which_model(first: MakeRun) -> None:
+    demo = first.demo()
+    home = ask(demo["graphqlUrl"], RECOMMENDED, demo["memberToken"])["me"]["home"]
+    product = home["items"][0]["product"]["id"]
+    told = ask(
+        demo["graphqlUrl"],
+        WHY,
+        demo["staffToken"],
+        by={"id": demo["memberIds"][0]},
+        product=product,
+    )["staff"]
+    assert [one["status"] for one in told["recommendationModels"]] == ["ACTIVE"]
+    assert told["member"]["recommendation"]["hiddenBy"] == []
+    assert "DISCOVER" in {one["kind"] for one in told["member"]["recommendation"]["places"]}
+
+
+RECOMMENDED = """{ me {
+    home: recommendations(surface: HOME, first: 10) {
+        personalized items { shelf product { id } reasons { kind text contribution } } }
+    letters: recommendations(surface: LETTERS, first: 10) {
+        personalized letter { title body } items { product { title } } }
+    notifications(first: 50) { nodes { kind title link } }
+} }"""
+WHY = """query($by: MemberRef!, $product: ID!) { staff {
+    recommendationModels(first: 5) { version status }
+    member(by: $by) { recommendation(productId: $product) { hiddenBy places { kind rank } } } } }"""
+NEW_TITLES = {"明前安吉白茶 50g", "瑰夏日晒 100g", "古树普洱 藏家礼盒"}
+
+
 def test_points_of_the_demo_were_spent_on_rewards(first: MakeRun) -> None:
     """Redemptions, their coupons and the queue of gifts, where a newcomer looks for them."""
     demo = first.demo()
