@@ -34,7 +34,7 @@ class ScoringSettings:
     neighbors_max: int = 50
     """How many products may speak for a product: item-item."""
 
-    shrinkage: float = 0.0
+    shrinkage: float = 10.0
     """Added below the fraction of the cosine: likeness that few members attest counts less."""
 
     ease_regularization: float = 1000.0
@@ -43,8 +43,8 @@ class ScoringSettings:
     ease_weights_max: int = 200
     """How many products may speak for, or against, a product: EASE."""
 
-    again_popularity: float = 0.5
-    """β: the weight of popularity among what was bought, where an order counts 1."""
+    again_popularity: float = 2.0
+    """β: what the most popular product counts among what was bought, where an order counts 1."""
 
     discover_popularity: float = 0.05
     """γ: the weight of popularity where a declared theme's most popular product counts 1."""
