@@ -37,7 +37,7 @@ class ScoringSettings:
     shrinkage: float = 10.0
     """Added below the fraction of the cosine: likeness that few members attest counts less."""
 
-    ease_regularization: float = 1000.0
+    ease_regularization: float = 300.0
     """What is added to the diagonal: EASE."""
 
     ease_weights_max: int = 200
