@@ -21,7 +21,6 @@ from domain import (
     members,
     notifications,
     purchases,
-    recommendations,
     rewards,
     tiers,
 )
@@ -37,6 +36,7 @@ from tests.domain.access.fixtures import OPERATOR
 from tests.domain.games.arcade import open_campaign, open_partner
 from tests.graphql.gateway import NOW, Gateway, Session, global_id, plain_id
 from tests.graphql.matrix.complaining import complain, confirm_email, open_desk
+from tests.graphql.matrix.learning import learn
 from tests.graphql.orders import give_back, line, order, record, refund
 from tests.graphql.perks import used
 from tests.graphql.programme import CLERK, REWARDS, SHOP, open_account, perk_id
@@ -67,9 +67,6 @@ PERKS: Final = tuple(
 """Perks of the members' level that tell of themselves what no other does."""
 
 EMPTY = {
-    "RecommendedItem.reasons",  # What is popular is so for no reason of the member's.
-    *(f"RecommendationReason.{name}" for name in ("kind", "text", "theme", "product")),
-    "RecommendationReason.contribution",
     *("PurchaseLine.review", "Review.id", "Review.stars"),
     # Giving back a yuan leaves A points enough, and the level.
     *("RefundPreview.couponsRevoked", "RefundPreview.perksLost", "LostPerk.code"),
@@ -157,7 +154,7 @@ async def gather(gateway: Gateway) -> Crowd:
     a = await _live(gateway, "alice", marked=True)
     b = await _live(gateway, "bob", marked=False)
     await _move_points(gateway, a, b)
-    await recommendations.refresh_popularity(now=NOW)
+    await learn(gateway)
     await keep_timelines(gateway)
     tokens = {
         "anonymous": None,
@@ -260,8 +257,9 @@ async def _be_told(gateway: Gateway, session: Session, mark: str) -> None:
 
 async def _be_served(gateway: Gateway, session: Session, mark: str) -> None:
     """The member agrees, looks at something, uses a perk; staff knows whom it has before it."""
-    agreed = {"purpose": "behavior_tracking", "granted": True, "version": "1"}
-    await gateway.send("SetConsent", session.access_token, input=agreed)
+    for purpose in ("behavior_tracking", "personalization"):
+        agreed = {"purpose": purpose, "granted": True, "version": "1"}
+        await gateway.send("SetConsent", session.access_token, input=agreed)
     await used(gateway, session, "silver", reference=f"{mark} table")
     seen = {"kind": "view", "theme": "tea", "at": NOW.isoformat(), "eventId": f"{mark}-event"}
     await gateway.send("TrackBehavior", session.access_token, input={"events": [seen]})

@@ -237,6 +237,8 @@ class Writer:
             given["id" if "id" in given else "ticketId"] = f'"{self.ticket}"'
         if "productId" in given:
             given["productId"] = ids_of_nobody("productId") or ""
+        if "surface" in given:
+            given["surface"] = "LETTERS"  # It has all that the others have, and a letter.
         if "appId" in given:
             given["appId"] = f'"{DEMO_APP_ID}"'
         if step.name == "messages":
@@ -282,6 +284,7 @@ def ids_of_nobody(name: str) -> str | None:
     keys = {
         "adjustmentId": ("Adjustment", nobody),
         "holdId": ("PointsHold", f"{nobody}:{nobody}"),
+        "productId": ("Product", nobody),
         "rewardId": ("Reward", nobody),
         "redemptionId": ("Redemption", f"{nobody}:{nobody}"),
         "addressId": ("Address", f"{nobody}:{nobody}"),
