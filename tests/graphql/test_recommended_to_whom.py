@@ -112,6 +112,7 @@ def gives(code: str, **changes: Any) -> RewardDefinition:
 async def test_beside_rewards_stands_what_rewards_give_while_they_are_on_offer(
     gateway: Gateway, alice: Session
 ) -> None:
+    # A gift of the programme gives a cup.
     soon, later = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
     await rewards.define_rewards(
         [
@@ -125,10 +126,10 @@ async def test_beside_rewards_stands_what_rewards_give_while_they_are_on_offer(
     gateway.clock.moment = soon
     await trained(gateway)
     for moment, personal, plain in (
-        (soon - MICROSECOND, [LONGJING, BAG], [LONGJING, BAG]),
-        (soon, [POT, LONGJING, BAG], [LONGJING, POT, BAG]),
-        (later - MICROSECOND, [POT, LONGJING, BAG], [LONGJING, POT, BAG]),
-        (later, [POT, BAG], [POT, BAG]),
+        (soon - MICROSECOND, [CUP, LONGJING, BAG], [LONGJING, CUP, BAG]),
+        (soon, [POT, CUP, LONGJING, BAG], [LONGJING, CUP, POT, BAG]),
+        (later - MICROSECOND, [POT, CUP, LONGJING, BAG], [LONGJING, CUP, POT, BAG]),
+        (later, [POT, CUP, BAG], [CUP, POT, BAG]),
     ):
         gateway.clock.moment = moment
         for session, expected in ((alice, personal), (carol, plain)):

@@ -295,7 +295,6 @@ def ids_of_nobody(name: str) -> str | None:
         "grantId": ("LevelGrant", nobody),
         "ticketId": ("Ticket", nobody),
         "duplicateIds": ("Ticket", nobody),
-        "productId": ("Product", nobody),
         "messageId": ("TicketMessage", nobody),
     }
     return f'"{global_id(*keys[name])}"' if name in keys else None
