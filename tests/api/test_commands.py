@@ -377,13 +377,10 @@ NO_ACTS = {
         "list-staff",
         "list-partners",
         "verify-audit",
-        "outbox status",
-        "outbox parked",
-        "webhooks list",
+        *("outbox status", "outbox parked", "webhooks list"),
         "export-programme",
-        "recommendations train",
-        "recommendations status",
     ),
+    *("recommendations train", "recommendations status"),
     *("print-schema", "print-errors", "print-access"),
 }
 """Commands that serve, or show, or do what a schedule or an upgrade does anyway."""

@@ -12,7 +12,7 @@ from api.workers.consumers import consumers_with
 from api.workers.timelines import TELLING
 
 KEPT = [
-    *("timeline", "behavior", "webhooks", "game-bindings", "game-buyers"),
+    *("timeline", "behavior", "shelves", "webhooks", "game-bindings", "game-buyers"),
     *("notifications", "deliveries"),
 ]
 
