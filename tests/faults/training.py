@@ -19,9 +19,8 @@ from tests.graphql.gateway import StandingClock
 async def main(url: str, now: str) -> None:
     """Train to the end, a few members at a time."""
     keep_what_is_loaded()
-    training.READ_AT_ONCE = 20  # type: ignore[misc]
-    training.LISTED_AT_ONCE = 5  # type: ignore[misc]
-    training.ITEMS_AT_ONCE = 2  # type: ignore[misc]
+    for name, few in (("READ_AT_ONCE", 20), ("LISTED_AT_ONCE", 5), ("ITEMS_AT_ONCE", 2)):
+        setattr(training, name, few)
     await storage.connect(url, pool=UNHURRIED)
 
     def tell(stage: str, done: int, total: int | None) -> None:

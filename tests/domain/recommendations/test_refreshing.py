@@ -12,7 +12,14 @@ from domain.catalogue import DeclareInterests, declare_interests, products_by_co
 from domain.custody import MergeBecause
 from domain.custody import merge as merge_records
 from domain.recommendations import ScoringSettings, SetNotInterested, ShelfRefresher, refreshing
-from domain.recommendations.versions import LEASE, activate, begin_training, fail_training
+from domain.recommendations.lists import write_shelves
+from domain.recommendations.versions import (
+    LEASE,
+    activate,
+    begin_training,
+    fail_training,
+    read_items,
+)
 from domain.storage import observed_statements, transaction
 from tests.domain.purchases.shop import NOW
 from tests.domain.recommendations.town import (
@@ -113,11 +120,10 @@ async def test_what_happens_while_lists_are_computed_is_not_lost(
     await refreshed(town)
     await town.buys("dan", "leaf", at=town.clock.now())
     await hear_everything()
-    writing = refreshing.write_shelves
 
     async def buys_meanwhile(*arguments: Any, **named: Any) -> set[UUID]:
         # The signals were read before this.
-        written = await writing(*arguments, **named)
+        written = await write_shelves(*arguments, **named)
         assert town.people["dan"] in written
         await recommendations.mark_due([town.people["dan"]], now=NOW)
         return written
@@ -214,11 +220,10 @@ async def test_a_model_that_serves_is_read_once(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = []
-    reading = refreshing.read_items
 
     async def read(version: int) -> Any:
         reads.append(version)
-        return await reading(version)
+        return await read_items(version)
 
     monkeypatch.setattr(refreshing, "read_items", read)
     refresher = ShelfRefresher(clock=town.clock)

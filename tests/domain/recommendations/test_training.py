@@ -18,6 +18,7 @@ from domain.recommendations import (
     training,
     versions,
 )
+from domain.recommendations.lists import write_shelves
 from domain.recommendations.versions import LEASE, begin_training, write_items
 from domain.storage import observed_statements
 from tests.domain.purchases.shop import NOW
@@ -207,9 +208,8 @@ async def test_nothing_is_written_for_who_withdraws_while_lists_are_computed(
     async def withdraw(*arguments: Any, **named: Any) -> set[UUID]:
         # Everything about ann is computed by now, and nothing of it is written.
         await town.says("ann", granted=False)
-        return await writing(*arguments, **named)
+        return await write_shelves(*arguments, **named)
 
-    writing = training.write_shelves
     monkeypatch.setattr(training, "write_shelves", withdraw)
     await town.trains()
     assert await town.lists("ann") == {}
