@@ -17,6 +17,7 @@ from uuid import UUID
 
 from domain import members
 from domain.recommendations.consenting import PERSONALIZATION
+from domain.recommendations.learning import learn
 from domain.recommendations.offering import Range, product_range
 from domain.recommendations.quality import PLACES, Outcome, Quality, QualityCount
 from domain.recommendations.scoring import ListKind, ReasonKind, Rows, ScoringSettings, Taste
@@ -74,7 +75,7 @@ async def hold_out(
     ids = sample.ids()
     if not counts.members or not ids:
         return None
-    model = await asyncio.to_thread(engine.train_model, counts, settings)
+    model = await learn(counts, settings)
     scorer = await asyncio.to_thread(engine.Scorer, model, offered.offer)
     result = QualityCount(offered=len(offered.offer.active), popular=_popular(model, offered))
     for start in range(0, len(ids), LISTED_AT_ONCE):

@@ -25,6 +25,7 @@ from domain.recommendations.ahead import ahead
 from domain.recommendations.computing import Ready, compute
 from domain.recommendations.consenting import PERSONALIZATION
 from domain.recommendations.hold_out import hold_out
+from domain.recommendations.learning import learn
 from domain.recommendations.lists import Shelves, write_shelves
 from domain.recommendations.offering import Range, product_range
 from domain.recommendations.scoring import ScoringSettings, Taste
@@ -179,7 +180,11 @@ class _Training:
         async with stages.stage("counting"):
             await self._count(counts, total=total)
         async with stages.stage("training"):
-            model = await self._train(counts)
+            model = await learn(
+                counts,
+                self._settings,
+                told=lambda done, total: self._told("training", done, total),
+            )
         having = counts.members
         del counts
         async with stages.stage("model"):
@@ -226,15 +231,6 @@ class _Training:
     async def _histories(self) -> AsyncIterator[tuple[int, list[set[str]]]]:
         async for ids in _everybody():
             yield len(ids), await histories(ids, as_of=self._as_of)
-
-    async def _train(self, counts: PairCounts) -> Model:
-        loop = asyncio.get_running_loop()
-
-        def progress(done: int, total: int) -> None:
-            loop.call_soon_threadsafe(self._told, "training", done, total)
-
-        train_model = _engine().train_model
-        return await asyncio.to_thread(train_model, counts, self._settings, on_progress=progress)
 
     async def _write_model(self, model: Model) -> None:
         rows, done, total = iter(model.rows()), 0, len(model.items.codes)

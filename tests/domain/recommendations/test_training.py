@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +20,9 @@ from domain.recommendations import (
     training,
     versions,
 )
+from domain.recommendations.learning import learn
 from domain.recommendations.lists import write_shelves
+from domain.recommendations.scoring import engine
 from domain.recommendations.versions import LEASE, begin_training, write_items
 from domain.storage import observed_statements
 from tests.domain.purchases.shop import NOW
@@ -197,6 +201,58 @@ async def test_a_training_that_fails_leaves_the_version_before(
         "item": {1, 3},
         "list": {1, 3},
     }
+
+
+@pytest.mark.parametrize("stage", ["counting", "training", "model", "lists"])
+async def test_a_training_that_is_cancelled_leaves_the_version_before(
+    town: Town, stage: str
+) -> None:
+    """As a worker's is that is told to stop."""
+    await town.says("ann")
+    await town.trains()
+    before = await town.lists("ann")
+
+    def cancel(now_in: str, done: int, total: int | None) -> None:
+        if now_in == stage:
+            task.cancel()
+
+    train = recommendations.train(ScoringSettings(), clock=town.clock, told=cancel)
+    task = asyncio.create_task(train)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await statuses() == [(2, "FAILED"), (1, "ACTIVE")]
+    assert await town.lists("ann") == before
+    await town.trains()
+    assert await statuses() == [(3, "ACTIVE"), (1, "KEPT")]
+
+
+async def test_a_thread_that_nobody_waits_for_ends_at_its_next_news(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, go_on, ended = Event(), Event(), Event()
+
+    def train_model(counts: Any, settings: Any, *, on_progress: Any) -> None:
+        begun.set()
+        go_on.wait()
+        try:
+            on_progress(1, 2)
+        finally:
+            ended.set()
+        pytest.fail("it went on")
+
+    monkeypatch.setattr(engine, "train_model", train_model)
+    told: list[tuple[int, int]] = []
+    counts = engine.PairCounts(engine.Items.of({}))
+    learning = asyncio.create_task(
+        learn(counts, ScoringSettings(), told=lambda *news: told.append(news))
+    )
+    await asyncio.to_thread(begun.wait)
+    learning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await learning
+    go_on.set()
+    await asyncio.to_thread(ended.wait)
+    assert told == []
 
 
 async def test_nothing_is_written_for_who_withdraws_while_lists_are_computed(

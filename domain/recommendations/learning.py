@@ -1,0 +1,44 @@
+"""Training a model from counts in a thread, for as long as somebody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from threading import Event
+from typing import TYPE_CHECKING
+
+from domain.recommendations.scoring import ScoringSettings
+
+if TYPE_CHECKING:
+    from domain.recommendations.scoring.engine import Model, PairCounts
+
+
+class _Abandoned(Exception):
+    """Raised in the thread when nobody waits for it any more."""
+
+
+async def learn(
+    counts: PairCounts,
+    settings: ScoringSettings,
+    *,
+    told: Callable[[int, int], None] = lambda done, total: None,
+) -> Model:
+    """The model of the counts; `told` hears how many products of how many are done.
+
+    Whoever is cancelled meanwhile leaves a thread that ends within some seconds: a process that is
+    told to stop waits for its threads.
+    """
+    from domain.recommendations.scoring import engine
+
+    loop = asyncio.get_running_loop()
+    abandoned = Event()
+
+    def progress(done: int, total: int) -> None:
+        if abandoned.is_set():
+            raise _Abandoned
+        loop.call_soon_threadsafe(told, done, total)
+
+    try:
+        return await asyncio.to_thread(engine.train_model, counts, settings, on_progress=progress)
+    finally:
+        abandoned.set()
