@@ -19,6 +19,9 @@ from domain.recommendations.consenting import PERSONALIZATION
 from domain.recommendations.lists import forget_rows, forget_shelves
 from domain.storage import Table, execute, fetch_all, transaction
 
+MARKED_AT_ONCE: Final = 100
+"""Members who are marked in one transaction, which holds their locks."""
+
 _DUE: Final = Table("recommendation_due", member_id="uuid", since="timestamptz", marks="bigint")
 
 # Who waits already waits since then; who was done by a model whose successor is trained, since now.
@@ -73,12 +76,14 @@ def shelves_consumer() -> Consumer:
 
     async def hear(events: Sequence[Announced]) -> None:
         concerned = {event.member_id: event.announced_at for event in events}
-        doubtful = {event.member_id for event in events if event.kind in _CONSENTS}
+        doubtful = {event.member_id for event in events if _is_doubtful(event)}
         doubtful |= {UUID(e.facts["loser_id"]) for e in events if e.kind == "MembersMerged"}
         for one in sorted(doubtful):
             await _forget_unwilling(one, now=concerned.get(one) or events[-1].announced_at)
-        willing = await members.consenting(concerned, PERSONALIZATION)
-        await mark_due(willing, now=max(concerned.values()))
+        everybody = sorted(concerned)
+        for start in range(0, len(everybody), MARKED_AT_ONCE):
+            some = everybody[start : start + MARKED_AT_ONCE]
+            await _mark_willing(some, now=max(concerned[one] for one in some))
 
     return Consumer("shelves", _CONSENTS | _SIGNALS, hear)
 
@@ -145,6 +150,22 @@ _DONE: Final = """
         WHERE m.status = 'TRAINING' OR (m.status = 'ACTIVE' AND m.version > $1)
     )
 """
+
+
+async def _mark_willing(member_ids: Collection[UUID], *, now: datetime) -> None:
+    async def work() -> None:
+        # Beside a withdrawal or an erasure no mark is written that would be left.
+        standing = await members.lock_members(member_ids)
+        await mark_due(await members.consenting(set(standing.values()), PERSONALIZATION), now=now)
+
+    await transaction(work)
+
+
+def _is_doubtful(event: Announced) -> bool:
+    """Whether the member may not agree any more, or may have no record of their own."""
+    if event.kind == "ConsentChanged":
+        return event.facts["purpose"] == PERSONALIZATION and not event.facts["granted"]
+    return event.kind in _CONSENTS
 
 
 async def _forget_unwilling(member_id: UUID, *, now: datetime) -> None:

@@ -11,7 +11,14 @@ from domain import recommendations, storage
 from domain.catalogue import DeclareInterests, declare_interests, products_by_code
 from domain.custody import MergeBecause
 from domain.custody import merge as merge_records
-from domain.recommendations import ScoringSettings, SetNotInterested, ShelfRefresher, refreshing
+from domain.outbox import Announced
+from domain.recommendations import (
+    ScoringSettings,
+    SetNotInterested,
+    ShelfRefresher,
+    refreshing,
+    shelves_consumer,
+)
 from domain.recommendations.lists import write_shelves
 from domain.recommendations.versions import (
     LEASE,
@@ -199,6 +206,22 @@ async def test_of_two_who_become_one_the_one_who_stays_has_lists_of_both(town: T
     assert await town.lists("dan") == {}
     assert set(await town.codes("ann", "BUY_AGAIN")) == {"leaf", "pot", "novel"}
     assert await due() == {}
+
+
+async def test_what_is_told_late_is_told_of_whoever_has_the_record_now(town: Town) -> None:
+    await refreshed(town)
+    ann, dan, nobody = town.people["ann"], town.people["dan"], UUID(int=7)
+
+    async def work() -> None:
+        await merge_records(ann, dan, because=MergeBecause.STAFF, by="staff:clerk", now=NOW)
+
+    await transaction(work)
+    told = [
+        Announced(member_id=one, seq=99, kind="PurchaseRecorded", facts={}, announced_at=NOW)
+        for one in (dan, nobody)
+    ]
+    await shelves_consumer().handle(told)
+    assert await due() == {ann: (1, None)}
 
 
 async def test_a_fixed_number_of_statements_whatever_the_number_of_members(town: Town) -> None:
