@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import games, ledger
+from benchmarks import games, ledger, recommendations
 
-BENCHMARKS = {"ledger": ledger.run, "games": games.run}
+BENCHMARKS = {"ledger": ledger.run, "games": games.run, "recommendations": recommendations.run}
 
 
 def main(names: list[str]) -> None:
