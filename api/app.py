@@ -26,6 +26,7 @@ from api.graphql_view import GraphQLView
 from api.health import key_set, live, readiness
 from api.limits import document_limits
 from api.logs import RequestLog, configure_logs, request_id
+from api.model_report.serving import report_route
 from api.observability.names import OperationNames
 from api.observability.operations import OperationWatch
 from api.observability.serving import metrics_route
@@ -163,6 +164,7 @@ def _routes(settings: Settings, schema: JifenSchema, view: GraphQLView) -> list[
         *reconciliation_routes(settings),
         Uploads(settings, store=settings.attachments).route,
         attachments(settings, store=settings.attachments),
+        report_route(settings),
         *metrics_route(
             settings.metrics, at_home=not settings.is_production and settings.workers == 1
         ),

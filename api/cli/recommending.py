@@ -6,17 +6,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from api.cli.session import console, show, stop, with_database
+from api.cli.session import console, failing_in_one_line, show, stop, with_database
 from api.settings import Settings
 from domain import recommendations
 from domain.clock import Clock
 from domain.recommendations import Method, RecommendationModel, Trained, TrainingUnderWay
+
+
+class ReportLanguage(StrEnum):
+    """The languages of the report."""
+
+    ZH = "zh"
+    EN = "en"
+
 
 group = typer.Typer(help="Train recommendations and look after models.", no_args_is_help=True)
 
@@ -25,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     group.command("train")(train)
     group.command("status")(status)
+    group.command("report")(report)
     app.add_typer(group, name="recommendations")
 
 
@@ -90,6 +101,24 @@ def status(
             f"{one.figures['listed_members']:,}" if one.figures else "",
         )
     show(table)
+
+
+def report(
+    out: Annotated[Path, typer.Option(help="The file to write: HTML that needs nothing else.")],
+    language: Annotated[ReportLanguage, typer.Option(help="In which language.")] = (
+        ReportLanguage.ZH
+    ),
+) -> None:
+    """Write how good the versions of the model are, as a page with charts."""
+    from api.model_report.page import VERSIONS_MAX, report_page
+
+    async def look(settings: Settings, clock: Clock) -> list[RecommendationModel]:
+        return list(await recommendations.recommendation_models(first=VERSIONS_MAX))
+
+    page = report_page(with_database(look), language=language.value)
+    with failing_in_one_line():
+        out.write_text(page, encoding="utf-8")
+    console.print(f"written: {out}", highlight=False)
 
 
 @contextmanager

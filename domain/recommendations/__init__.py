@@ -18,6 +18,7 @@ from domain.recommendations.not_interested import (
 )
 from domain.recommendations.offering import INTRODUCED_LATELY
 from domain.recommendations.popular import refresh_popularity
+from domain.recommendations.quality import Quality
 from domain.recommendations.refreshing import ShelfRefresher
 from domain.recommendations.scoring import ListKind, Method, ReasonKind, ScoringSettings
 from domain.recommendations.serving import (
@@ -55,6 +56,7 @@ __all__ = [
     "Method",
     "ModelStatus",
     "Place",
+    "Quality",
     "ReasonKind",
     "RecommendationModel",
     "Recommendations",
