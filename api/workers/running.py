@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from time import perf_counter
 from typing import Final
 
 import structlog
@@ -111,7 +112,10 @@ async def working(
             sender.stop()
             messages.stop()
             checker.stop()
-            cut_off = await end_within(work.stop_s, [*loops, *schedules.running])
+            ends_at = perf_counter() + work.stop_s
+            cut_off = await end_within(work.stop_s, loops)
+            # Not before: what begins jobs may have begun one more when it was told to stop.
+            cut_off += await end_within(max(ends_at - perf_counter(), 0), schedules.running)
             if cut_off:
                 log.warning("work_cut_off", tasks=cut_off)
 
