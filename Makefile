@@ -14,7 +14,7 @@ LOCK    := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test conformance faults check lint migrate lock game bench bench-ledger bench-games soak clean distclean
+.PHONY: help run test conformance faults check lint migrate lock game bench bench-ledger bench-games bench-training soak clean distclean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -65,6 +65,9 @@ bench-ledger: $(DEV) ## Run the ledger beside pgbench, and print where its time 
 
 bench-games: $(DEV) ## Push rewards beside raw SQL that writes the same rows
 	@$(PY) -m benchmarks games
+
+bench-training: $(DEV) ## Train recommendations for 100,000 members: time and memory
+	@$(PY) -m benchmarks training
 
 soak: $(DEV) ## Run the long form of every test marked soak (hours)
 	@JIFEN_SOAK=1 $(PY) -m pytest -m soak --timeout=0 $(ARGS); status=$$?; \

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import games, ledger, recommendations
+from benchmarks import games, ledger, recommendations, training
 
-BENCHMARKS = {"ledger": ledger.run, "games": games.run, "recommendations": recommendations.run}
+BENCHMARKS = {
+    "ledger": ledger.run,
+    "games": games.run,
+    "recommendations": recommendations.run,
+    "training": training.run,
+}
 
 
 def main(names: list[str]) -> None:
