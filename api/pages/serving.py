@@ -42,6 +42,7 @@ GUIDES: Final = {
     "operations": "doc_operations",
     "levels": "doc_levels",
     "rewards": "doc_rewards",
+    "recommendations": "doc_recommendations",
     "feedback": "doc_feedback",
     "service-levels": "doc_service_levels",
     "notifications": "doc_notifications",
