@@ -20,6 +20,7 @@ class RecommendationSettings(BaseModel):
     ease_regularization: float = _DEFAULT.ease_regularization
     again_popularity: float = _DEFAULT.again_popularity
     discover_popularity: float = _DEFAULT.discover_popularity
+    theme_weight: float = _DEFAULT.theme_weight
     fade: float = _DEFAULT.fade
     inferred_half: float = _DEFAULT.inferred_half
     inferred_weight: float = _DEFAULT.inferred_weight
@@ -47,6 +48,7 @@ class RecommendationSettings(BaseModel):
             ease_regularization=self.ease_regularization,
             again_popularity=self.again_popularity,
             discover_popularity=self.discover_popularity,
+            theme_weight=self.theme_weight,
             fade=self.fade,
             inferred_half=self.inferred_half,
             inferred_weight=self.inferred_weight,

@@ -18,7 +18,7 @@ from domain.recommendations.serving_statement import statement
 from domain.recommendations.surfaces import Shelf, Surface, lists_of, shelf_of
 from domain.storage import Row, dialect, fetch_all
 
-_BESIDE_THEMES: Final = ScoringSettings().discover_popularity
+_WEIGHTS: Final = (ScoringSettings().discover_popularity, ScoringSettings().theme_weight)
 _DECIMALS: Final = 10
 
 
@@ -74,7 +74,7 @@ async def recommended(
     lately = (now - INTRODUCED_LATELY,) if surface is Surface.LETTERS else ()
     rows = await fetch_all(
         statement(surface, dialect()),
-        *(member_id, kinds, now, first, shelf is not Shelf.BUY_AGAIN, _BESIDE_THEMES, *lately),
+        *(member_id, kinds, now, first, shelf is not Shelf.BUY_AGAIN, *_WEIGHTS, *lately),
     )
     return _recommendations(surface, rows)
 

@@ -48,7 +48,7 @@ _ON_OFFER: Final = """EXISTS (
     WHERE r.product_code = c.code
       AND (r.begins_at IS NULL OR r.begins_at <= $3) AND (r.ends_at IS NULL OR r.ends_at > $3)
 )"""
-_NEW: Final = "c.introduced_at > $7 AND c.introduced_at <= $3"
+_NEW: Final = "c.introduced_at > $8 AND c.introduced_at <= $3"
 _SHOWS: Final[dict[Surface, str]] = {
     Surface.HOME: "TRUE",
     Surface.AFTER_PURCHASE: "TRUE",
@@ -83,8 +83,8 @@ def statement(surface: Surface, engine: Engine) -> str:
     """The statement for a surface.
 
     $1 the member, $2 the lists to show in turn, $3 now, $4 how many, $5 whether popular products
-    stand in for lists that show nothing, $6 the weight of popularity beside themes; for LETTERS
-    alone $7, since when something is new.
+    stand in for lists that show nothing, $6 the weight of popularity, $7 that of a declared theme;
+    for LETTERS alone $8, since when something is new.
     """
     return f"""
 WITH agrees AS MATERIALIZED (
@@ -171,7 +171,7 @@ def _popular(surface: Surface) -> str:
     FROM (
         SELECT {_CARD}, {_NAMES}, COALESCE(p.rank, 1000000000) AS rank,
                COALESCE(p.score, 0.0) AS score,
-               CASE WHEN d.code IS NULL THEN 0.0 ELSE {themed} END AS theme_part,
+               $7::float8 * CASE WHEN d.code IS NULL THEN 0.0 ELSE {themed} END AS theme_part,
                $6::float8 * COALESCE(p.score / NULLIF(b.score, 0), 0.0) AS popular_part
         FROM product_card AS c
         CROSS JOIN (SELECT MAX(t.score) AS score FROM popular_product AS t) AS b

@@ -19,6 +19,7 @@ SETTINGS: Final = ScoringSettings(
     shrinkage=0.0,
     again_popularity=0.5,
     discover_popularity=0.05,
+    theme_weight=1.0,
     fade=5.0,
     inferred_half=5.0,
     inferred_weight=0.5,

@@ -35,7 +35,7 @@ POT, TIN = "紫砂壶", "茶叶罐"
 # tea and a cup one; kept to eight places. One product in a history leaves five sixths of what
 # fades.
 POT_LIKE_TEA, CUP_LIKE_TEA = round(2 / sqrt(4 * 2), 8), round(1 / sqrt(4 * 2), 8)
-FADED, GAMMA, BETA = 5 / 6, 0.05, 0.5
+FADED, GAMMA, THETA, BETA = 5 / 6, 0.05, 0.025, 0.5
 POPULAR = {TEA: 5 / 5, POT: 3 / 5, CUP: 3 / 5, TIN: 1 / 5, BAG: 1 / 5, DIAMOND: 1 / 5}
 
 
@@ -199,8 +199,9 @@ async def test_what_was_bought_since_is_no_longer_discovered(
 async def test_members_of_whom_nothing_was_computed_see_their_themes_at_once(
     gateway: Gateway, alice: Session
 ) -> None:
-    """They agreed after the training: what they declare comes first, and is said so."""
+    """They agreed after the training: of what they declare most comes first, and is said so."""
     await trained(gateway)
+    await buys(gateway, await gateway.sign_in("o-dora"), "cup pot")
     await recommendations.refresh_popularity(now=gateway.clock.now())
     bob = await agreeing(gateway, "o-bob")
     plain = await shown(gateway, bob)
@@ -213,13 +214,13 @@ async def test_members_of_whom_nothing_was_computed_see_their_themes_at_once(
     assert page["personalized"] is True
     assert titles(page) == [CUP, POT, TEA]
     assert {item["shelf"] for item in page["items"]} == {"POPULAR"}
-    # Five lines are of tea, two of a cup, and two of a pot: both are the best of their theme.
+    # Five lines are of tea, three of a cup, and three of a pot: both are the best of their theme.
     cup, pot, tea = page["items"]
     for item in (cup, pot):
-        assert item["score"] == near(1 + GAMMA * 2 / 5)
+        assert item["score"] == near(GAMMA * 3 / 5 + THETA)
         assert told(item) == [
-            reason("INTEREST", "因为您关注家居", 1),
-            reason("POPULARITY", MANY, GAMMA * 2 / 5),
+            reason("POPULARITY", MANY, GAMMA * 3 / 5),
+            reason("INTEREST", "因为您关注家居", THETA),
         ]
     assert tea["score"] == near(GAMMA)
     assert told(tea) == [reason("POPULARITY", MANY, GAMMA)]

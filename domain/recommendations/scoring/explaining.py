@@ -98,8 +98,8 @@ def _liked(
         """What theme and popularity give with so long a history, and so many of the theme."""
         faded = settings.fade / (settings.fade + size)
         interest = _interest(settings, taste, theme, counted + browsed)
-        popular = settings.discover_popularity * item.popularity
-        return faded * interest * item.theme_share, faded * popular
+        by_theme = settings.theme_weight * interest * item.theme_share
+        return faded * by_theme, faded * settings.discover_popularity * item.popularity
 
     by_theme, by_all = prior(len(history), len(of_theme))
     score = sum(weights[code] for code in sorted(weights)) + by_theme + by_all

@@ -41,6 +41,7 @@ class Scorer:
         again = model.settings.again_popularity * model.popularity
         self._again_popular: list[float] = np.round(again, DECIMALS).tolist()
         self._popular = model.settings.discover_popularity * model.popularity
+        self._of_theme = model.settings.theme_weight * model.theme_share
         self._active = _marked(offer.active, model)
         self._levels = np.zeros(size, dtype=np.int64)
         for code, rank in offer.level_ranks.items():
@@ -93,7 +94,7 @@ class Scorer:
         """What themes and popularity give, faded by the history."""
         fade = self.model.settings.fade
         prior = block.interest[:, self._themes.of_items]
-        prior *= self.model.theme_share
+        prior *= self._of_theme
         prior += self._popular
         prior *= (fade / (fade + block.sizes))[:, None]
         return prior

@@ -102,7 +102,7 @@ class Reasoning:
         faded = (fade / (fade + block.sizes))[rows]
         faded_without = (fade / (fade + np.maximum(block.sizes - 1, 0)))[rows]
         themes = self._themes.of_items[pairs.products]
-        share = model.theme_share[pairs.products]
+        share = model.settings.theme_weight * model.theme_share[pairs.products]
         interest = block.interest[rows, themes]
         less = interest - inferred(np.maximum(block.counted[rows, themes] - 1, 0), model.settings)
         less[block.declared[rows, themes] | (themes == len(self._themes.numbers))] = 0

@@ -47,7 +47,11 @@ class ScoringSettings:
     """β: what the most popular product counts among what was bought, where an order counts 1."""
 
     discover_popularity: float = 0.05
-    """γ: the weight of popularity where a declared theme's most popular product counts 1."""
+    """γ: what the most popular product counts, where likeness is at most about 1."""
+
+    theme_weight: float = 0.025
+    """θ: what the most popular product of a declared theme counts besides. Half of γ: a theme is a
+    prior. Much more makes it a quota, which costs recall."""
 
     fade: float = 5.0
     """F: with so many products in the history, themes and popularity count half."""
@@ -56,7 +60,7 @@ class ScoringSettings:
     """K: with so many products of a theme, an inferred interest is half of what it may be."""
 
     inferred_weight: float = 0.5
-    """δ: what an inferred interest may come to, where a declared one counts 1."""
+    """δ: what an inferred interest may come to, where a declared one is 1."""
 
     listed_max: int = 40
     """How many products a list holds."""
@@ -67,7 +71,10 @@ class ScoringSettings:
     def __post_init__(self) -> None:
         counts = (self.neighbors_max, self.ease_weights_max, self.listed_max, self.reasons_max)
         divided_by = (self.ease_regularization, self.fade, self.inferred_half)
-        weights = (self.shrinkage, self.again_popularity, self.discover_popularity)
+        weights = (
+            *(self.shrinkage, self.again_popularity),
+            *(self.discover_popularity, self.theme_weight),
+        )
         # Written so that what is no number is refused too.
         if not (
             all(count >= 1 for count in counts)

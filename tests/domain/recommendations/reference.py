@@ -134,7 +134,7 @@ def score_of(
         interest = 1.0
     if theme is None or no_theme:
         interest = 0.0
-    prior = interest * model.theme_share[code]
+    prior = settings.theme_weight * interest * model.theme_share[code]
     prior += settings.discover_popularity * model.popularity[code]
     fade = settings.fade / (settings.fade + len(history))
     return sum(model.speaks.get((i, code), 0.0) for i in speaking) + fade * prior

@@ -58,6 +58,7 @@ def settings(draw: st.DrawFn) -> ScoringSettings:
         ease_regularization=draw(positive),
         again_popularity=draw(weight),
         discover_popularity=draw(weight),
+        theme_weight=draw(weight),
         fade=draw(positive),
         inferred_half=draw(positive),
         inferred_weight=draw(weight),

@@ -270,25 +270,38 @@ def test_a_shop_without_products_or_members_has_empty_lists() -> None:
 
 
 def test_themes_that_a_member_chose_come_first_and_yield_to_the_history() -> None:
-    """A member with nothing but a theme gets the theme, most popular first, and is told so."""
+    """A member with nothing but a theme gets it first where it is half as popular, told so."""
     themes = {f"{theme}{number}": theme for theme in "ab" for number in range(4)}
     counts = engine.PairCounts(engine.Items.of(themes))
     for number in range(4):
-        counts.add([{f"a{number}"}] * (100 - number) + [{f"b{number}"}] * (9 - number))
+        counts.add([{f"a{number}"}] * (100 - number) + [{f"b{number}"}] * (60 - number))
     scorer = engine.Scorer(engine.train_model(counts, ScoringSettings()), Offer(active=set(themes)))
     (lists,) = scorer.lists([Taste(declared={"b"})])
     listed = listed_of(lists[ListKind.DISCOVER])
     assert [each.product_code for each in listed] == [f"{t}{n}" for t in "ba" for n in range(4)]
-    assert {(each.reasons[0].kind, each.reasons[0].code) for each in listed[:4]} == {
-        (ReasonKind.INTEREST, "b")
-    }
-    first = listed[0]
-    interest, popular = (reason.contribution for reason in first.reasons)
-    assert (interest, round(first.score - interest, 10)) == (1.0, popular)
+    for number, each in enumerate(listed[:4]):
+        popular, interest = each.reasons
+        assert (popular.kind, interest.kind, interest.code) == ("P", "I", "b")
+        assert interest.contribution == pytest.approx(0.025 * (61 - number) / 61, abs=EXACT)
+        assert each.score == pytest.approx(
+            popular.contribution + interest.contribution, abs=2 * EXACT
+        )
+    assert {reason.kind for each in listed[4:] for reason in each.reasons} == {"P"}
     (lists,) = scorer.lists([Taste(declared={"b"}, bought={"b1": 1})])
     faded = listed_of(lists[ListKind.DISCOVER])[0]
     assert faded.product_code == "b0"
-    assert faded.reasons[0].contribution == pytest.approx(5 / 6, abs=EXACT)
+    assert faded.reasons[1].contribution == pytest.approx(0.025 * 5 / 6, abs=EXACT)
+
+
+def test_a_theme_is_a_prior_and_no_quota() -> None:
+    """What hardly anybody has stays behind what everybody has, though its theme was chosen."""
+    themes = {"a": "a", "b": "b"}
+    counts = engine.PairCounts(engine.Items.of(themes))
+    counts.add([{"a"}] * 99 + [{"b"}] * 9)
+    scorer = engine.Scorer(engine.train_model(counts, ScoringSettings()), Offer(active=set(themes)))
+    (lists,) = scorer.lists([Taste(declared={"b"})])
+    scores = {each.product_code: each.score for each in listed_of(lists[ListKind.DISCOVER])}
+    assert scores == {"a": 0.05, "b": 0.03}
 
 
 @pytest.mark.parametrize(
@@ -304,6 +317,7 @@ def test_themes_that_a_member_chose_come_first_and_yield_to_the_history() -> Non
         {"shrinkage": -1.0},
         {"again_popularity": -0.1},
         {"discover_popularity": -0.1},
+        {"theme_weight": -0.1},
         {"inferred_weight": 1.1},
         {"fade": float("nan")},
     ],
