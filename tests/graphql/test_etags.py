@@ -97,6 +97,21 @@ async def test_equal_etags_mean_equal_bodies(
 # What an ETag would be without one of its pieces
 
 
+async def launch(history: History) -> None:
+    """A product that will come, and a reward that will give it for a day."""
+    item = replace(PRODUCTS[0], code="new", introduced_at=NOW + timedelta(days=1.5))
+    await history.step("launch", lambda: catalogue.upsert_products([item], now=NOW))
+    offer = replace(
+        REWARDS[1],
+        id=UUID(int=history.members[0].member.int ^ 2),
+        code=f"tour{history.gateway.tag}",
+        product_code="new",
+        begins_at=NOW + timedelta(days=2.5),
+        ends_at=NOW + timedelta(days=3.5),
+    )
+    await history.step("offer", lambda: rewards.define_rewards([offer], now=NOW))
+
+
 async def a_tour(gateway: Gateway, seen: Seen) -> None:
     """A fixed history that passes everything by which an answer may change, looking each time."""
     gateway.clock.moment = NOW
@@ -137,17 +152,7 @@ async def a_tour(gateway: Gateway, seen: Seen) -> None:
     )
     by = Actor(name="staff:clerk", account_id=UUID(int=1), request_id="tour")
     await history.step("grant", lambda: tiers.grant_level(grant, by=by, now=NOW))
-    item = replace(PRODUCTS[0], code="new", introduced_at=NOW + timedelta(days=1.5))
-    await history.step("launch", lambda: catalogue.upsert_products([item], now=NOW))
-    offer = replace(
-        REWARDS[1],
-        id=UUID(int=earning.member_id.int ^ 2),
-        code=f"tour{gateway.tag}",
-        product_code="new",
-        begins_at=NOW + timedelta(days=2.5),
-        ends_at=NOW + timedelta(days=3.5),
-    )
-    await history.step("offer", lambda: rewards.define_rewards([offer], now=NOW))
+    await launch(history)
     for moment in (
         NOW + timedelta(days=1),  # A coupon's reservation runs out.
         NOW + timedelta(days=1.5),  # A new product comes.
