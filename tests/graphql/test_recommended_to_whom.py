@@ -12,7 +12,7 @@ import pytest
 from domain import catalogue, members, recommendations, rewards, tiers
 from domain.audit import Actor
 from domain.catalogue import CatalogueItem
-from domain.recommendations import not_interested
+from domain.recommendations import ScoringSettings, not_interested
 from domain.rewards import RewardDefinition
 from tests.domain.access.fixtures import OPERATOR
 from tests.graphql import conftest
@@ -190,7 +190,9 @@ async def test_a_letter_is_for_who_cares_for_the_theme(gateway: Gateway, alice: 
     english = await shown(gateway, dora, "LETTERS", language="en")
     assert english["letter"]["title"] == "New in Tea: oolong"
     assert (await shown(gateway, dora, "HOME"))["letter"] is None
-    assert [(one["kind"], one["contribution"]) for one in mine["reasons"]] == [("INTEREST", 1.0)]
+    assert [(one["kind"], one["contribution"]) for one in mine["reasons"]] == [
+        ("INTEREST", ScoringSettings().theme_weight)
+    ]
     plain = await shown(gateway, carol, "LETTERS")
     assert plain["letter"] is None
     [everybodys] = plain["items"]
