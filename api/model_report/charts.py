@@ -33,7 +33,7 @@ _SVG: Final = "http://www.w3.org/2000/svg"
 _XLINK: Final = "http://www.w3.org/1999/xlink"
 _REFERENCE: Final = re.compile(r"#([a-z][0-9a-zA-Z_-]+)(?=[\")]|$)")
 _INCHES: Final = (5.2, 3.0)
-_STYLE: Final[Mapping[str, Any]] = {
+_STYLE: Final[Any] = {
     # Texts stay texts, in the fonts of the page.
     "svg.fonttype": "none",
     "svg.hashsalt": "jifen",
@@ -122,7 +122,7 @@ def _drawn(draw: Callable[[Axes], None], *, name: str) -> str:
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
-    with matplotlib.rc_context(dict(_STYLE)):
+    with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=_INCHES, layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()

@@ -18,7 +18,7 @@ import pytest
 from domain import catalogue, members, recommendations, rewards, storage, tiers
 from domain.audit import Actor
 from domain.catalogue import CatalogueItem
-from domain.recommendations import SetNotInterested, serving
+from domain.recommendations import SetNotInterested, serving, serving_statement
 from domain.storage import dialect, fetch_all
 from tests.graphql import conftest
 from tests.graphql.gateway import NOW, Gateway, Session
@@ -202,7 +202,7 @@ async def test_only_who_agrees_is_looked_at(
     await withdraw(gateway, a, b)
     assert differing(await all_answers(gateway, [a, b])) == 0
     asked = members.agreed_to(recommendations.PERSONALIZATION)
-    true = serving.statement
+    true = serving_statement.statement
 
     def forgetful(*how: Any) -> str:
         sql = true(*how)

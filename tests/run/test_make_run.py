@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +23,7 @@ from domain.ledger import verify_account
 from tests.closing import ClosingReport
 from tests.graphql.gateway import plain_id
 from tests.graphql.operations import operation
+from tests.run.conftest import Seeded, Start, rows
 from tests.run.pasting import first_push, pasted, pushed_twice, pushed_with_a_key, require
 from tests.run.running import MakeRun, free_ports
 from tests.run.seeded import HISTORY, REDEEMED, SPENT_ON_NOTHING
@@ -33,48 +31,6 @@ from tests.run.seeded import HISTORY, REDEEMED, SPENT_ON_NOTHING
 MEMBERS = 200
 SECOND_START_SECONDS_MAX = 3.0
 """What is promised for a start with the data there already."""
-
-Start = Callable[..., MakeRun]
-
-
-@dataclass(frozen=True, slots=True)
-class Seeded:
-    """A first run that became ready after some seconds, with the history that it made."""
-
-    run: MakeRun
-    seconds: float
-    history: list[tuple[Any, ...]]
-
-
-@pytest.fixture(scope="module")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seeded]:
-    """A first run, on SQLite."""
-    run = MakeRun(tmp_path_factory.mktemp("first"))
-    try:
-        seconds = run.until_ready()
-        yield Seeded(run=run, seconds=seconds, history=rows(run.database, HISTORY))
-    finally:
-        run.close()
-
-
-@pytest.fixture
-def first(seeded: Seeded) -> MakeRun:
-    """The first run, for those who only look."""
-    return seeded.run
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts runs that are ended with the test."""
-    runs: list[MakeRun] = []
-
-    def start(folder: Path, **how: Any) -> MakeRun:
-        runs.append(MakeRun(folder, **how))
-        return runs[-1]
-
-    yield start
-    for run in runs:
-        run.close()
 
 
 def ask(url: str, query: str, token: str | None = None, **variables: Any) -> Any:
@@ -349,15 +305,6 @@ def test_what_is_wrong_with_the_environment_is_told_in_one_line(
         assert len(ended.errors.splitlines()) == 1, ended.errors
         assert expected in ended.errors
         assert "swordfish" not in ended.errors
-
-
-def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
-    """The rows of a query; none while the table is not there yet."""
-    try:
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-            return connection.execute(query).fetchall()
-    except sqlite3.OperationalError:
-        return []
 
 
 @pytest.mark.faults

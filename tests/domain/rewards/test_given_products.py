@@ -19,6 +19,7 @@ from tests.graphql.kept import everything_kept
 
 pytestmark = pytest.mark.usefixtures("database")
 
+CUP_ID = UUID(int=7)
 CUP = replace(MUG, code="cup", points_price=100, product_code="cup")
 
 
@@ -40,7 +41,7 @@ async def test_what_rewards_give_is_told_with_the_time_they_are_on_offer() -> No
     await rewards.define_reward(MUG, by=CLERK, now=NOW)
     assert await offered() == []
     made = await rewards.define_reward(
-        replace(CUP, id=CLERK.account_id, begins_at=NOW, ends_at=until), by=CLERK, now=NOW
+        replace(CUP, id=CUP_ID, begins_at=NOW, ends_at=until), by=CLERK, now=NOW
     )
     assert (made.product_code, await offered()) == ("cup", [("cup", NOW, until)])
     command = ChangeReward(reward_id=made.id, version=1, changes={"product_code": None})
@@ -60,11 +61,11 @@ async def test_a_product_that_is_not_there_is_refused_and_nothing_changes() -> N
 
 async def test_who_redeemed_a_product_is_told_until_it_is_cancelled() -> None:
     await upsert_products([CatalogueItem(code="cup", title="Cup")], now=NOW)
-    await open_counter(replace(CUP, id=CLERK.account_id))
+    await open_counter(replace(CUP, id=CUP_ID))
     later = NOW + timedelta(minutes=5)
     await redeemed(MUG, "k-0")
-    first = await redeemed(replace(CUP, id=CLERK.account_id), "k-1")
-    await redeemed(replace(CUP, id=CLERK.account_id), "k-2", now=later)
+    first = await redeemed(replace(CUP, id=CUP_ID), "k-1")
+    await redeemed(replace(CUP, id=CUP_ID), "k-2", now=later)
     assert await taken() == [(ALICE, "cup", NOW), (ALICE, "cup", later)]
     await cancelled(first, now=later)
     assert await taken() == [(ALICE, "cup", later)]

@@ -9,7 +9,8 @@ import pytest
 
 from domain.storage import fetch_all
 from domain.tiers import level_allows
-from tests.domain.tiers.evaluated import NOW, granted, joined
+from tests.domain.ledger.commands import NOW
+from tests.domain.tiers.evaluated import granted, joined
 from tests.domain.tiers.levels import three_levels
 
 pytestmark = pytest.mark.usefixtures("database")
