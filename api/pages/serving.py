@@ -43,6 +43,7 @@ GUIDES: Final = {
     "levels": "doc_levels",
     "rewards": "doc_rewards",
     "recommendations": "doc_recommendations",
+    "recommendation-model": "doc_recommendation_model",
     "feedback": "doc_feedback",
     "service-levels": "doc_service_levels",
     "notifications": "doc_notifications",

@@ -380,7 +380,7 @@ NO_ACTS = {
         *("outbox status", "outbox parked", "webhooks list"),
         "export-programme",
     ),
-    *("recommendations train", "recommendations status"),
+    *("recommendations train", "recommendations status", "recommendations report"),
     *("print-schema", "print-errors", "print-access"),
 }
 """Commands that serve, or show, or do what a schedule or an upgrade does anyway."""
