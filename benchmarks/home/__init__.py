@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,20 +11,12 @@ from benchmarks.home.building import Sizes, build
 from benchmarks.home.contestants import BEST, GATEWAY, MERCURIUS, PLAIN, running
 from benchmarks.home.loads import CONNECTIONS, Loader
 from benchmarks.home.reporting import Goal, Race, print_race, write_race
-from benchmarks.home.rounds import race
+from benchmarks.home.rounds import Effort, race
 from benchmarks.postgres import serving
 from benchmarks.printing import console
 from tests.servers import open_redis
 
 GOALS: Final = (Goal(GATEWAY, PLAIN, 1.0), Goal(GATEWAY, MERCURIUS, 1.0), Goal(GATEWAY, BEST, 0.65))
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How many rounds are run, and for how many seconds each server is loaded in one."""
-
-    rounds: int = 5
-    seconds: float = 4.0
 
 
 async def run(sizes: Sizes, effort: Effort) -> None:
@@ -51,8 +42,7 @@ async def measure(sizes: Sizes, effort: Effort) -> Race:
                         contestants,
                         loader,
                         postgres=server.pid,
-                        rounds=effort.rounds,
-                        seconds=effort.seconds,
+                        effort=effort,
                     )
             finally:
                 redis.close()

@@ -103,6 +103,10 @@ class Loader:
             p99_ms=results.quantile(0.99) * 1_000,
         )
 
+    async def p50_ms(self, port: int, *, seconds: float, connections: int) -> float:
+        """Within how many milliseconds half of the answers came."""
+        return (await self.send(port, seconds=seconds, connections=connections)).p50_ms
+
     async def _by_wrk(self, wrk: str, port: int, *, seconds: float, connections: int) -> Load:
         process = await asyncio.create_subprocess_exec(
             *(wrk, "--threads", "1", "--connections", str(connections)),

@@ -11,6 +11,14 @@ from benchmarks.home.loads import Load, Loader
 from benchmarks.processes import processor_s
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How many rounds are run, and for how many seconds each server is loaded in one."""
+
+    rounds: int = 5
+    seconds: float = 4.0
+
+
 @dataclass(slots=True)
 class Record:
     """What a server did, round by round; processor time in seconds, its own and the database's."""
@@ -61,8 +69,7 @@ async def race(
     loader: Loader,
     *,
     postgres: int,
-    rounds: int,
-    seconds: float,
+    effort: Effort,
 ) -> list[Record]:
     """Load them in turn; the first round of a third of the time warms up and is not counted.
 
@@ -70,12 +77,12 @@ async def race(
     """
     records = {one.name: Record(one.name) for one in contestants}
     for one in contestants:
-        await loader.send(one.port, seconds=max(seconds / 3, 1))
-    for number in range(rounds):
+        await loader.send(one.port, seconds=max(effort.seconds / 3, 1))
+    for number in range(effort.rounds):
         first = number % len(contestants)
         for one in [*contestants[first:], *contestants[:first]]:
             own_s, database_s = one.processor_s, processor_s(postgres)
-            load = await loader.send(one.port, seconds=seconds)
+            load = await loader.send(one.port, seconds=effort.seconds)
             record = records[one.name]
             record.loads.append(load)
             record.own_s.append(one.processor_s - own_s)
