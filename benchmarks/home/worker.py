@@ -55,7 +55,7 @@ async def run(sizes: Sizes, effort: Effort) -> None:
                 town = await build(url, folder, sizes)
                 loader = Loader(folder, home_requests(town))
                 figures = [
-                    _starts(town, folder, redis.url),
+                    *_starts(town, folder, redis.url),
                     *await _memory(town, folder, redis.url, loader, effort),
                     await _second_worker(town, folder, redis.url, loader, effort),
                 ]
@@ -65,25 +65,33 @@ async def run(sizes: Sizes, effort: Effort) -> None:
     write_figures("A worker of the gateway", figures, RESULTS / "worker.md")
 
 
-def _starts(town: Town, folder: Path, redis_url: str) -> Figure:
-    """From the start of the process to the answer of a home query."""
-    found = []
+def _starts(town: Town, folder: Path, redis_url: str) -> list[Figure]:
+    """From the start of the process to the answer of a home query: by the clock, and what of it the
+    processor was busy, which others that are busy lengthen little."""
+    waited, used = [], []
     for _ in range(STARTS):
         began = time.monotonic()
         with gateway_of(town, folder, redis_url=redis_url) as gateway:
             _ask(gateway, town.member_tokens[0])
-            found.append(time.monotonic() - began)
-    found.sort()
-    middle = median(found)
+            waited.append(time.monotonic() - began)
+            used.append(gateway.processor_s)
+    return [
+        _started("start to first answer", waited, asked=f"≤ {START_S_MAX:g}"),
+        _started("processor time of a start", used, asked=""),
+    ]
+
+
+def _started(what: str, seconds: list[float], *, asked: str) -> Figure:
+    middle = median(seconds)
     return Figure(
         goal="9",
-        what="start to first answer",
-        least=found[0],
+        what=what,
+        least=min(seconds),
         median=middle,
-        most=found[-1],
+        most=max(seconds),
         unit="s",
-        asked=f"≤ {START_S_MAX:g}",
-        reached=middle <= START_S_MAX,
+        asked=asked,
+        reached=middle <= START_S_MAX if asked else None,
     )
 
 
