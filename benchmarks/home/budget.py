@@ -81,6 +81,8 @@ class Budget:
     statements: float
     statements_ms: float
     waits_ms: float
+    collecting_ms: float
+    collection_ms_max: float
     stacks: Mapping[str, int]
 
     @property
@@ -98,7 +100,9 @@ class Budget:
         """What waits, in words."""
         return (
             f"{self.statements:.1f} statements a request, {self.statements_ms:.2f} ms in all from "
-            f"sending to the last row, {self.waits_ms:.2f} ms waiting for connections; "
+            f"sending to the last row, {self.waits_ms:.2f} ms waiting for connections. "
+            f"The garbage collector takes {self.collecting_ms:.2f} ms of the processor, within "
+            f"the stages above, and {self.collection_ms_max:.0f} ms at once at the most. "
             f"{sum(self.stacks.values()):,} samples of {self.requests:,} requests."
         )
 
@@ -160,6 +164,8 @@ def budget_of(told: bytes, *, requests: int) -> Budget:
         statements=sum(found["statements"].values()) / requests,
         statements_ms=found["statements_s"] * 1_000 / requests,
         waits_ms=found["waits_s"] * 1_000 / requests,
+        collecting_ms=found["collecting_s"] * 1_000 / requests,
+        collection_ms_max=found["collection_s_max"] * 1_000,
         stacks=found["stacks"],
     )
 

@@ -8,6 +8,7 @@ function that called it, or to the next one that runs.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -39,7 +40,8 @@ class Sampling:
     def _reset(self) -> None:
         self.stacks: Counter[str] = Counter()
         self.statements: Counter[str] = Counter()
-        self.statements_s = self.waits_s = 0.0
+        self.statements_s = self.waits_s = self.collecting_s = self.collection_s_max = 0.0
+        self._collecting_since = 0.0
         self._began_s = time.process_time()
 
     def statement_ended(self, statement: Statement) -> None:
@@ -48,6 +50,15 @@ class Sampling:
 
     def connection_awaited(self, waited_s: float, *, granted: bool) -> None:
         self.waits_s += waited_s
+
+    def collecting(self, phase: str, _: dict[str, int]) -> None:
+        """The garbage collector begins or ends; whoever happens to run is not to blame."""
+        if phase == "start":
+            self._collecting_since = time.process_time()
+            return
+        took_s = time.process_time() - self._collecting_since
+        self.collecting_s += took_s
+        self.collection_s_max = max(self.collection_s_max, took_s)
 
     def sample(self, _: int, frame: FrameType | None) -> None:
         names = []
@@ -70,6 +81,8 @@ class Sampling:
             "statements": self.statements,
             "statements_s": self.statements_s,
             "waits_s": self.waits_s,
+            "collecting_s": self.collecting_s,
+            "collection_s_max": self.collection_s_max,
         }
         unfinished = self._file.with_suffix(".part")
         unfinished.write_bytes(orjson.dumps(told))
@@ -89,6 +102,7 @@ def main() -> None:
     """Serve until a signal ends it."""
     sampling = Sampling(Path(sys.argv[1]))
     storage.listen(sampling)
+    gc.callbacks.append(sampling.collecting)
     signal.signal(signal.SIGPROF, sampling.sample)
     signal.signal(signal.SIGUSR1, sampling.forget)
     signal.signal(signal.SIGUSR2, sampling.write)

@@ -42,10 +42,13 @@ def test_a_budget_shares_the_processor_time_out() -> None:
         "statements": {"SELECT 1": 80},
         "statements_s": 0.2,
         "waits_s": 0.1,
+        "collecting_s": 0.05,
+        "collection_s_max": 0.04,
     }
     budget = budget_of(orjson.dumps(told), requests=10)
     assert dict(budget.stages_ms) == {OTHER: 10.0, "execution": 30.0}
     assert (budget.statements, budget.statements_ms, budget.waits_ms) == (8.0, 20.0, 10.0)
+    assert (budget.collecting_ms, budget.collection_ms_max) == (5.0, 40.0)
     assert budget.rows()[0] == ["execution", "30.000", "75%"]
 
 
