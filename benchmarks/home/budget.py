@@ -18,13 +18,12 @@ from rich.table import Table
 
 from benchmarks.home.answers import home_requests
 from benchmarks.home.building import Sizes, build
-from benchmarks.home.contestants import PATIENT
+from benchmarks.home.contestants import gateway_of
 from benchmarks.home.flames import flame_graph
 from benchmarks.home.loads import Loader
 from benchmarks.home.reporting import RESULTS, markdown
 from benchmarks.postgres import serving
 from benchmarks.printing import console
-from tests.faults.serving import Serving
 from tests.servers import open_redis
 
 OTHER: Final = "event loop, and what is left"
@@ -135,9 +134,7 @@ async def measure(sizes: Sizes, seconds: float, *, connections: int) -> Budget:
             redis = open_redis()
             command = ("-m", "benchmarks.home.sampled", str(told))
             try:
-                with Serving(
-                    town, folder, redis_url=redis.url, command=command, environment=PATIENT
-                ) as gateway:
+                with gateway_of(town, folder, redis_url=redis.url, command=command) as gateway:
                     await loader.send(gateway.port, seconds=3, connections=connections)
                     os.kill(gateway.pid, signal.SIGUSR1)
                     load = await loader.send(gateway.port, seconds=seconds, connections=connections)

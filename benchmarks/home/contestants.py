@@ -21,7 +21,7 @@ from benchmarks.home.peers import statements
 from benchmarks.home.peers.tokens import ISSUER as PEER_ISSUER
 from benchmarks.home.peers.tokens import KEYS as PEER_JWKS
 from benchmarks.processes import processor_s
-from tests.faults.serving import Serving
+from tests.faults.serving import SERVE, Serving
 from tests.faults.town import ISSUER, Town
 from tests.repository.tree import ROOT
 from tests.run.running import free_ports
@@ -79,11 +79,20 @@ def running(town: Town, folder: Path, *, redis_url: str) -> Iterator[list[Contes
 
 
 def gateway_of(
-    town: Town, folder: Path, *, redis_url: str, environment: Mapping[str, str] | None = None
+    town: Town,
+    folder: Path,
+    *,
+    redis_url: str,
+    environment: Mapping[str, str] | None = None,
+    command: tuple[str, ...] = SERVE,
 ) -> Serving:
-    """Our gateway in production, one worker."""
+    """Our gateway in production, one worker; `command` is what Python runs."""
     return Serving(
-        town, folder, redis_url=redis_url, environment={**PATIENT, **(environment or {})}
+        town,
+        folder,
+        redis_url=redis_url,
+        command=command,
+        environment={**PATIENT, **(environment or {})},
     )
 
 
