@@ -68,9 +68,10 @@ class Load:
 class Loader:
     """Sends the same requests in turn over sixteen connections."""
 
-    def __init__(self, folder: Path, requests: Sequence[str]) -> None:
-        self._folder, self._requests = folder, list(requests)
-        self._wrk = shutil.which("wrk")
+    def __init__(
+        self, folder: Path, requests: Sequence[str], *, wrk: str | None = shutil.which("wrk")
+    ) -> None:
+        self._folder, self._requests, self._wrk = folder, list(requests), wrk
         (folder / "load.lua").write_text(_SCRIPT)
         (folder / "requests").write_bytes(
             b"".join(b"%d\n%b" % (len(one.encode()), one.encode()) for one in requests)
