@@ -134,6 +134,8 @@ class OperationPlan:
     def _surveyed(
         self, planned: Callable[[Survey], Planned | None], collect: Collect
     ) -> Planned | None:
+        if self.fields >= PLAN_FIELDS_MAX:
+            return None
         survey = Survey(self.schema, collect, fields_max=PLAN_FIELDS_MAX - self.fields)
         found = None
         try:
