@@ -10,5 +10,5 @@ class ExecutionSettings(BaseModel):
 
     plans: bool = True
     plan_fields_max: PositiveInt = 20_000
-    """How many fields the plans of a worker have in all: about 3 KB each. Those of documents of
-    the manifest come on top."""
+    """How many fields the plans of a worker have in all, about a kilobyte each. Those of documents
+    of the manifest come on top."""

@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 import strawberry
 from graphql import DocumentNode, ExecutionResult, GraphQLError, execute
 from strawberry.execution import optimized_is_awaitable
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Stock
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api.execution.executor import PlannedExecutor, planned_execution
 from api.execution.plans import Plans
+
+Stock: TypeAlias = StrawberryGraphQLCoreExecutionContext
+"""The executor of graphql-core, as Strawberry has it."""
 
 
 def planned(**bounds: Any) -> type[PlannedExecutor]:
@@ -43,11 +46,12 @@ async def executed(
         variable_values=dict(variables or {}),
         context_value=context,
         executor_class=by,
-        is_awaitable=optimized_is_awaitable,
+        is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # as Strawberry passes it
         **more,
     )
     try:
-        return await result if isawaitable(result) else result
+        ended: ExecutionResult = await result if isawaitable(result) else result
+        return ended
     except asyncio.CancelledError as cancelled:
         return ExecutionResult(None, [GraphQLError("cancelled", original_error=cancelled)])  # type: ignore[arg-type]  # to compare it
 

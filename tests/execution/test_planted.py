@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from graphql.type.scalars import serialize_int
 
 from api.execution import executor, plans, shapes, values, writing
 from api.execution.plans import OperationPlan
@@ -89,7 +90,7 @@ def anything_is_a_list(plant: pytest.MonkeyPatch) -> None:
 
 def numbers_have_no_bounds(plant: pytest.MonkeyPatch) -> None:
     tests = dict(writing.UNCHANGED)
-    tests[writing.serialize_int] = "type({0}) is int"
+    tests[serialize_int] = "type({0}) is int"
     plant.setattr(writing, "UNCHANGED", tests)
 
 

@@ -24,7 +24,7 @@ def world(number: int) -> World:
     made = world_of(thing("name"))
     made.language = f"language {number}"
     for source in made.sources:
-        source.name = f"name in world {number}"  # type: ignore[attr-defined]  # as all have
+        source.name = f"name in world {number}"
     return made
 
 

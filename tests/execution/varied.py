@@ -102,7 +102,10 @@ class _Changing(Visitor):
             return None
         directive = self._condition()
         made = _selections(f"{{a {directive}}}")[0]
-        return _with(node, directives=(*(node.directives or ()), *(made.directives or ())))
+        changed: FieldNode = _with(
+            node, directives=(*(node.directives or ()), *(made.directives or ()))
+        )
+        return changed
 
     def leave_selection_set(self, node: SelectionSetNode, *_: Any) -> SelectionSetNode | None:
         """Repeat a field, or put several into a fragment."""

@@ -68,7 +68,7 @@ class World:
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
         self.loader: DataLoader[int, Any] = DataLoader(self._load)
-        self.sources = [(Stored, Guarded, Slow)[number % 3]() for number in range(9)]
+        self.sources: list[Any] = [(Stored, Guarded, Slow)[number % 3]() for number in range(9)]
         for number, source in enumerate(self.sources):
             source.number = number
             for name, draw in VALUES.items():
@@ -274,7 +274,7 @@ class Dog(Pet):
         if value.sound == "a":
             message = "cannot tell"
             raise RuntimeError(message)
-        return value.sound != "积分"
+        return bool(value.sound != "积分")
 
 
 Either = Annotated[Cat | Box, strawberry.union("Either")]

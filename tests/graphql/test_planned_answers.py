@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from hypothesis_graphql import queries
+from starlette.routing import Route
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Stock
 
 from api.fake_wechat import RunningFake
@@ -65,8 +66,10 @@ async def crowd(sqlite_url: str, tmp_path: Path, fake: RunningFake) -> AsyncIter
 def served_schema(gateway: Gateway) -> JifenSchema:
     """The schema that the gateway serves."""
     (view,) = [
-        route.app for route in gateway.app.routes if getattr(route, "path", "") == "/graphql"
-    ]  # type: ignore[attr-defined]  # a route has it
+        route.app
+        for route in gateway.app.routes
+        if isinstance(route, Route) and route.path == "/graphql"
+    ]
     assert isinstance(view, GraphQLView)
     return view.schema
 
