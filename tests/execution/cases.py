@@ -9,7 +9,8 @@ from typing import Any
 from graphql import Undefined, parse
 
 from tests.execution.comparing import Stock, Told, executed, told
-from tests.execution.wild import Box, Cat, Dog, Guarded, Mood, Slow, Stored, World, wild_schema
+from tests.execution.leaves import Mood
+from tests.execution.wild import Box, Cat, Dog, Guarded, Slow, Stored, World, wild_schema
 
 Changes = Mapping[str, Any]
 """Attributes of the first source; a function is called for a value of its own each time."""

@@ -69,10 +69,10 @@ async def test_a_known_operation_is_planned_at_once_and_makes_room_for_none() ->
 
 
 async def test_others_make_room_for_those_that_are_used() -> None:
-    first = Plans(fields_max=10**6, uses_before=0)
-    await once(planned_execution(first), parse(QUERY))
+    first, documents = Plans(fields_max=10**6, uses_before=0), [parse(QUERY) for _ in range(5)]
+    await once(planned_execution(first), documents[0])
     plans = Plans(fields_max=2 * first.fields, uses_before=0)
-    by, documents = planned_execution(plans), [parse(QUERY) for _ in range(5)]
+    by = planned_execution(plans)
 
     for document in documents:
         await once(by, document)

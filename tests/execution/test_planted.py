@@ -18,6 +18,8 @@ from api.execution.values import PLAIN, leaf_completion, look
 from tests.execution.cases import differing
 from tests.execution.comparing import planned
 
+pytestmark = pytest.mark.faults
+
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 

@@ -11,9 +11,8 @@ import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import Enum, StrEnum
 from functools import cache
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any
 
 import strawberry
 from graphql import GraphQLResolveInfo, Undefined
@@ -22,37 +21,7 @@ from strawberry.scalars import JSON
 from strawberry.schema.config import StrawberryConfig
 
 from schema.fields import computed
-
-Even = NewType("Even", int)
-
-
-def give_even(value: Any) -> int:
-    """Serializes what is even, fails for some values, and makes nothing of others."""
-    if not isinstance(value, int):
-        message = f"not a number: {type(value).__name__}"
-        raise TypeError(message)
-    if value % 2:
-        return None if value % 3 else Undefined  # type: ignore[return-value]  # on purpose
-    return value
-
-
-class Mood(Enum):
-    """An enum of plain values."""
-
-    CALM = "calm"
-    CROSS = "cross"
-    SAD = 3
-
-
-class Kind(StrEnum):
-    """An enum whose members are texts."""
-
-    BIG = "big"
-    SMALL = "small"
-
-
-strawberry.enum(Mood)
-strawberry.enum(Kind)
+from tests.execution.leaves import Even, Kind, Mood, give_even
 
 
 @dataclass
