@@ -288,7 +288,8 @@ class Thing:
 
     @computed(None)  # type: ignore[arg-type]  # there are no policies here
     def greeting(self, info: Info) -> str:
-        return f"{info.context.language} {self.name}"
+        named = self.name if isinstance(self.name, str) else type(self.name).__name__
+        return f"{info.context.language} {named}"
 
     @computed(None)  # type: ignore[arg-type]  # there are no policies here
     def place(self, info: Info) -> str | None:
