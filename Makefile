@@ -2,19 +2,21 @@
 #   requirements.lock       what the gateway needs (make run, make migrate)
 #   requirements-dev.lock   the same and what tests and checks need (make test, make check, ...)
 # Each is installed once and again only when its lock changes; the stamps in .venv remember.
-# Only `make conformance` needs npm besides: it runs other people's JavaScript clients.
+# Only `make conformance` needs npm besides: it runs other people's JavaScript clients, and the server on
+# Node that `make bench` measures beside ours where npm is there.
 
 VENV    := .venv
 PY      := $(VENV)/bin/python
 RUNTIME := $(VENV)/runtime.stamp
 DEV     := $(VENV)/dev.stamp
 CLIENTS := tests/conformance/node_modules/installed.stamp
+PEER    := benchmarks/home/peers/node/node_modules/installed.stamp
 LOCK    := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test conformance faults check lint migrate lock game bench bench-ledger bench-games bench-training soak clean distclean
+.PHONY: help run test conformance faults check lint migrate lock game bench bench-ledger bench-games bench-training bench-home soak clean distclean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -34,7 +36,7 @@ test: $(DEV) ## Run the tests, on SQLite and on PostgreSQL
 	@$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder --ignore tests/repository \
 	  -m 'not faults and not conformance' $(ARGS)
 
-conformance: $(DEV) $(CLIENTS) ## Try the gateway with other people's clients (needs npm)
+conformance: $(DEV) $(CLIENTS) $(PEER) ## Try the gateway with other people's clients (needs npm)
 	@$(PY) -m pytest -m conformance tests/conformance $(ARGS)
 
 faults: $(DEV) ## Run the tests that kill, stop and overload servers, and the browser (minutes)
@@ -58,6 +60,7 @@ lock: $(DEV) ## Pin the dependencies of pyproject.toml into both lock files
 	@echo 'Locked: requirements.lock, requirements-dev.lock'
 
 bench: $(DEV) ## Run the benchmarks and print what they measure
+	@$(call install_peer)
 	@$(PY) -m benchmarks $(ARGS)
 
 bench-ledger: $(DEV) ## Run the ledger beside pgbench, and print where its time goes
@@ -69,6 +72,10 @@ bench-games: $(DEV) ## Push rewards beside raw SQL that writes the same rows
 bench-training: $(DEV) ## Train recommendations for 100,000 members: time and memory
 	@$(PY) -m benchmarks training
 
+bench-home: $(DEV) ## Serve the home page beside servers written by hand and Node; where its time goes
+	@$(call install_peer)
+	@$(PY) -m benchmarks home budget worker growth $(ARGS)
+
 soak: $(DEV) ## Run the long form of every test marked soak (hours)
 	@JIFEN_SOAK=1 $(PY) -m pytest -m soak --timeout=0 $(ARGS); status=$$?; \
 	if [ $$status -eq 5 ]; then echo 'There is no test marked soak yet.' >&2; fi; exit $$status
@@ -78,7 +85,7 @@ clean: ## Remove the data in var/ and every cache
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean ## Remove .venv and the installed clients too
-	@rm -rf $(VENV) tests/conformance/node_modules
+	@rm -rf $(VENV) tests/conformance/node_modules benchmarks/home/peers/node/node_modules
 
 # The first Python 3.11 of the machine: PYTHON if given, else python3.11, else python3.
 define find_python
@@ -116,6 +123,16 @@ $(RUNTIME): requirements.lock | $(PY)
 
 $(DEV): requirements-dev.lock $(RUNTIME)
 	@$(call install,requirements-dev.lock,what tests and checks need)
+	@touch $@
+
+# Without npm the benchmarks leave the server on Node out, and say so.
+define install_peer
+if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(PEER); fi
+endef
+
+$(PEER): benchmarks/home/peers/node/package-lock.json
+	@echo 'Installing Mercurius into benchmarks/home/peers/node/node_modules, once ...'
+	@cd benchmarks/home/peers/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(CLIENTS): tests/conformance/package-lock.json

@@ -21,6 +21,9 @@ from starlette.routing import BaseRoute, Route
 from api.authentication import Authenticator
 from api.cors import CrossOrigin
 from api.custody.downloads import downloads
+from api.execution.executor import planned_execution
+from api.execution.plans import Plans
+from api.execution.settings import ExecutionSettings
 from api.graphiql import static_files
 from api.graphql_view import GraphQLView
 from api.health import key_set, live, readiness
@@ -71,7 +74,7 @@ def create_app(
     find what was opened as `request.app.state.runtime`, a `Runtime`.
     """
     configure_logs(production=settings.is_production, level=settings.log_level)
-    schema = build_schema(document_limits(settings.limits))
+    schema = _executed(settings.execution, build_schema(document_limits(settings.limits)))
     places, refusals = Places(settings.stress), Refusals()
     connections = Connections(settings.streaming)
     view = GraphQLView(
@@ -105,6 +108,15 @@ def create_app(
         slow_s=settings.slow_operation_ms / 1_000,
     )
     return app
+
+
+def _executed(settings: ExecutionSettings, schema: JifenSchema) -> JifenSchema:
+    """The schema, whose operations are executed by plans unless the settings forbid it."""
+    if settings.plans:
+        is_known = schema.documents.has_pinned
+        plans = Plans(fields_max=settings.plan_fields_max, is_known=is_known)
+        schema.execution_context_class = planned_execution(plans)
+    return schema
 
 
 def _lifespan(

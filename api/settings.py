@@ -30,6 +30,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from api.custody.settings import CustodySettings, PushSettings
+from api.execution.settings import ExecutionSettings
 from api.observability.settings import MetricsSettings, TraceSettings
 from api.partners.settings import ReconciliationSettings
 from api.persisted.settings import DocumentSettings
@@ -190,6 +191,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     database: DatabaseSettings = DatabaseSettings()
     limits: LimitSettings = LimitSettings()
+    execution: ExecutionSettings = ExecutionSettings()
     rates: RateSettings = RateSettings()
     transfers: TransferSettings = TransferSettings()
     adjustments: AdjustmentSettings = AdjustmentSettings()

@@ -29,6 +29,11 @@ class Server:
         self.version = postgres.version
         self._numbers = count(1)
 
+    @property
+    def pid(self) -> int:
+        """The server's process, below which all others of it are."""
+        return self._postgres.process.pid
+
     @contextmanager
     def copy(self, url: str) -> Iterator[str]:
         """The URL of a copy of a database that nobody is connected to, for the time of a block."""

@@ -150,6 +150,14 @@ class Documents:
         """Prepare a document that is never let go, beside the bound. Raises InvalidDocument."""
         self._pinned[query] = self.prepare(schema, query)
 
+    def has_pinned(self, operation: OperationDefinitionNode) -> bool:
+        """Whether the operation stands in a pinned document, so that it is there for good."""
+        return any(
+            operation is one
+            for prepared in self._pinned.values()
+            for one in prepared.document.definitions
+        )
+
     def pinned_names(self) -> frozenset[str]:
         """The names of the operations in the pinned documents."""
         return frozenset(

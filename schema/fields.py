@@ -24,7 +24,7 @@ import inspect
 from collections.abc import Callable
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, TypeVar, cast, dataclass_transform, overload
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast, dataclass_transform, overload
 
 import strawberry
 from strawberry.types.base import StrawberryObjectDefinition
@@ -38,6 +38,9 @@ from schema.policies import POLICY, VERSIONED, Policy
 Info: TypeAlias = strawberry.Info[RequestContext, None]
 
 T = TypeVar("T")
+PURE: Final = "pure"
+"""The metadata of a field that `computed` declares."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 EnumT = TypeVar("EnumT", bound=type[Enum])
 
@@ -96,6 +99,9 @@ def computed(
 ) -> Callable[[F], F]:
     """Declare a method, of the value that the type is read from, as a field.
 
+    A method that awaits nothing changes nothing either, and what it answers follows from the value
+    and from `info.context`: it may be called earlier than its place in the answer, and twice.
+
     `versioned` promises for a method that reads something: what it answers changes only with an
     event in the member's or the programme's stream, or at a moment that `domain.revisions` knows.
     Answers that are made of nothing else get an ETag. A method that awaits nothing needs no such
@@ -107,7 +113,7 @@ def computed(
             resolver=resolver,
             name=name,
             deprecation_reason=deprecated,
-            metadata={POLICY: policy, COST: cost, VERSIONED: versioned},
+            metadata={POLICY: policy, COST: cost, VERSIONED: versioned, PURE: True},
         )
         return cast("F", declared)
 

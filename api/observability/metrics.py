@@ -46,6 +46,18 @@ OPERATION_SECONDS: Final = Histogram(
 OPERATIONS_IN_FLIGHT: Final = Gauge(
     "jifen_operations_in_flight", "Operations that run now.", registry=REGISTRY
 )
+PLANNED_OPERATIONS: Final = Counter(
+    "jifen_executed_operations",
+    "Operations executed, by whether a plan made any of their values: planned, unplanned.",
+    ("how",),
+    registry=REGISTRY,
+)
+PLANNED_VALUES: Final = Counter(
+    "jifen_planned_values",
+    "Values that plans were to make, by what became of it: made, given_up.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 SLOW_OPERATIONS: Final = Counter(
     "jifen_slow_operations",
     "Operations that took longer than JIFEN_SLOW_OPERATION_MS.",
