@@ -34,7 +34,7 @@ async def steps(sql: str, *values: object) -> list[dict[str, Any]]:
     """What the database did with a statement."""
     row = await fetch_one(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *values)
     assert row is not None
-    [told] = row.values()
+    told = row["QUERY PLAN"]
     [plan] = orjson.loads(told) if isinstance(told, str) else told
     return nodes(plan["Plan"])
 
