@@ -8,13 +8,24 @@ from domain.recommendations import ReasonKind, ShownReason
 from resolvers.context import Language
 from schema.texts import Text
 
+# Each sentence holds for whatever the kind stands for: a product of the history was bought or
+# redeemed, an interest was declared or follows from what was looked at and is owned.
 _NAMED: Final = {
-    ReasonKind.BOUGHT: Text(zh="因为您购买过{name}", en="Because you bought {name}"),
-    ReasonKind.INTEREST: Text(zh="因为您关注{name}", en="Because you care for {name}"),
+    ReasonKind.BOUGHT: Text(
+        zh="因为您购买或兑换过{name}", en="Because you bought or redeemed {name}"
+    ),
+    ReasonKind.INTEREST: Text(
+        zh="因为您的选择、浏览或消费与{name}有关",
+        en="Because what you chose, viewed or own is about {name}",
+    ),
 }
 _UNNAMED: Final = {
-    ReasonKind.BOUGHT: Text(zh="因为您以往的购买", en="Because of what you bought"),
-    ReasonKind.INTEREST: Text(zh="因为您的兴趣", en="Because of your interests"),
+    ReasonKind.BOUGHT: Text(
+        zh="因为您以往的购买或兑换", en="Because of what you bought or redeemed"
+    ),
+    ReasonKind.INTEREST: Text(
+        zh="因为您的选择、浏览或消费", en="Because of what you chose, viewed or own"
+    ),
     ReasonKind.POPULARITY: Text(zh="很多会员都在购买", en="Many members buy it"),
 }
 

@@ -160,8 +160,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "PRODUCT_INTRODUCED": Kind(
         group=KindGroup.NEWS,
         text=_text(
-            ("{theme}上新：{title}", "您关注的{theme}有新品：{title}。欢迎来看看。"),
-            ("New in {theme}: {title}", "You care for {theme}, and {title} is new. Have a look."),
+            ("{theme}上新：{title}", "您可能喜欢的{theme}新品：{title}。欢迎来看看。"),
+            ("New in {theme}: {title}", "{title} is new, and you may like it. Have a look."),
             "/products/{product}",
         ),
         facts={"product": Fact.PRODUCT, "title": Fact.PLAIN, "theme": Fact.BY_LANGUAGE},

@@ -22,11 +22,11 @@ from domain.recommendations.quality import Quality
 from domain.recommendations.refreshing import ShelfRefresher
 from domain.recommendations.scoring import ListKind, Method, ReasonKind, ScoringSettings
 from domain.recommendations.serving import (
-    DUE_COLUMNS,
-    DUE_MOMENTS,
+    CHANGE_COLUMNS,
     Recommendations,
     Recommended,
     ShownReason,
+    changes,
     recommended,
 )
 from domain.recommendations.surfaces import Shelf, Surface
@@ -43,8 +43,7 @@ from domain.recommendations.why import HiddenBy, Place, Why, why
 
 __all__ = [
     "BEHAVIOR_TRACKING",
-    "DUE_COLUMNS",
-    "DUE_MOMENTS",
+    "CHANGE_COLUMNS",
     "INTRODUCED_LATELY",
     "MARKETING",
     "MEMBER_TABLES",
@@ -73,6 +72,7 @@ __all__ = [
     "Why",
     "active_model",
     "behavior_consumer",
+    "changes",
     "letter",
     "mark_due",
     "recommendation_models",

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from domain import members
 from domain.recommendations.consenting import PERSONALIZATION
-from domain.recommendations.learning import learn
+from domain.recommendations.learning import count_pairs, learn
 from domain.recommendations.offering import Range, product_range
 from domain.recommendations.quality import PLACES, Outcome, Quality, QualityCount
 from domain.recommendations.scoring import ListKind, ReasonKind, Rows, ScoringSettings, Taste
@@ -70,9 +70,15 @@ async def hold_out(
     """
     offered = await product_range(as_of=split_at)
     engine = await asyncio.to_thread(_engine)
-    counts = engine.PairCounts(engine.Items.of(offered.themes))
-    sample = await _count(counts, split_at=split_at, until=until, everybody=everybody, told=told)
-    ids = sample.ids()
+    ids: list[UUID] = []
+
+    async def count(counts: PairCounts) -> None:
+        sample = await _count(
+            counts, split_at=split_at, until=until, everybody=everybody, told=told
+        )
+        ids[:] = sample.ids()
+
+    counts = await count_pairs(engine.Items.of(offered.themes), count)
     if not counts.members or not ids:
         return None
     model = await learn(counts, settings)

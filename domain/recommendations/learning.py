@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from threading import Event
 from typing import TYPE_CHECKING
 
 from domain.recommendations.scoring import ScoringSettings
 
 if TYPE_CHECKING:
-    from domain.recommendations.scoring.engine import Model, PairCounts
+    from domain.recommendations.scoring.engine import Items, Model, PairCounts
 
 
 class _Abandoned(Exception):
     """Raised in the thread when nobody waits for it any more."""
+
+
+async def count_pairs(items: Items, count: Callable[[PairCounts], Awaitable[None]]) -> PairCounts:
+    """The counts that `count` made of everybody.
+
+    Of more than `PAIRED_MAX` products, those that most have are compared, and `count` is called
+    twice: first to find these. The others have popularity and themes, but no neighbours.
+    """
+    from domain.recommendations.scoring import engine
+
+    counts = engine.PairCounts(items, paired=() if len(items.codes) > engine.PAIRED_MAX else None)
+    await count(counts)
+    if len(items.codes) > engine.PAIRED_MAX:
+        counts = engine.PairCounts(items, paired=counts.most_had(engine.PAIRED_MAX))
+        await count(counts)
+    return counts
 
 
 async def learn(

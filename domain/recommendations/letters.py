@@ -23,7 +23,7 @@ from domain import members
 from domain.catalogue import Product, Theme
 from domain.notifications import Language, Notification, Worded, Wording, notify, words
 from domain.recommendations.consenting import MARKETING, PERSONALIZATION
-from domain.recommendations.offering import INTRODUCED_LATELY, NOBODY
+from domain.recommendations.offering import INTRODUCED_LATELY, NEW_PRODUCTS_MAX, NOBODY
 from domain.recommendations.scoring import ListKind, ReasonKind, Taste, listed_of
 from domain.recommendations.serving import Recommendations, product_of
 from domain.recommendations.signals import tastes
@@ -31,8 +31,6 @@ from domain.recommendations.surfaces import Surface
 from domain.storage import Table, fetch_all, transaction
 
 KIND: Final = "PRODUCT_INTRODUCED"
-PRODUCTS_MAX: Final = 500
-"""New products that letters choose from, the newest."""
 
 _BATCH: Final = 200
 _LETTERS: Final = Table(
@@ -144,7 +142,7 @@ async def letter(shown: Recommendations, *, language: Language) -> Worded | None
 
 
 async def _new_products(*, now: datetime) -> Sequence[NewProduct]:
-    rows = await fetch_all(_NEW, now - INTRODUCED_LATELY, now, NOBODY, PRODUCTS_MAX)
+    rows = await fetch_all(_NEW, now - INTRODUCED_LATELY, now, NOBODY, NEW_PRODUCTS_MAX)
     new = []
     for row in rows:
         product = product_of(row)

@@ -14,14 +14,11 @@ from uuid import UUID
 
 from domain import members
 from domain.recommendations.consenting import PERSONALIZATION
-from domain.recommendations.scoring import ListKind, ScoringSettings, Taste
+from domain.recommendations.scoring import BROWSED, ListKind, ScoringSettings, Taste, inferred
 from domain.storage import Table, execute, inside_transaction
 
 INFERRED_MAX: Final = 5
 """So many themes of a member are kept as inferred, the strongest."""
-
-EVENT_COUNTS: Final = 0.25
-"""What one event of behaviour counts, where a product of the history counts 1."""
 
 _LISTS: Final = Table(
     "recommendation_list",
@@ -109,19 +106,15 @@ def inferred_themes(
 ) -> dict[str, int]:
     """The themes that a member seems to care for, with weights in permille; the strongest five.
 
-    The weight is that of scoring: with k products of the theme, and a quarter for each event about
-    it, k / (k + K) of what an inferred interest may be.
+    The weight is that of scoring.
     """
     known = dict.fromkeys(taste.browsed, 0.0)
     for code in taste.history():
         if (theme := themes.get(code)) is not None:
             known[theme] = known.get(theme, 0.0) + 1
     for theme, events in taste.browsed.items():
-        known[theme] += events * EVENT_COUNTS
-    weights = {
-        theme: round(1_000 * settings.inferred_weight * k / (k + settings.inferred_half))
-        for theme, k in known.items()
-    }
+        known[theme] += events * BROWSED
+    weights = {theme: round(1_000 * inferred(k, settings)) for theme, k in known.items()}
     best = sorted(weights, key=lambda theme: (-known[theme], theme))[:INFERRED_MAX]
     return {theme: weights[theme] for theme in best if weights[theme] > 0}
 

@@ -14,6 +14,9 @@ from domain.storage import fetch_all
 INTRODUCED_LATELY: Final = timedelta(days=30)
 """For so long a product counts as new."""
 
+NEW_PRODUCTS_MAX: Final = 500
+"""Of new products so many are chosen from, the newest: a first import may call all of them new."""
+
 PRODUCTS_AT_ONCE: Final = 2_000
 
 NOBODY: Final = 2**31 - 1

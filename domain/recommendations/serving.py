@@ -67,8 +67,7 @@ async def recommended(
     products that everybody may see. Who agrees is shown what was computed for them, but for what
     they do not want, may not see, have by now, or is no longer sold; as long as nothing is, what is
     popular, that of the themes that they declare first. Only BUY_AGAIN has no such stand-in.
-    It changes with an event of the member or of the programme, and as a moment of `DUE_MOMENTS`
-    passes.
+    It changes with an event of the member or of the programme, and with what `changes` tells.
     """
     kinds = [kind.value for kind in lists_of(surface, shelf)]
     lately = (now - INTRODUCED_LATELY,) if surface is Surface.LETTERS else ()
@@ -79,21 +78,42 @@ async def recommended(
     return _recommendations(surface, rows)
 
 
-DUE_MOMENTS: Final = """
+# By `ORDER BY`, as the largest value of a view is not looked up in an index.
+_LAST_INTRODUCED: Final = """(
+    SELECT c.introduced_at FROM product_card AS c WHERE c.introduced_at <= {until}
+    ORDER BY c.introduced_at DESC LIMIT 1
+)"""
+_JOINED: Final[dict[str, str]] = {
+    "postgres": "STRING_AGG(CAST(s.reward_id AS TEXT), ',')",
+    "sqlite": "GROUP_CONCAT(s.reward_id)",
+}
+CHANGE_COLUMNS: Final = (
+    "reward_product_due_at",
+    "rewards_sold_out",
+    "introduced_at",
+    "no_longer_new_at",
+)
+
+
+def changes(engine: str) -> str:
+    """What is shown changes without an event when one of these `CHANGE_COLUMNS` does.
+
+    The last moments by $2 at which a reward began or ended, a product came, or is no longer new,
+    where $5 is `INTRODUCED_LATELY` before $2; and which rewards with products are sold out. For
+    statements of other contexts.
+    """
+    return f"""
     (SELECT MAX(w.at) FROM (
         SELECT r.begins_at AS at FROM reward_product AS r WHERE r.begins_at <= $2
         UNION ALL
         SELECT r.ends_at FROM reward_product AS r WHERE r.ends_at <= $2
     ) AS w) AS reward_product_due_at,
-    (SELECT MAX(c.introduced_at) FROM product_card AS c WHERE c.introduced_at <= $2)
-        AS introduced_at,
-    (SELECT MAX(c.introduced_at) FROM product_card AS c WHERE c.introduced_at <= $5)
-        AS no_longer_new_at
-"""
-"""The last moments by $2 at which what is shown changed without a write: a reward began or ended,
-a product came, or is no longer new, where $5 is `INTRODUCED_LATELY` before $2. For statements of
-other contexts."""
-DUE_COLUMNS: Final = ("reward_product_due_at", "introduced_at", "no_longer_new_at")
+    (SELECT {_JOINED[engine]} FROM (
+        SELECT r.reward_id FROM reward_product AS r WHERE r.stock = 0 ORDER BY r.reward_id
+    ) AS s) AS rewards_sold_out,
+    {_LAST_INTRODUCED.format(until="$2")} AS introduced_at,
+    {_LAST_INTRODUCED.format(until="$5")} AS no_longer_new_at
+    """
 
 
 def _recommendations(surface: Surface, rows: Iterable[Row]) -> Recommendations:

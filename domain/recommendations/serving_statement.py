@@ -23,6 +23,7 @@ from typing import Final, Literal
 
 from domain import catalogue, members, tiers
 from domain.recommendations.consenting import PERSONALIZATION
+from domain.recommendations.offering import NEW_PRODUCTS_MAX
 from domain.recommendations.surfaces import Surface
 
 Engine = Literal["postgres", "sqlite"]
@@ -42,12 +43,26 @@ _CARD: Final = "c.id, c.code, c.title, c.image_url, c.price_fen, c.theme_code"
 _NAMES: Final = "c.theme_name_zh, c.theme_name_en"
 _COLUMNS: Final = "id, code, title, image_url, price_fen, theme_code, theme_name_zh, theme_name_en"
 
-# What a surface shows at all, beside what is on sale: of the card `c`, as of $3.
-_ON_OFFER: Final = """EXISTS (
-    SELECT 1 FROM reward_product AS r
-    WHERE r.product_code = c.code
-      AND (r.begins_at IS NULL OR r.begins_at <= $3) AND (r.ends_at IS NULL OR r.ends_at > $3)
+
+def _may_see(level_code: str) -> str:
+    """Who agrees sees what their level may see; everybody else, what everybody may."""
+    return f"""(
+    {level_code} IS NULL
+    OR (SELECT a.yes FROM agrees AS a) AND {tiers.level_allows(level_code, member="$1")}
 )"""
+
+
+_MAY_SEE: Final = _may_see("c.level_code")
+_WANTED: Final = "NOT EXISTS (SELECT 1 FROM unwanted AS u WHERE u.product_code = c.code)"
+
+# What a surface shows at all, beside what is on sale: of the card `c`, as of $3. Of rewards, what
+# the member could redeem.
+_GIVEN: Final = f"""
+    SELECT r.product_code AS code FROM reward_product AS r
+    WHERE (r.begins_at IS NULL OR r.begins_at <= $3) AND (r.ends_at IS NULL OR r.ends_at > $3)
+      AND (r.stock IS NULL OR r.stock > 0) AND {_may_see("r.level_code")}
+"""
+_ON_OFFER: Final = f"c.code IN ({_GIVEN})"
 _NEW: Final = "c.introduced_at > $8 AND c.introduced_at <= $3"
 _SHOWS: Final[dict[Surface, str]] = {
     Surface.HOME: "TRUE",
@@ -58,16 +73,9 @@ _SHOWS: Final[dict[Surface, str]] = {
 _OWNED_TOO: Final = frozenset({Surface.REWARDS})
 """Where what the member has may be shown again, in whatever list."""
 
-# Who agrees sees what their level may see; everybody else, what everybody may.
-_MAY_SEE: Final = f"""(
-    c.level_code IS NULL
-    OR (SELECT a.yes FROM agrees AS a) AND {tiers.level_allows("c.level_code", member="$1")}
-)"""
-_WANTED: Final = "NOT EXISTS (SELECT 1 FROM unwanted AS u WHERE u.product_code = c.code)"
-
 # What popular products are chosen from. Of all, those everybody buys in the order of their rank, no
-# more than are shown, and those of the member's themes; where a surface shows few, just those.
-_CANDIDATES: Final = f"""
+# more than are shown, and those of the member's themes; of what is new, the newest.
+_OF_ALL: Final = f"""
     SELECT code FROM (
         SELECT c.code FROM popular_product AS p JOIN product_card AS c ON c.code = p.product_code
         WHERE c.active AND {_MAY_SEE} AND {_WANTED}
@@ -76,6 +84,16 @@ _CANDIDATES: Final = f"""
     UNION
     SELECT p.product_code FROM popular_product AS p JOIN themes AS d ON d.code = p.theme_code
 """
+_NEWEST: Final = f"""
+    SELECT c.code FROM product_card AS c WHERE c.active AND {_MAY_SEE} AND {_WANTED} AND {_NEW}
+    ORDER BY c.introduced_at DESC LIMIT {NEW_PRODUCTS_MAX}
+"""
+_CANDIDATES: Final[dict[Surface, str]] = {
+    Surface.HOME: _OF_ALL,
+    Surface.AFTER_PURCHASE: _OF_ALL,
+    Surface.REWARDS: _GIVEN,
+    Surface.LETTERS: _NEWEST,
+}
 
 
 @lru_cache(maxsize=16)
@@ -163,9 +181,7 @@ def _popular(surface: Surface) -> str:
     """
     share = "CASE WHEN p.theme_code = c.theme_code THEN p.theme_share ELSE 0.0 END"
     themed = "1.0" if surface is Surface.LETTERS else share
-    every = _SHOWS[surface] == "TRUE"
-    within = "c.code IN (SELECT k.code FROM candidate AS k)" if every else _SHOWS[surface]
-    return f"""candidate AS MATERIALIZED ({_CANDIDATES if every else "SELECT '' AS code"}
+    return f"""candidate AS MATERIALIZED ({_CANDIDATES[surface]}
 ), popular AS MATERIALIZED (
     SELECT ROW_NUMBER() OVER (ORDER BY theme_part + popular_part DESC, rank, id DESC) AS nth, x.*
     FROM (
@@ -178,7 +194,8 @@ def _popular(surface: Surface) -> str:
         LEFT JOIN popular_product AS p ON p.product_code = c.code
         LEFT JOIN themes AS d ON d.code = c.theme_code
         WHERE $5::boolean AND NOT EXISTS (SELECT 1 FROM shown)
-          AND {within} AND c.active AND {_MAY_SEE} AND {_WANTED}
+          AND c.code IN (SELECT k.code FROM candidate AS k)
+          AND c.active AND {_MAY_SEE} AND {_WANTED}
     ) AS x
     ORDER BY nth LIMIT $4
 )"""

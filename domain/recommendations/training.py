@@ -25,7 +25,7 @@ from domain.recommendations.ahead import ahead
 from domain.recommendations.computing import Ready, compute
 from domain.recommendations.consenting import PERSONALIZATION
 from domain.recommendations.hold_out import hold_out
-from domain.recommendations.learning import learn
+from domain.recommendations.learning import count_pairs, learn
 from domain.recommendations.lists import Shelves, write_shelves
 from domain.recommendations.offering import Range, product_range
 from domain.recommendations.scoring import ScoringSettings, Taste
@@ -175,10 +175,11 @@ class _Training:
         engine = await asyncio.to_thread(_engine)
         stages = _Stages()
         offered = await product_range(as_of=self._as_of)
-        counts = engine.PairCounts(engine.Items.of(offered.themes))
         total = await members.count_members()
         async with stages.stage("counting"):
-            await self._count(counts, total=total)
+            counts = await count_pairs(
+                engine.Items.of(offered.themes), lambda counts: self._count(counts, total=total)
+            )
         async with stages.stage("training"):
             model = await learn(
                 counts,

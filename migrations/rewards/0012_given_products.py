@@ -25,10 +25,12 @@ class Migration(migration.Migration):
             JOIN reward AS r ON r.id = d.reward_id
             WHERE r.product_code IS NOT NULL AND d.status <> 'CANCELLED'
             """,
-            # Whoever reads decides by the window whether it is on offer: ends_at is exclusive.
+            # Whoever reads decides whether it is on offer: by the window, of which ends_at is
+            # exclusive, by the stock, and by the level. NULL is no limit.
             """
             CREATE VIEW reward_product AS
-            SELECT r.product_code, r.id AS reward_id, r.begins_at, r.ends_at
+            SELECT r.product_code, r.id AS reward_id, r.begins_at, r.ends_at, r.stock,
+                   r.level_required AS level_code
             FROM reward AS r
             WHERE r.product_code IS NOT NULL
             """,

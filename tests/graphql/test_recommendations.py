@@ -77,7 +77,7 @@ async def test_home_shows_both_shelves_in_turn_with_exact_reasons(
     assert [item["shelf"] for item in page["items"]] == ["DISCOVER", "BUY_AGAIN", *["DISCOVER"] * 4]
     pot, tea, cup, tin, bag, _ = page["items"]
 
-    bought = f"因为您购买过{TEA}"
+    bought = f"因为您购买或兑换过{TEA}"
     popular = FADED * GAMMA * POPULAR[POT]
     assert pot["score"] == near(POT_LIKE_TEA + popular)
     # Without tea there is no history, and popularity counts in full.
@@ -94,7 +94,7 @@ async def test_home_shows_both_shelves_in_turn_with_exact_reasons(
     # One of one's theme makes a twelfth of what declaring it would; of five who have tea or not.
     theme = FADED * (1 / 12) * POPULAR[TIN]
     assert tin["score"] == near(theme + FADED * GAMMA * POPULAR[TIN])
-    assert reason("INTEREST", "因为您关注茶饮", theme) in told(tin)
+    assert reason("INTEREST", "因为您的选择、浏览或消费与茶饮有关", theme) in told(tin)
     assert [one["theme"] for one in tin["reasons"] if one["kind"] == "INTEREST"] == [
         {"code": "tea", "name": "茶饮"}
     ]
@@ -106,10 +106,12 @@ async def test_reasons_speak_the_language_of_the_request(gateway: Gateway, alice
     page = await shown(gateway, alice, language="en", first=4)
     pot, _, _, tin = page["items"]
     assert [one["text"] for one in pot["reasons"]] == [
-        f"Because you bought {TEA}",
+        f"Because you bought or redeemed {TEA}",
         "Many members buy it",
     ]
-    assert "Because you care for Tea" in [one["text"] for one in tin["reasons"]]
+    assert "Because what you chose, viewed or own is about Tea" in [
+        one["text"] for one in tin["reasons"]
+    ]
 
 
 async def test_a_shelf_is_shown_alone_and_every_number_of_products(
@@ -220,7 +222,7 @@ async def test_members_of_whom_nothing_was_computed_see_their_themes_at_once(
         assert item["score"] == near(GAMMA * 3 / 5 + THETA)
         assert told(item) == [
             reason("POPULARITY", MANY, GAMMA * 3 / 5),
-            reason("INTEREST", "因为您关注家居", THETA),
+            reason("INTEREST", "因为您的选择、浏览或消费与家居有关", THETA),
         ]
     assert tea["score"] == near(GAMMA)
     assert told(tea) == [reason("POPULARITY", MANY, GAMMA)]
@@ -244,5 +246,5 @@ async def test_a_product_that_a_reason_names_is_told_as_it_is_called_now(
     renamed = catalogue.CatalogueItem(code="tea", title="{name} %s {0}", theme=None)
     await catalogue.upsert_products([renamed], now=gateway.clock.now())
     pot = (await shown(gateway, alice, first=1))["items"][0]
-    assert pot["reasons"][0]["text"] == "因为您购买过{name} %s {0}"
+    assert pot["reasons"][0]["text"] == "因为您购买或兑换过{name} %s {0}"
     assert pot["reasons"][0]["product"]["title"] == "{name} %s {0}"

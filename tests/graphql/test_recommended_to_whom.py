@@ -13,6 +13,7 @@ from domain import catalogue, members, recommendations, rewards, tiers
 from domain.audit import Actor
 from domain.catalogue import CatalogueItem
 from domain.recommendations import ScoringSettings, not_interested
+from domain.revisions import revision
 from domain.rewards import RewardDefinition
 from tests.domain.access.fixtures import OPERATOR
 from tests.graphql import conftest
@@ -138,6 +139,40 @@ async def test_beside_rewards_stands_what_rewards_give_while_they_are_on_offer(
             assert page["personalized"] is (session is alice)
 
 
+async def test_a_reward_that_the_member_cannot_redeem_is_not_recommended(
+    gateway: Gateway, alice: Session
+) -> None:
+    """Sold out, or for a higher level; an answer with an ETag says so as soon as it is true."""
+    carol = await gateway.sign_in("o-carol")
+    last = uuid4()
+    await rewards.define_rewards(
+        [
+            gives("pot", id=last, kind="GIFT", stock=1, points_price=1),
+            gives("bag", id=uuid4(), level_required="silver"),
+        ],
+        now=NOW,
+    )
+    await trained(gateway)
+    assert titles(await shown(gateway, alice, "REWARDS")) == [POT.title, CUP.title]
+    assert titles(await shown(gateway, carol, "REWARDS")) == [CUP.title, POT.title]
+    by = Actor(name="staff:clerk", account_id=OPERATOR.account_id, request_id="level")
+    grant = tiers.GrantLevel(
+        member=members.ById(alice.member), level="silver", reason="kind", until=NOW + timedelta(9)
+    )
+    await tiers.grant_level(grant, by=by, now=NOW)
+    assert titles(await shown(gateway, alice, "REWARDS")) == [POT.title, CUP.title, BAG.title]
+    before = await revision(carol.member, now=NOW)
+    given = {"rewardId": global_id("Reward", last), "idempotencyKey": "the-last-pot"}
+    token = await token_of(gateway, alice)
+    assert (await gateway.send("RedeemReward", token, input=given))["userErrors"] == []
+    assert titles(await shown(gateway, alice, "REWARDS")) == [CUP.title, BAG.title]
+    assert titles(await shown(gateway, carol, "REWARDS")) == [CUP.title]
+    assert await revision(carol.member, now=NOW) != before
+    # Whoever is not looked at has no level.
+    await say(gateway, alice, "personalization", granted=False)
+    assert titles(await shown(gateway, alice, "REWARDS")) == [CUP.title]
+
+
 def new(code: str, *, theme: catalogue.Theme, days: int) -> CatalogueItem:
     """A product that was introduced so many days ago."""
     introduced_at = NOW - timedelta(days=days)
@@ -185,7 +220,7 @@ async def test_a_letter_is_for_who_cares_for_the_theme(gateway: Gateway, alice: 
     [mine] = page["items"]
     assert page["letter"] == {
         "title": "茶饮上新：oolong",
-        "body": "您关注的茶饮有新品：oolong。欢迎来看看。",
+        "body": "您可能喜欢的茶饮新品：oolong。欢迎来看看。",
     }
     english = await shown(gateway, dora, "LETTERS", language="en")
     assert english["letter"]["title"] == "New in Tea: oolong"

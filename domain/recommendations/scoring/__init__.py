@@ -6,6 +6,7 @@ to be imported inside the functions that train and refresh.
 """
 
 from domain.recommendations.scoring.explaining import ItemFacts, explain
+from domain.recommendations.scoring.interest import BROWSED, inferred
 from domain.recommendations.scoring.listed import (
     Listed,
     ListKind,
@@ -19,6 +20,7 @@ from domain.recommendations.scoring.settings import EASE_ITEMS_MAX, Method, Scor
 from domain.recommendations.scoring.taste import Offer, Taste
 
 __all__ = [
+    "BROWSED",
     "EASE_ITEMS_MAX",
     "ItemFacts",
     "ListKind",
@@ -31,6 +33,7 @@ __all__ = [
     "ScoringSettings",
     "Taste",
     "explain",
+    "inferred",
     "listed_of",
     "rows_of",
 ]

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from domain.recommendations.scoring.interest import BROWSED, inferred
 from domain.recommendations.scoring.model import Model
-from domain.recommendations.scoring.settings import ScoringSettings
-from domain.recommendations.scoring.taste import BROWSED, Taste
+from domain.recommendations.scoring.taste import Taste
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,11 +83,6 @@ def block_of(tastes: Sequence[Taste], model: Model, themes: Themes) -> Block:
         declared=declared,
         interest=np.where(declared, 1.0, inferred(counted, model.settings)),
     )
-
-
-def inferred(counted: NDArray[np.float64], settings: ScoringSettings) -> NDArray[np.float64]:
-    """w of a theme that was not declared, by k."""
-    return counted / (counted + settings.inferred_half) * settings.inferred_weight
 
 
 def matrix_of(sets: Iterable[Collection[str]], numbers: Mapping[str, int]) -> sparse.csr_array:

@@ -16,6 +16,9 @@ from scipy import sparse
 
 from domain.recommendations.scoring.items import Items
 
+PAIRED_MAX: Final = 20_000
+"""So many products are compared with each other at most: 800 MB, when everybody has everything."""
+
 _TILE_MIN: Final = 512
 _TILES_MAX: Final = 40
 """So many tiles stand in a row, at most."""
@@ -32,19 +35,30 @@ _Tile: TypeAlias = NDArray[np.int32] | sparse.csc_array
 class PairCounts:
     """Of each pair of products, how many members have both; of each product, how many have it.
 
-    Memory goes with the pairs that there are, and with the square of the products at most (4 bytes
-    for each pair): never with the members.
+    Memory goes with the pairs that there are, and with the square of the paired products at most
+    (4 bytes for each pair): never with the members.
     """
 
-    def __init__(self, items: Items) -> None:
+    def __init__(self, items: Items, *, paired: Collection[str] | None = None) -> None:
+        """`paired` are the products of which pairs are counted: all of them, where it is None.
+
+        ValueError where these are more than `PAIRED_MAX`.
+        """
         self.items = items
+        numbers = sorted(
+            items.numbers[code] for code in (items.codes if paired is None else paired)
+        )
+        if len(numbers) > PAIRED_MAX:
+            raise ValueError(f"{len(numbers)} products are too many to compare each with each")
+        self._paired = np.array(numbers, dtype=np.int32)
+        self._places = np.full(len(items.codes), -1, dtype=np.int32)
+        self._places[self._paired] = np.arange(len(numbers), dtype=np.int32)
         self.members = 0
         """How many histories with anything in them are counted."""
-        size = len(items.codes)
-        self._size = size
-        self._width = max(_TILE_MIN, -(-size // _TILES_MAX))
+        self._size = len(numbers)
+        self._width = max(_TILE_MIN, -(-self._size // _TILES_MAX))
         self._tiles: dict[tuple[int, int], _Tile] = {}
-        self._having = np.zeros(size, dtype=np.int64)
+        self._having = np.zeros(len(items.codes), dtype=np.int64)
         self._waiting = array("i")
         self._lengths = array("i")
         self._signs = array("i")
@@ -68,9 +82,27 @@ class PairCounts:
         self._multiply()
         return self._having.copy()
 
+    def most_had(self, count: int) -> list[str]:
+        """The products that most members have, so many of them; of equal ones the first."""
+        most = np.argsort(-self.having(), kind="stable")[:count]
+        return [self.items.codes[number] for number in most.tolist()]
+
     def rows(self, start: int, stop: int) -> NDArray[np.int32]:
-        """The counts of the products `start` to `stop` with all products; their own included."""
+        """The counts of the products `start` to `stop` with all products; their own included.
+
+        0 with what is not paired, and of it.
+        """
         self._multiply()
+        first, last = np.searchsorted(self._paired, (start, stop)).tolist()
+        together = self._together(first, last)
+        if self._size == len(self.items.codes):
+            return together
+        found = np.zeros((stop - start, len(self.items.codes)), dtype=np.int32)
+        found[np.ix_(self._paired[first:last] - start, self._paired)] = together
+        return found
+
+    def _together(self, start: int, stop: int) -> NDArray[np.int32]:
+        """The counts of so many of the paired products with all of these."""
         found = np.zeros((stop - start, self._size), dtype=np.int32)
         for own in range(start // self._width, -(-stop // self._width)):
             first = max(start, own * self._width)
@@ -105,8 +137,13 @@ class PairCounts:
         starts = np.concatenate((np.zeros(1, np.int32), np.cumsum(lengths, dtype=np.int32)))
         signs = np.repeat(np.array(self._signs, dtype=np.int32), lengths)
         self._waiting, self._lengths, self._signs = array("i"), array("i"), array("i")
+        size = len(self.items.codes)
+        self._having += np.bincount(places, weights=signs, minlength=size).astype(np.int64)
+        places = self._places[places]
+        kept = places >= 0
+        starts = np.concatenate((np.zeros(1, np.int32), np.cumsum(kept, dtype=np.int32)))[starts]
+        places, signs = places[kept], signs[kept]
         shape = (len(lengths), self._size)
-        self._having += np.bincount(places, weights=signs, minlength=self._size).astype(np.int64)
         has = sparse.csr_array((np.ones_like(places), places, starts), shape=shape)
         # The sign stands on one side of the product alone: on both, it would be gone.
         signed = sparse.csr_array((signs, places, starts), shape=shape).tocsc()

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from domain.recommendations.scoring.interest import BROWSED, inferred
 from domain.recommendations.scoring.listed import DECIMALS, Listed, ListKind, Reason, ReasonKind
 from domain.recommendations.scoring.settings import ScoringSettings
-from domain.recommendations.scoring.taste import BROWSED, Taste
+from domain.recommendations.scoring.taste import Taste
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,4 +120,4 @@ def _interest(settings: ScoringSettings, taste: Taste, theme: str | None, counte
         return 0.0
     if theme in taste.declared:
         return 1.0
-    return counted / (counted + settings.inferred_half) * settings.inferred_weight
+    return inferred(counted, settings)

@@ -54,7 +54,8 @@ class Reason:
     """Something without which the score would be lower, by `contribution` exactly (to 1e-9).
 
     `code` is of a product or a theme, by `kind`. Each contribution is reckoned alone, with all else
-    as it is: contributions need not add up to the score.
+    as it is: contributions need not add up to the score. The newest order stays the newest, even if
+    the product was all that it held.
     """
 
     kind: ReasonKind

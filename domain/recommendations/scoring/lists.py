@@ -166,7 +166,8 @@ def _alike(model: Model, themes: Themes) -> NDArray[np.bool_]:
     none = len(themes.numbers)
     of_sources = np.append(themes.of_items, np.int32(none))[model.sources]
     own: NDArray[np.int32] = themes.of_items[:, None]
-    return (of_sources == own) & (own != none)
+    alike: NDArray[np.bool_] = (of_sources == own) & (own != none)
+    return alike
 
 
 def _speaking(model: Model) -> sparse.csr_array:

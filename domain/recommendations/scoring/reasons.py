@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from domain.recommendations.scoring.blocks import Block, Themes, inferred
+from domain.recommendations.scoring.blocks import Block, Themes
+from domain.recommendations.scoring.interest import inferred
 from domain.recommendations.scoring.listed import DECIMALS
 from domain.recommendations.scoring.model import Model
 from domain.recommendations.scoring.ranking import first_of

@@ -66,7 +66,8 @@ class ScoringSettings:
     """How many products a list holds."""
 
     reasons_max: int = 3
-    """How many reasons are cited."""
+    """How many reasons are cited. Five would fit: three is a choice of speed: finding and keeping
+    reasons is most of the time and of the room that lists take."""
 
     def __post_init__(self) -> None:
         counts = (self.neighbors_max, self.ease_weights_max, self.listed_max, self.reasons_max)

@@ -6,9 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-BROWSED: Final = 0.25
-"""What a look at a theme counts, where a product of it in the history counts 1."""
-
 _NONE: Final[frozenset[str]] = frozenset()
 
 

@@ -128,7 +128,9 @@ def score_of(
     if kind is ListKind.AFTER_PURCHASE:
         speaking = history & {*taste.newest_order}
     theme = model.themes[code]
-    counted = sum(model.themes.get(i) == theme for i in history) + taste.browsed.get(theme, 0) / 4
+    counted = (
+        sum(model.themes.get(i) == theme for i in history) + taste.browsed.get(theme or "", 0) / 4
+    )
     interest = counted / (counted + settings.inferred_half) * settings.inferred_weight
     if theme in taste.declared:
         interest = 1.0
@@ -167,7 +169,7 @@ def without(taste: Taste, code: str) -> Taste:
 
 def reasons_of(model: Reference, taste: Taste, code: str, kind: ListKind) -> list[Reason]:
     """Whatever speaks for a product, largest first, however many."""
-    reasons = [(ReasonKind.POPULARITY, None)]
+    reasons: list[tuple[ReasonKind, str | None]] = [(ReasonKind.POPULARITY, None)]
     if kind is ListKind.BUY_AGAIN:
         reasons.append((ReasonKind.BOUGHT, code))
     else:

@@ -191,11 +191,11 @@ async def test_the_words_are_those_of_the_template() -> None:
     }
     assert (said["zh"].title, said["zh"].body) == (
         "茶上新：碧螺春",
-        "您关注的茶有新品：碧螺春。欢迎来看看。",
+        "您可能喜欢的茶新品：碧螺春。欢迎来看看。",
     )
     assert (said["en"].title, said["en"].body) == (
         "New in Tea: 碧螺春",
-        "You care for Tea, and 碧螺春 is new. Have a look.",
+        "碧螺春 is new, and you may like it. Have a look.",
     )
     assert said["en"].link is not None
     assert said["en"].link.startswith("/products/")

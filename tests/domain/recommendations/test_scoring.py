@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as effort
 
+from domain.recommendations.learning import count_pairs
+from domain.recommendations.lists import inferred_themes
 from domain.recommendations.scoring import (
     ItemFacts,
     Listed,
@@ -31,7 +33,6 @@ from domain.recommendations.scoring import (
 )
 from tests.domain.recommendations.reference import EXACT, without
 from tests.domain.recommendations.shops import (
-    STRANGERS,
     Shop,
     check_counts,
     check_lists,
@@ -116,6 +117,70 @@ def test_counts_across_tiles_are_those_of_one_multiplication(products: int) -> N
     assert np.array_equal(counts.rows(300, 650), together[300:650])
     assert np.array_equal(counts.having(), np.diagonal(together))
     assert counts.members == 350
+
+
+def test_of_too_many_products_those_that_most_have_are_compared() -> None:
+    """As if the others were in no history, but for how many have each."""
+    taken = np.random.default_rng(6).random((300, 900)) < np.linspace(0.3, 0.01, 900)
+    codes = [f"{number:05}" for number in range(900)]
+    histories = [{codes[number] for number in np.flatnonzero(row)} for row in taken]
+    items = engine.Items.of(dict.fromkeys(codes))
+    having = engine.PairCounts(items, paired=())
+    having.add(histories)
+    paired = having.most_had(100)
+    few, alone = engine.PairCounts(items, paired=paired), engine.PairCounts(items)
+    few.add(histories)
+    few.remove(histories[:20])
+    alone.add([history & set(paired) for history in histories[20:]])
+    assert np.array_equal(few.rows(0, 900), alone.rows(0, 900))
+    assert np.array_equal(few.rows(3, 450), alone.rows(3, 450))
+    assert np.array_equal(few.having(), taken[20:].sum(axis=0))
+    assert (few.members, having.members) == (280, 300)
+    assert not having.rows(0, 900).any()
+    assert [codes[n] for n in np.argsort(-taken.sum(axis=0), kind="stable")[:100]] == paired
+    assert {
+        row.product_code
+        for row in engine.train_model(few, ScoringSettings()).rows()
+        if row.neighbors
+    } == set(paired)
+    too_many = engine.Items.of(dict.fromkeys(map(str, range(engine.PAIRED_MAX + 1))))
+    with pytest.raises(ValueError, match="too many"):
+        engine.PairCounts(too_many)
+
+
+async def test_more_products_than_are_compared_are_counted_twice() -> None:
+    codes = [f"{number:05}" for number in range(engine.PAIRED_MAX + 1)]
+    items = engine.Items.of(dict.fromkeys(codes))
+    called = 0
+
+    async def count(counts: Any) -> None:
+        nonlocal called
+        called += 1
+        counts.add([{codes[-1], codes[-2], codes[0]}] * 3)
+
+    counts = await count_pairs(items, count)
+    assert (called, counts.members) == (2, 3)
+    assert np.flatnonzero(counts.rows(0, 1)).tolist() == [0, len(codes) - 2, len(codes) - 1]
+    counts = await count_pairs(engine.Items.of(dict.fromkeys(codes[1:])), count)
+    assert (called, counts.members) == (3, 3)
+
+
+def test_a_theme_is_inferred_as_it_is_scored() -> None:
+    """What is kept of a member, what lists go by and what explains them are one formula."""
+    themes = {"a": "x", "b": "x", "c": "x"}
+    settings = ScoringSettings(inferred_half=3.0, inferred_weight=0.75)
+    taste = Taste(bought={"a": 1}, redeemed={"b"}, browsed={"x": 6})
+    counts = engine.PairCounts(engine.Items.of(themes))
+    model = engine.train_model(counts, settings)
+    (lists,) = engine.Scorer(model, Offer(active={"c"})).lists([taste])
+    [listed] = listed_of(lists[ListKind.DISCOVER])
+    kept = inferred_themes(taste, settings=settings, themes=themes)
+    assert kept == {"x": round(1_000 * 0.75 * 3.5 / 6.5)}
+    [interest] = [one.contribution for one in listed.reasons if one.kind is ReasonKind.INTEREST]
+    assert interest == pytest.approx(5 / 7 * 0.75 * 3.5 / 6.5, abs=EXACT)
+    facts = {row.product_code: row for row in model.rows()}
+    explained = explain(settings, taste, facts["c"], kind=ListKind.DISCOVER, themes=themes)
+    assert explained == listed
 
 
 def invented(
@@ -260,13 +325,13 @@ def test_products_that_came_after_the_training_can_be_listed() -> None:
 
 def test_a_shop_without_products_or_members_has_empty_lists() -> None:
     model = engine.train_model(engine.PairCounts(engine.Items.of({})), ScoringSettings())
-    empty = {kind: [] for kind in ListKind}
+    empty: dict[ListKind, list[object]] = {kind: [] for kind in ListKind}
     scorer = engine.Scorer(model, Offer(active={"x"}))
     assert scorer.lists([]) == []
     assert scorer.lists([Taste(), Taste(bought={"x": 2})]) == [empty, empty]
     ease = ScoringSettings(method=Method.EASE)
     assert list(engine.train_model(engine.PairCounts(engine.Items.of({})), ease).rows()) == []
-    assert STRANGERS not in model.items.codes
+    assert list(model.items.codes) == []
 
 
 def test_themes_that_a_member_chose_come_first_and_yield_to_the_history() -> None:

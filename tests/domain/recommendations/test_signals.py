@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,16 @@ import pytest
 from domain import recommendations, rewards
 from domain.catalogue import products_by_code
 from domain.recommendations import SetNotInterested
-from domain.recommendations.scoring import Taste
+from domain.recommendations.scoring import (
+    Listed,
+    ListKind,
+    Offer,
+    ScoringSettings,
+    Taste,
+    engine,
+    explain,
+    listed_of,
+)
 from domain.recommendations.signals import histories, tastes
 from domain.rewards import CancelRedemption
 from domain.storage import observed_statements
@@ -61,6 +71,39 @@ async def test_what_was_given_back_whole_was_not_bought(town: Town) -> None:
     # It was bought as long as it had not been given back.
     before = await taste(town, as_of=NOW - DAY - MOMENT)
     assert before.bought == {"leaf": 1, "pot": 1, "cup": 1}
+
+
+async def test_a_reason_leaves_the_newest_order_the_newest(town: Town) -> None:
+    """Giving the order back is another thing: then the one before it is the newest."""
+    for name, basket in (("ben", "leaf pot"), ("cid", "cup pot")):
+        await town.buys(name, basket, at=NOW - 3 * DAY)
+    await town.buys("ann", "cup", at=NOW - 2 * DAY)
+    newest = await town.buys("ann", "leaf", at=NOW - DAY)
+    themes: dict[str, str | None] = dict.fromkeys(("leaf", "cup", "pot"))
+    counts = engine.PairCounts(engine.Items.of(themes))
+    ids = [town.people[name] for name in ("ann", "ben", "cid")]
+    counts.add(await histories(ids, as_of=NOW))
+    scorer = engine.Scorer(engine.train_model(counts, ScoringSettings()), Offer(active={"pot"}))
+
+    def pot(of: Taste) -> Listed | None:
+        [lists] = scorer.lists([of])
+        return next(iter(listed_of(lists[ListKind.AFTER_PURCHASE])), None)
+
+    whole = await taste(town)
+    listed = pot(whole)
+    assert listed is not None
+    [cited] = [one for one in listed.reasons if one.code == "leaf"]
+    [item] = [row for row in scorer.model.rows() if row.product_code == "pot"]
+    fixed = replace(whole, bought={"cup": 1}, newest_order=set())
+    settings, kind = ScoringSettings(), ListKind.AFTER_PURCHASE
+    alone = explain(settings, fixed, item, kind=kind, themes=themes)
+    assert listed.score - alone.score == pytest.approx(cited.contribution, abs=1e-9)
+    await town.gives_back(newest, "0", at=NOW)
+    given_back = await taste(town)
+    assert given_back == replace(fixed, newest_order={"cup"})
+    before = pot(given_back)
+    assert before is not None
+    assert before.score > alone.score
 
 
 async def test_nothing_that_happened_later_is_known(town: Town) -> None:
