@@ -14,7 +14,15 @@ import pytest
 from hypothesis import Phase, given
 from hypothesis import settings as effort
 
-from domain.recommendations.scoring import blocks, counting, lists, ranking, reasons, training
+from domain.recommendations.scoring import (
+    blocks,
+    counting,
+    interest,
+    lists,
+    ranking,
+    reasons,
+    training,
+)
 from tests.domain.recommendations.shops import Shop, check_counts, check_lists, shops
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -75,7 +83,9 @@ PLANTED: dict[str, Plant] = {
         lambda block, _: replace(block, newest=block.had)
     ),
     "what is inferred beats what is declared": with_block(
-        lambda block, model: replace(block, interest=blocks.inferred(block.counted, model.settings))
+        lambda block, model: replace(
+            block, interest=interest.inferred(block.counted, model.settings)
+        )
     ),
     "the shortest histories fade as the longest": with_block(
         lambda block, _: replace(block, sizes=np.full_like(block.sizes, block.sizes.max()))
