@@ -9,18 +9,16 @@ from uuid import UUID
 
 import pytest
 
-from domain import catalogue, members, recommendations, storage
+from domain import catalogue, recommendations, storage
 from domain.catalogue import CatalogueItem, DeclareInterests, declare_interests, products_by_code
 from domain.custody import MergeBecause
 from domain.custody import merge as merge_records
-from domain.members import SetConsent
 from domain.outbox import Announced
 from domain.recommendations import (
     BehaviorEvent,
     ScoringSettings,
     SetNotInterested,
     ShelfRefresher,
-    behavior_consumer,
     refreshing,
     shelves_consumer,
 )
@@ -229,52 +227,6 @@ async def test_what_a_clock_that_is_ahead_says_counts_at_once(town: Town) -> Non
     await town.trains()
     assert await town.codes("dan", "BUY_AGAIN") == ["leaf"]
     assert (await inferred(town.people["dan"])).keys() == {"TEA", "BOOKS"}
-
-
-async def test_of_who_is_watched_no_longer_nothing_is_left_that_follows_from_it(
-    town: Town,
-) -> None:
-    dan = town.people["dan"]
-    await town.says("dan", "behavior_tracking")
-    await town.buys("dan", "leaf", at=town.clock.now())
-    for _ in range(8):
-        await town.looks_at("dan", theme="BOOKS", at=town.clock.now())
-    await refreshed(town)
-    assert (await inferred(dan)).keys() == {"TEA", "BOOKS"}
-    ann_has = await town.lists("ann")
-    await town.says("dan", "behavior_tracking", granted=False)
-    # At once, whether anybody hears of it or not.
-    assert await town.lists("dan") == {}
-    assert await inferred(dan) == {}
-    assert await due() == {dan: None}
-    assert await ShelfRefresher(clock=town.clock).refresh() == 1
-    assert (await inferred(dan)).keys() == {"TEA"}
-    assert await town.codes("dan", "BUY_AGAIN") == ["leaf"]
-    reasons = [reason for item in (await town.lists("dan"))["DISCOVER"] for reason in item[2]]
-    assert reasons
-    assert "BOOKS" not in {code for _, code, _ in reasons}
-    assert await town.lists("ann") == ann_has
-
-
-async def test_who_comes_to_be_watched_no_longer_by_another_way_loses_it_too(town: Town) -> None:
-    dan = town.people["dan"]
-    await town.says("dan", "behavior_tracking")
-    await town.looks_at("dan", theme="BOOKS", at=town.clock.now())
-    await refreshed(town)
-    withdrawn = SetConsent(member_id=dan, purpose="behavior_tracking", granted=False, version="1")
-    await members.set_consent(withdrawn, now=town.clock.now())
-    told = await events("ConsentChanged")
-    for _ in range(2):
-        await behavior_consumer().handle(told)
-    assert await town.lists("dan") == {}
-    assert await inferred(dan) == {}
-    assert await due() == {dan: None}
-    assert set(await town.lists("ann"))
-    await ShelfRefresher(clock=town.clock).refresh()
-    # Repeated later, it takes nothing away that was computed since.
-    lists = await town.lists("dan")
-    await behavior_consumer().handle(told)
-    assert await town.lists("dan") == lists
 
 
 async def test_who_was_refreshed_during_a_training_is_refreshed_after_it(town: Town) -> None:
