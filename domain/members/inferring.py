@@ -47,13 +47,19 @@ async def inferred_interests(member_ids: Collection[UUID]) -> Mapping[UUID, Mapp
     return found
 
 
-async def declared_themes(member_ids: Collection[UUID]) -> Mapping[UUID, set[str]]:
-    """The themes that each of these declares; those who declare none are left out."""
+async def declared_themes(
+    member_ids: Collection[UUID], *, by: datetime | None = None
+) -> Mapping[UUID, set[str]]:
+    """The themes that each of these declares; those who declare none are left out.
+
+    With `by` only those that had been declared by then.
+    """
     found: dict[UUID, set[str]] = defaultdict(set)
     rows = await fetch_all(
         "SELECT member_id, theme_code FROM member_interest"
-        " WHERE member_id = ANY($1::uuid[]) AND source = 'declared'",
-        sorted(set(member_ids)),
+        " WHERE member_id = ANY($1::uuid[]) AND source = 'declared'"
+        " AND ($2::timestamptz IS NULL OR set_at <= $2)",
+        *(sorted(set(member_ids)), by),
     )
     for row in rows:
         found[row["member_id"]].add(row["theme_code"])

@@ -18,7 +18,8 @@ from domain.members import Consent, SetConsent
 from domain.outbox import Announced, Consumer
 from domain.recommendations.consenting import PERSONALIZATION
 from domain.recommendations.due import mark_due
-from domain.recommendations.lists import forget_shelves
+from domain.recommendations.lists import forget_rows, forget_shelves
+from domain.recommendations.signals import CLOCKS_DIFFER
 from domain.storage import Table, execute, fetch_all, transaction
 from domain.texts import clean_code, clean_text
 
@@ -29,8 +30,6 @@ EVENTS_MAX: Final = 200
 EVENT_ID_CHARACTERS_MAX: Final = 64
 KIND_CHARACTERS_MAX: Final = 32
 AGE_MAX: Final = timedelta(days=30)
-CLOCKS_DIFFER: Final = timedelta(minutes=5)
-"""So far ahead of ours may the clock of a phone be."""
 
 _CHANGING: Final = frozenset({"ConsentChanged", "MembersMerged", "MembersParted"})
 """After these somebody may not agree who did."""
@@ -138,7 +137,8 @@ async def _known_before(member_id: UUID, events: Sequence[BehaviorEvent]) -> set
 async def set_consent(command: SetConsent, *, now: datetime) -> Consent:
     """As `members.set_consent`, with what follows from a withdrawal, at once.
 
-    Of who no longer agrees to be watched, what they looked at goes; of who wants no shelves of
+    Of who no longer agrees to be watched, what they looked at goes, with the shelves and the
+    interests that may follow from it: they are computed anew without. Of who wants no shelves of
     their own, those and the interests that were inferred.
     """
 
@@ -146,7 +146,8 @@ async def set_consent(command: SetConsent, *, now: datetime) -> Consent:
         standing = await members.lock_member(command.member_id)
         consent = await members.set_consent(replace(command, member_id=standing), now=now)
         if consent.purpose == BEHAVIOR_TRACKING and not consent.granted:
-            await execute("DELETE FROM behavior_event WHERE member_id = $1", standing)
+            await _forget_events(standing)
+            await _forget_what_followed(standing, now=now)
         if consent.purpose == PERSONALIZATION and not consent.granted:
             await forget_shelves([standing], now=now)
         return consent
@@ -163,20 +164,36 @@ def behavior_consumer() -> Consumer:
     """
 
     async def forget(events: Sequence[Announced]) -> None:
-        for member_id in dict.fromkeys(event.member_id for event in events):
-            await _forget_unwilling(member_id)
+        # The dictionary keeps the last moment of each.
+        told = {event.member_id: event.announced_at for event in events}
+        for member_id, announced_at in told.items():
+            await _forget_unwilling(member_id, now=announced_at)
 
     return Consumer("behavior", _CHANGING, forget)
 
 
-async def _forget_unwilling(member_id: UUID) -> None:
+async def _forget_unwilling(member_id: UUID, *, now: datetime) -> None:
     async def work() -> None:
         # As in `track_behavior`: nothing is agreed to, nor written, between the look and the deed.
         for standing in (await members.lock_members([member_id])).values():
-            if not await members.has_consented(standing, BEHAVIOR_TRACKING):
-                await execute("DELETE FROM behavior_event WHERE member_id = $1", standing)
+            if await members.has_consented(standing, BEHAVIOR_TRACKING):
+                continue
+            if await _forget_events(standing):
+                await _forget_what_followed(standing, now=now)
 
     await transaction(work)
+
+
+async def _forget_events(member_id: UUID) -> int:
+    return await execute("DELETE FROM behavior_event WHERE member_id = $1", member_id)
+
+
+async def _forget_what_followed(member_id: UUID, *, now: datetime) -> None:
+    """Until lists are computed anew, the member is shown what their declared themes say."""
+    await forget_rows([member_id])
+    await members.replace_inferred_interests({member_id: {}}, now=now)
+    if await members.has_consented(member_id, PERSONALIZATION):
+        await mark_due([member_id], now=now)
 
 
 def _check(events: Sequence[BehaviorEvent], *, now: datetime) -> None:

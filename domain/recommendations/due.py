@@ -1,17 +1,20 @@
 """Whose lists are to be computed anew, because something happened that they follow from.
 
 A mark is written by whoever is told of what happened, after its commit. What computes a member's
-lists reads the signals after it read the mark, and takes the mark away only where no other came
-meanwhile: of what happens while lists are computed nothing is lost.
+lists reads the signals after it read the mark, and writes lists and takes the mark away only where
+it is still the same: of what happens while lists are computed nothing is lost, and of two who
+compute at once the one who read earlier writes nothing over the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
+
+from uuid_utils.compat import uuid7
 
 from domain import members
 from domain.outbox import Announced, Consumer
@@ -22,12 +25,12 @@ from domain.storage import Table, execute, fetch_all, transaction
 MARKED_AT_ONCE: Final = 100
 """Members who are marked in one transaction, which holds their locks."""
 
-_DUE: Final = Table("recommendation_due", member_id="uuid", since="timestamptz", marks="bigint")
+_DUE: Final = Table("recommendation_due", member_id="uuid", since="timestamptz", mark="uuid")
 
 # Who waits already waits since then; who was done by a model whose successor is trained, since now.
 _ANEW: Final = """
     (member_id) DO UPDATE SET
-        marks = recommendation_due.marks + 1,
+        mark = excluded.mark,
         since = CASE WHEN recommendation_due.computed_with IS NULL
                      THEN recommendation_due.since ELSE excluded.since END,
         computed_with = NULL
@@ -52,18 +55,19 @@ _SIGNALS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A member who waits since then; `marks` counts what happened."""
+    """A member who waits since then; whatever happens gives another mark."""
 
     member_id: UUID
     since: datetime
-    marks: int
+    mark: UUID
 
 
 async def mark_due(member_ids: Collection[UUID], *, now: datetime) -> None:
     """Let the lists of these members be computed anew. One statement, none for nobody."""
+    mark = uuid7()
     # In one order for everybody, so that two batches never wait for each other in a circle.
     await _DUE.insert(
-        ({"member_id": one, "since": now, "marks": 1} for one in sorted(set(member_ids))),
+        ({"member_id": one, "since": now, "mark": mark} for one in sorted(set(member_ids))),
         or_update=_ANEW,
     )
 
@@ -94,39 +98,43 @@ async def due_members(
     """Those who wait for this version, the longest first. One statement."""
     rows = await fetch_all(
         """
-        SELECT member_id, since, marks FROM recommendation_due
+        SELECT member_id, since, mark FROM recommendation_due
         WHERE (since > $2 OR (since = $2 AND member_id > $3))
             AND (computed_with IS NULL OR computed_with <> $1)
         ORDER BY since, member_id LIMIT $4
         """,
         *(version, *(after or _BEGINNING), limit),
     )
-    return [Due(member_id=row["member_id"], since=row["since"], marks=row["marks"]) for row in rows]
+    return [Due(member_id=row["member_id"], since=row["since"], mark=row["mark"]) for row in rows]
 
 
-async def settle_due(done: Sequence[Due], *, version: int) -> None:
-    """Take the marks away that were there when the signals were read. In the caller's transaction.
+async def still_due(read: Sequence[Due], *, version: int) -> list[Due]:
+    """Those of whom nothing else happened since, and whom nobody else was done with meanwhile.
+
+    In the caller's transaction, which locked the members: they stay so until it ends. One
+    statement.
+    """
+    rows = await fetch_all(
+        "SELECT member_id, mark FROM recommendation_due WHERE member_id = ANY($1::uuid[])"
+        " AND (computed_with IS NULL OR computed_with <> $2) ORDER BY member_id FOR UPDATE",
+        *(sorted(one.member_id for one in read), version),
+    )
+    marks = {row["member_id"]: row["mark"] for row in rows}
+    return [one for one in read if marks.get(one.member_id) == one.mark]
+
+
+async def settle_due(member_ids: Collection[UUID], *, version: int) -> None:
+    """Take the marks of these away, which the caller's transaction found to be `still_due`.
 
     While a successor of the version is trained, or serves already, they stay: that one may have
     read the signals before. A fixed number of statements.
     """
-    marks: Mapping[UUID, Due] = {one.member_id: one for one in done}
-    rows = await fetch_all(
-        "SELECT member_id, since, marks FROM recommendation_due"
-        " WHERE member_id = ANY($1::uuid[]) ORDER BY member_id FOR UPDATE",
-        sorted(marks),
-    )
-    as_read = [
-        row["member_id"]
-        for row in rows
-        if (row["since"], row["marks"])
-        == (marks[row["member_id"]].since, marks[row["member_id"]].marks)
-    ]
+    ids = sorted(member_ids)
     await execute(
         "UPDATE recommendation_due SET computed_with = $2 WHERE member_id = ANY($1::uuid[])",
-        *(as_read, version),
+        *(ids, version),
     )
-    await execute(f"{_DONE} AND member_id = ANY($2::uuid[])", version, as_read)
+    await execute(f"{_DONE} AND member_id = ANY($2::uuid[])", version, ids)
 
 
 async def clear_due(*, version: int, limit: int) -> int:

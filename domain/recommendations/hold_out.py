@@ -86,7 +86,7 @@ async def hold_out(
     result = QualityCount(offered=len(offered.offer.active), popular=_popular(model, offered))
     for start in range(0, len(ids), LISTED_AT_ONCE):
         part = ids[start : start + LISTED_AT_ONCE]
-        signals = await tastes(part, as_of=split_at)
+        signals = await tastes(part, as_of=split_at, said_by=split_at)
         later = await bought_between(part, after=split_at, until=until)
         for outcome in await asyncio.to_thread(_outcomes, scorer, signals, later):
             result.add(outcome)

@@ -54,8 +54,9 @@ async def write_shelves(
     """Write what was computed for those who agree; returns for whom.
 
     In the caller's transaction. `of` are all who were looked at: of those who do not agree, and of
-    records that were given up or erased meanwhile, everything goes. `anew`: there may be lists of
-    the version already. A fixed number of statements.
+    records that were given up or erased meanwhile, everything goes. `anew`: of a version that
+    serves. There may be lists of it already, and what was inferred on the way is written too; of
+    one that is trained it would be known before that one serves. A fixed number of statements.
     """
     assert inside_transaction(), "under the locks of the members"
     standing = await members.lock_members(of)
@@ -72,9 +73,10 @@ async def write_shelves(
     await _LISTS.insert(
         row for one in writing for row in _rows(one, version=version, computed_at=computed_at)
     )
-    await members.replace_inferred_interests(
-        {one.member_id: one.inferred for one in writing}, now=now
-    )
+    if anew:
+        await members.replace_inferred_interests(
+            {one.member_id: one.inferred for one in writing}, now=now
+        )
     return {one.member_id for one in writing}
 
 

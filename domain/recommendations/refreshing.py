@@ -7,26 +7,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
 
 from domain import members
 from domain.clock import Clock
 from domain.outbox import Event, announce
 from domain.recommendations.computing import Ready, compute
 from domain.recommendations.consenting import PERSONALIZATION
-from domain.recommendations.due import Due, clear_due, due_members, settle_due
-from domain.recommendations.lists import Shelves, write_shelves
-from domain.recommendations.offering import product_range
-from domain.recommendations.signals import tastes
+from domain.recommendations.due import Due, clear_due, due_members, settle_due, still_due
+from domain.recommendations.lists import write_shelves
+from domain.recommendations.offering import Range, product_range
+from domain.recommendations.signals import CLOCKS_DIFFER, tastes
 from domain.recommendations.versions import RecommendationModel, active_model, read_items
 from domain.storage import fetch_one, inside_transaction, transaction
+
+if TYPE_CHECKING:
+    from domain.recommendations.scoring.engine import Model
+
+log = structlog.get_logger("jifen.recommendations")
 
 REFRESHED_AT_ONCE: Final = 50
 """Members whose lists are written in one transaction, which holds their locks."""
 
 CLEARED_AT_ONCE: Final = 1_000
+
+NAMED_MAX: Final = 5
+"""So many members are named in the log where some could not be done together."""
 
 RANGE_KEPT_S: Final = 60.0
 """For so long the catalogue and the rewards on offer are taken to be what they were."""
@@ -34,9 +44,11 @@ RANGE_KEPT_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Loaded:
-    """A version that is ready, and since when, by the monotonic clock."""
+    """A version as it was read, made ready for a range that was so at the monotonic moment."""
 
     version: int
+    model: Model
+    offered: Range
     ready: Ready
     at_s: float
 
@@ -51,8 +63,8 @@ class ShelfRefresher:
     async def refresh(self, *, within_s: float = float("inf")) -> int:
         """Compute the lists of those who wait, for so long; returns of how many members.
 
-        Several processes may do it at once. Before the first training nobody's are. Not inside a
-        transaction.
+        Several processes may do it at once. Before the first training nobody's are. Of whom it
+        fails, by whatever, the mark stays, and the others have theirs. Not inside a transaction.
         """
         assert not inside_transaction(), "each batch is a transaction of its own"
         began, done = monotonic(), 0
@@ -67,34 +79,59 @@ class ShelfRefresher:
             if not due:
                 break
             after = (due[-1].since, due[-1].member_id)
-            written = await self._refresh(due, model)
+            # Before signals are read: it takes a while, and they would be old afterwards.
+            ready = await self._ready(model)
+            written = await self._refresh_whom_it_can(due, ready, version=model.version)
             if written is None:
                 break
             done += written
         return done
 
-    async def _refresh(self, due: Sequence[Due], model: RecommendationModel) -> int | None:
+    async def _refresh_whom_it_can(
+        self, due: Sequence[Due], ready: Ready, *, version: int
+    ) -> int | None:
+        """As `_refresh`; where some cannot be done together, one by one."""
+        try:
+            return await self._refresh(due, ready, version=version)
+        except Exception:
+            ids = [str(one.member_id) for one in due]
+            log.exception("shelves_not_refreshed", members=ids[:NAMED_MAX], of=len(ids))
+        if len(due) == 1:
+            return 0
+        done = 0
+        for one in due:
+            written = await self._refresh_whom_it_can([one], ready, version=version)
+            if written is None:
+                return None
+            done += written
+        return done
+
+    async def _refresh(self, due: Sequence[Due], ready: Ready, *, version: int) -> int | None:
         """How many were written; None where another version serves by now."""
         # The marks were read before the signals are: what is announced in between marks again.
         now = self._clock.now()
         waiting = [one.member_id for one in due]
         willing = sorted(await members.consenting(waiting, PERSONALIZATION))
-        signals = await tastes(willing, as_of=now)
-        shelves: list[Shelves] = []
-        if willing:
-            ready = await self._ready(model)
-            shelves = await asyncio.to_thread(compute, ready, willing, signals)
+        signals = await tastes(willing, as_of=now + CLOCKS_DIFFER)
+        shelves = await asyncio.to_thread(compute, ready, willing, signals) if willing else []
 
         async def work() -> int | None:
-            if not await _serves(model.version):
+            if not await _serves(version):
                 return None
+            # In the order in which whoever marks takes them: the members, then what they wait for.
+            await members.lock_members(waiting)
+            as_read = {one.member_id for one in await still_due(due, version=version)}
             written = await write_shelves(
-                shelves, of=waiting, version=model.version, anew=True, computed_at=now, now=now
+                [one for one in shelves if one.member_id in as_read],
+                of=as_read,
+                version=version,
+                anew=True,
+                computed_at=now,
+                now=now,
             )
             # Whoever agreed only meanwhile goes on waiting.
-            settled = [one for one in due if one.member_id in written]
-            await settle_due(settled, version=model.version)
-            facts = {"version": model.version}
+            await settle_due(written, version=version)
+            facts = {"version": version}
             await announce(
                 (
                     Event(kind="RecommendationsRefreshed", member_id=one, facts=facts)
@@ -107,24 +144,31 @@ class ShelfRefresher:
         return await transaction(work)
 
     async def _ready(self, model: RecommendationModel) -> Ready:
+        """The model with the products that there are; what it knows itself is read once."""
         loaded = self._loaded
-        if (
-            loaded is not None
-            and loaded.version == model.version
-            and monotonic() - loaded.at_s < RANGE_KEPT_S
-        ):
+        if loaded is not None and loaded.version != model.version:
+            loaded = None
+        if loaded is not None and monotonic() - loaded.at_s < RANGE_KEPT_S:
             return loaded.ready
-        items = await read_items(model.version)
         offered = await product_range(as_of=self._clock.now())
+        if loaded is not None and loaded.offered == offered:
+            self._loaded = replace(loaded, at_s=monotonic())
+            return loaded.ready
+        engine = await asyncio.to_thread(_engine)
+        if loaded is None:
+            items = await read_items(model.version)
+            known = await asyncio.to_thread(engine.Model.from_rows, model.settings, items)
+        else:
+            known = loaded.model
 
-        def load() -> Ready:
-            engine: Any = _engine()
-            known = engine.Model.from_rows(model.settings, items)
+        def make_ready() -> Ready:
             scorer = engine.Scorer(known.with_products(offered.themes), offered.offer)
             return Ready(scorer=scorer, themes=offered.themes)
 
-        ready = await asyncio.to_thread(load)
-        self._loaded = _Loaded(version=model.version, ready=ready, at_s=monotonic())
+        ready = await asyncio.to_thread(make_ready)
+        self._loaded = _Loaded(
+            version=model.version, model=known, offered=offered, ready=ready, at_s=monotonic()
+        )
         return ready
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +18,12 @@ from domain.storage import Row, dialect, fetch_all, moment_of
 
 _BEGINNING: Final = datetime(1, 1, 2, tzinfo=UTC)
 """Before every order, in whatever time zone somebody writes it."""
+
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""So far ahead of ours may the clock of a shop or a phone be, whose orders and events we keep.
+
+What is asked as of now is asked as of so much later, or what was just kept would not count yet.
+"""
 
 # Members are numbered by their place among those asked for: an id on each row would cost more than
 # all else that it tells.
@@ -61,6 +67,7 @@ _REDEEMED: Final = """
 _NOT_INTERESTED: Final = """
     SELECT DISTINCT m.number, n.product_code
     FROM {asked} JOIN not_interested AS n ON n.member_id = m.id
+    WHERE $2::timestamptz IS NULL OR n.at <= $2
 """
 
 _RANKS: Final = """
@@ -118,22 +125,24 @@ async def bought_between(
     return [{*one.bought} for one in await _bought(member_ids, after=after, until=until)]
 
 
-async def tastes(member_ids: Sequence[UUID], *, as_of: datetime) -> list[Taste]:
+async def tastes(
+    member_ids: Sequence[UUID], *, as_of: datetime, said_by: datetime | None = None
+) -> list[Taste]:
     """All signals of each of these members as of the moment, in their order.
 
-    What members declare and do not want, and their levels, count as they are now. A fixed number of
-    statements.
+    What members declare and do not want, and their levels, count as they are now; with `said_by`
+    only what they had said by then, of what they still say. A fixed number of statements.
     """
     found = await _bought(member_ids, until=as_of)
     for row in await _read(_REDEEMED, member_ids, as_of):
         found[row["number"] - 1].redeemed.add(row["product_code"])
-    for row in await _read(_NOT_INTERESTED, member_ids):
+    for row in await _read(_NOT_INTERESTED, member_ids, said_by):
         found[row["number"] - 1].not_interested.add(row["product_code"])
     for row in await _read(_RANKS, member_ids):
         found[row["number"] - 1].level_rank = row["rank"]
     for row in await _read(_BROWSED, member_ids, as_of):
         found[row["number"] - 1].browsed[row["theme"]] = row["events"]
-    declared = await members.declared_themes(member_ids) if member_ids else {}
+    declared = await members.declared_themes(member_ids, by=said_by) if member_ids else {}
     return [
         Taste(
             bought=one.bought,

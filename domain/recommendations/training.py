@@ -3,12 +3,13 @@
 Members are walked over in the order of their ids, some hundred at a time; what is kept in memory
 goes with the products. All is written under a version that nobody reads, until one short
 transaction lets it serve. Whoever is killed on the way leaves the version before it as it was.
+What comes after that, the version does without: inferring interests, deleting, judging.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,16 +26,18 @@ from domain.recommendations.ahead import ahead
 from domain.recommendations.computing import Ready, compute
 from domain.recommendations.consenting import PERSONALIZATION
 from domain.recommendations.hold_out import hold_out
+from domain.recommendations.inferring import infer_interests
 from domain.recommendations.learning import count_pairs, learn
 from domain.recommendations.lists import Shelves, write_shelves
 from domain.recommendations.offering import Range, product_range
 from domain.recommendations.scoring import ScoringSettings, Taste
-from domain.recommendations.signals import histories, tastes
+from domain.recommendations.signals import CLOCKS_DIFFER, histories, tastes
 from domain.recommendations.versions import (
     ITEMS_AT_ONCE,
     LEASE,
     TrainingLost,
     activate,
+    add_figures,
     begin_training,
     clear_versions,
     fail_training,
@@ -86,11 +89,12 @@ async def train(
     """Train a version on what happened up to `as_of`, by default now, and let it serve.
 
     With `held_out` its figures tell how good a model without the last days, so many, would have
-    been at what was bought in them: `quality`, as of `Quality.as_facts`.
+    been at what was bought in them: `quality`, as of `Quality.as_facts`. They are added once it
+    serves, as are the interests that follow from what members do.
 
     Not inside a transaction. Raises TrainingUnderWay where somebody else trains, nothing changed,
     and TrainingLost where this one counted as dead and was taken over; what fails, by whatever, is
-    a failed version, and the one before serves on.
+    a failed version, and the one before serves on. What fails after it serves is only logged.
     """
     assert not inside_transaction(), "a training is many transactions"
     now = clock.now()
@@ -99,22 +103,36 @@ async def train(
         settings,
         version=version,
         as_of=as_of or now,
-        held_out=held_out,
+        # Of now everything that was kept has happened, also by a clock that is ahead of ours.
+        known_by=as_of or now + CLOCKS_DIFFER,
         clock=clock,
         told=told,
     )
     try:
         async with _signs_of_life(version, clock=clock):
-            await clear_versions()
-            figures = await training.run()
-            await activate(version, figures=figures, now=clock.now())
+            # Before, so that there are never three of everybody's lists for longer than needed.
+            await _if_it_can("clearing", clear_versions())
+            await training.run()
+            await activate(version, figures=training.figures, now=clock.now())
     except BaseException:
         # Where not even this can be written, the lease ends by itself.
         with suppress(StorageFault):
             await fail_training(version, now=clock.now())
         raise
-    await clear_versions()
-    return Trained(version=version, figures=figures)
+    await _if_it_can("interests", training.infer())
+    await _if_it_can("clearing", clear_versions())
+    if held_out is not None:
+        await _if_it_can("hold-out", training.judge(held_out))
+    await _if_it_can("figures", add_figures(version, training.figures))
+    return Trained(version=version, figures=training.figures)
+
+
+async def _if_it_can(what: str, doing: Awaitable[object]) -> None:
+    """Do what the version that serves can do without; what fails is logged, and left."""
+    try:
+        await doing
+    except Exception:
+        log.exception("training_not_complete", what=what)
 
 
 @asynccontextmanager
@@ -158,22 +176,24 @@ class _Training:
         *,
         version: int,
         as_of: datetime,
-        held_out: timedelta | None,
+        known_by: datetime,
         clock: Clock,
         told: Told,
     ) -> None:
         self._settings = settings
         self._version = version
         self._as_of = as_of
-        self._held_out = held_out
+        self._known_by = known_by
         self._clock = clock
         self._told = told
+        self._stages = _Stages()
+        self.figures: dict[str, Any] = {}
 
-    async def run(self) -> dict[str, Any]:
-        """Count, train, write the model, write the lists; returns the figures."""
+    async def run(self) -> None:
+        """Count, train, write the model, write the lists."""
         # It takes a while, and nobody else needs it: not before somebody trains, and in a thread.
         engine = await asyncio.to_thread(_engine)
-        stages = _Stages()
+        stages = self._stages
         offered = await product_range(as_of=self._as_of)
         total = await members.count_members()
         async with stages.stage("counting"):
@@ -192,29 +212,39 @@ class _Training:
             await self._write_model(model)
         async with stages.stage("lists"):
             listed = await self._write_lists(model, offered, total=total)
-        del model
-        judged: dict[str, Any] = {}
-        if self._held_out is not None:
-            async with stages.stage("hold-out"):
-                judged = await self._judge(self._held_out, total=total)
-        return {
+        self.figures = {
             "members": having,
             "products": len(offered.themes),
             "listed_members": listed,
             "seconds": stages.took_s,
-            **judged,
         }
 
-    async def _judge(self, held_out: timedelta, *, total: int) -> dict[str, Any]:
-        """How good a model without the last days is; nothing where there is nothing to tell."""
-        quality = await hold_out(
-            self._settings,
-            split_at=self._as_of - held_out,
-            until=self._as_of,
-            everybody=_everybody,
-            told=lambda done: self._told("hold-out", done, total),
-        )
-        return {} if quality is None else {"quality": quality.as_facts()}
+    async def judge(self, held_out: timedelta) -> None:
+        """Add how good a model without the last days is; nothing where nothing can be told."""
+        total = await members.count_members()
+        async with self._stages.stage("hold-out"):
+            quality = await hold_out(
+                self._settings,
+                split_at=self._as_of - held_out,
+                until=self._as_of,
+                everybody=_everybody,
+                told=lambda done: self._told("hold-out", done, total),
+            )
+        if quality is not None:
+            self.figures["quality"] = quality.as_facts()
+
+    async def infer(self) -> None:
+        """Let members' inferred interests be what follows from what they do now."""
+        offered = await product_range(as_of=self._clock.now())
+        total = await members.count_members()
+        async with self._stages.stage("interests"):
+            await infer_interests(
+                self._settings,
+                themes=offered.themes,
+                clock=self._clock,
+                everybody=_everybody,
+                told=lambda done: self._told("interests", done, total),
+            )
 
     async def _count(self, counts: PairCounts, *, total: int) -> None:
         done = 0
@@ -258,7 +288,7 @@ class _Training:
     async def _tastes(self) -> AsyncIterator[tuple[int, list[UUID], list[Taste]]]:
         async for ids in _everybody():
             willing = sorted(await members.consenting(ids, PERSONALIZATION))
-            yield len(ids), willing, await tastes(willing, as_of=self._as_of)
+            yield len(ids), willing, await tastes(willing, as_of=self._known_by)
 
     async def _shelves(
         self, read: AsyncIterator[tuple[int, list[UUID], list[Taste]]], ready: Ready

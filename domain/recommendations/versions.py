@@ -154,6 +154,14 @@ async def activate(version: int, *, figures: Mapping[str, Any], now: datetime) -
     await transaction(work)
 
 
+async def add_figures(version: int, figures: Mapping[str, Any]) -> None:
+    """Let these be the figures of a version that serves, or did: what was found out afterwards."""
+    await execute(
+        "UPDATE recommendation_model SET figures = $2::jsonb WHERE version = $1",
+        *(version, orjson.dumps(figures).decode()),
+    )
+
+
 async def recommendation_models(*, first: int) -> Sequence[RecommendationModel]:
     """The newest versions, newest first. One statement."""
     rows = await fetch_all(

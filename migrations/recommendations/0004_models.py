@@ -44,24 +44,25 @@ class Migration(migration.Migration):
                 PRIMARY KEY (version, product_code)
             )
             """,
-            # The reference keeps a training that was taken over from writing into what is gone.
+            # It refers to no version: to delete one would look through the lists of all members.
             f"""
             CREATE TABLE recommendation_list (
                 member_id UUID NOT NULL,
-                version BIGINT NOT NULL REFERENCES recommendation_model (version),
+                version BIGINT NOT NULL CHECK (version > 0),
                 list TEXT NOT NULL CHECK (list IN ({_LISTS})),
                 items JSONB NOT NULL,
                 computed_at TIMESTAMPTZ NOT NULL,
                 PRIMARY KEY (member_id, version, list)
             )
             """,
-            # `marks` counts the reasons, so that one that comes while lists are computed is seen.
+            # `mark` is another one with each reason, so that one that comes while lists are
+            # computed is seen.
             # `computed_with`: done by that model, and kept as long as its successor is trained.
             """
             CREATE TABLE recommendation_due (
                 member_id UUID NOT NULL PRIMARY KEY,
                 since TIMESTAMPTZ NOT NULL,
-                marks BIGINT NOT NULL CHECK (marks > 0),
+                mark UUID NOT NULL,
                 computed_with BIGINT CHECK (computed_with > 0)
             )
             """,

@@ -6,9 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from domain.recommendations import ScoringSettings, hold_out, train
+from domain.catalogue import DeclareInterests, declare_interests, products_by_code
+from domain.recommendations import (
+    ScoringSettings,
+    SetNotInterested,
+    hold_out,
+    set_not_interested,
+    train,
+)
 from domain.recommendations.quality import Quality
-from domain.recommendations.signals import bought_between
+from domain.recommendations.signals import bought_between, tastes
 from tests.domain.purchases.shop import NOW
 from tests.domain.recommendations.town import Town, a_crowd, a_town
 
@@ -61,6 +68,25 @@ async def test_nothing_after_the_split_is_known_to_the_model(town: Town) -> None
     # Nor does what comes after the moment that the training is of.
     await town.buys("ann", "atlas cup", at=NOW + DAY)
     assert await quality(town) == before
+
+
+async def test_what_members_say_after_the_split_is_not_heard(town: Town) -> None:
+    ann = town.people["ann"]
+    await town.says("ann")
+    await town.buys("ann", "novel", at=NOW - DAY)
+    await declare_interests(DeclareInterests(member_id=ann, themes=["TEA"]), now=NOW - 6 * DAY)
+    before = await quality(town)
+    themes = DeclareInterests(member_id=ann, themes=["TEA", "BOOKS"])
+    await declare_interests(themes, now=NOW - 2 * DAY)
+    for code in ("novel", "cup"):
+        product = (await products_by_code([code]))[code]
+        command = SetNotInterested(member_id=ann, product_id=product.id, not_interested=True)
+        await set_not_interested(command, now=NOW - 2 * DAY)
+    assert await quality(town) == before
+    [then] = await tastes([ann], as_of=NOW, said_by=NOW - HELD_OUT)
+    assert (set(then.declared), set(then.not_interested)) == ({"TEA"}, set())
+    [now] = await tastes([ann], as_of=NOW)
+    assert (set(now.declared), set(now.not_interested)) == ({"TEA", "BOOKS"}, {"novel", "cup"})
 
 
 async def test_what_was_given_back_was_not_bought(town: Town) -> None:

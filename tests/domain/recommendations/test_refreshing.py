@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from domain import recommendations, storage
-from domain.catalogue import DeclareInterests, declare_interests, products_by_code
+from domain import catalogue, recommendations, storage
+from domain.catalogue import CatalogueItem, DeclareInterests, declare_interests, products_by_code
 from domain.custody import MergeBecause
 from domain.custody import merge as merge_records
 from domain.outbox import Announced
 from domain.recommendations import (
+    BehaviorEvent,
     ScoringSettings,
     SetNotInterested,
     ShelfRefresher,
     refreshing,
     shelves_consumer,
 )
-from domain.recommendations.lists import write_shelves
+from domain.recommendations.scoring import Taste
+from domain.recommendations.signals import tastes
 from domain.recommendations.versions import (
     LEASE,
     activate,
@@ -28,7 +32,7 @@ from domain.recommendations.versions import (
     read_items,
 )
 from domain.storage import observed_statements, transaction
-from tests.domain.purchases.shop import NOW
+from tests.domain.purchases.shop import NOW, line, order
 from tests.domain.recommendations.town import (
     PURPOSES,
     Town,
@@ -65,7 +69,7 @@ async def test_before_the_first_training_nobody_is_refreshed(database: str) -> N
     town = await a_town("ann")
     await town.says("ann")
     assert await refreshed(town) == 0
-    assert await due() == {town.people["ann"]: (1, None)}
+    assert await due() == {town.people["ann"]: None}
 
 
 async def test_who_buys_has_other_lists_at_once(town: Town) -> None:
@@ -121,6 +125,20 @@ async def test_whatever_lists_follow_from_marks_who_did_it(town: Town, what: str
     assert await town.lists("ann") != before
 
 
+class Slow:
+    """Signals that are read, and then nothing happens until something else did: once."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        self._meanwhile: Callable[[], Awaitable[None]] | None = meanwhile
+
+    async def __call__(self, ids: Sequence[UUID], **moments: Any) -> list[Taste]:
+        found = await tastes(ids, **moments)
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return found
+
+
 async def test_what_happens_while_lists_are_computed_is_not_lost(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,19 +146,87 @@ async def test_what_happens_while_lists_are_computed_is_not_lost(
     await town.buys("dan", "leaf", at=town.clock.now())
     await hear_everything()
 
-    async def buys_meanwhile(*arguments: Any, **named: Any) -> set[UUID]:
-        # The signals were read before this.
-        written = await write_shelves(*arguments, **named)
-        assert town.people["dan"] in written
-        await recommendations.mark_due([town.people["dan"]], now=NOW)
-        return written
+    async def buys() -> None:
+        await town.buys("dan", "novel", at=town.clock.now())
+        await hear_everything()
+
+    monkeypatch.setattr(refreshing, "tastes", Slow(buys))
+    assert await ShelfRefresher(clock=town.clock).refresh() == 0
+    assert await town.codes("dan", "BUY_AGAIN") == []
+    assert (await due())[town.people["dan"]] is None
+    await ShelfRefresher(clock=town.clock).refresh()
+    assert await due() == {}
+    assert set(await town.codes("dan", "BUY_AGAIN")) == {"leaf", "novel"}
+
+
+@pytest.mark.parametrize("trained", [False, True], ids=["", "beside a training"])
+async def test_who_read_signals_earlier_writes_nothing_over_who_read_them_later(
+    town: Town, monkeypatch: pytest.MonkeyPatch, *, trained: bool
+) -> None:
+    await refreshed(town)
+    await town.says("dan", "behavior_tracking")
+    for _ in range(8):
+        await town.looks_at("dan", theme="BOOKS", at=town.clock.now())
+    if trained:  # Marks of those who were done stay.
+        await begin_training(ScoringSettings(), as_of=NOW, now=town.clock.now())
+    dan = town.people["dan"]
+
+    async def another_worker() -> None:
+        await town.says("dan", "behavior_tracking", granted=False)
+        await town.buys("dan", "leaf", at=town.clock.now())
+        await hear_everything()
+        await ShelfRefresher(clock=town.clock).refresh()
+
+    monkeypatch.setattr(refreshing, "tastes", Slow(another_worker))
+    assert await ShelfRefresher(clock=town.clock).refresh() == 0
+    assert await town.codes("dan", "BUY_AGAIN") == ["leaf"]
+    assert (await inferred(dan)).keys() == {"TEA"}, "what was looked at is forgotten"
+    assert await due() == ({town.people["ann"]: 1, dan: 1} if trained else {})
+
+
+async def test_one_who_cannot_be_computed_keeps_nobody_else_waiting(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await refreshed(town)
+    ann, dan = town.people["ann"], town.people["dan"]
+    await recommendations.mark_due([ann], now=NOW)
+    await town.buys("dan", "leaf", at=town.clock.now())
+    await recommendations.mark_due([dan], now=NOW)
+    before = await town.lists("ann")
+
+    async def poisoned(ids: Sequence[UUID], **moments: Any) -> list[Taste]:
+        if ann in ids:
+            raise RuntimeError("planted")
+        return await tastes(ids, **moments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(refreshing, "write_shelves", buys_meanwhile)
-        await ShelfRefresher(clock=town.clock).refresh()
-    assert await due() == {town.people["dan"]: (2, None)}
+        patched.setattr(refreshing, "tastes", poisoned)
+        assert await ShelfRefresher(clock=town.clock).refresh() == 1
+    assert await town.codes("dan", "BUY_AGAIN") == ["leaf"]
+    assert await town.lists("ann") == before
+    assert await due() == {ann: None}
     assert await ShelfRefresher(clock=town.clock).refresh() == 1
     assert await due() == {}
+
+
+async def test_what_a_clock_that_is_ahead_says_counts_at_once(town: Town) -> None:
+    await refreshed(town)
+    await town.says("dan", "behavior_tracking")
+    now, ahead = town.clock.now(), town.clock.now() + timedelta(minutes=3)
+    bought = order("fast", "dan", line("leaf", 100, line_id="0"), placed_at=ahead)
+    batch = await town.shop.record(bought, batch_id="fast", now=now)
+    assert [one.code for one in batch.receipts] == [None]
+    looked_at = BehaviorEvent(event_id="1", kind="view", product_id=None, theme="BOOKS", at=ahead)
+    assert await recommendations.track_behavior(town.people["dan"], [looked_at], now=now) == 1
+    await hear_everything()
+    town.clock.advance(seconds=10)
+    await ShelfRefresher(clock=town.clock).refresh()
+    assert await town.codes("dan", "BUY_AGAIN") == ["leaf"]
+    assert (await inferred(town.people["dan"])).keys() == {"TEA", "BOOKS"}
+    # And a training in between does not forget it.
+    await town.trains()
+    assert await town.codes("dan", "BUY_AGAIN") == ["leaf"]
+    assert (await inferred(town.people["dan"])).keys() == {"TEA", "BOOKS"}
 
 
 async def test_who_was_refreshed_during_a_training_is_refreshed_after_it(town: Town) -> None:
@@ -152,8 +238,7 @@ async def test_who_was_refreshed_during_a_training_is_refreshed_after_it(town: T
     refresher = ShelfRefresher(clock=town.clock)
     assert await refresher.refresh() == 2
     assert await town.codes("dan", "BUY_AGAIN") == ["leaf"]
-    marked = await due()
-    assert {by for _, by in marked.values()} == {1}
+    assert set((await due()).values()) == {1}
     assert await refresher.refresh() == 0  # Nothing is left for this version.
     await activate(version, figures={}, now=town.clock.now())
     await refresher.refresh()
@@ -221,7 +306,7 @@ async def test_what_is_told_late_is_told_of_whoever_has_the_record_now(town: Tow
         for one in (dan, nobody)
     ]
     await shelves_consumer().handle(told)
-    assert await due() == {ann: (1, None)}
+    assert await due() == {ann: None}
 
 
 async def test_a_fixed_number_of_statements_whatever_the_number_of_members(town: Town) -> None:
@@ -259,6 +344,28 @@ async def test_a_model_that_serves_is_read_once(
     await recommendations.mark_due([town.people["ann"]], now=NOW)
     await refresher.refresh()
     assert reads == [1, 2]
+
+
+async def test_a_range_that_is_old_is_read_anew_and_the_model_is_not(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+
+    async def read(version: int) -> Any:
+        reads.append(version)
+        return await read_items(version)
+
+    monkeypatch.setattr(refreshing, "read_items", read)
+    monkeypatch.setattr(refreshing, "RANGE_KEPT_S", 0.0)
+    refresher = ShelfRefresher(clock=town.clock)
+    for codes in ("", "", "lamp", "lamp rug"):
+        new = [CatalogueItem(code=code, title=code) for code in codes.split()]
+        await catalogue.upsert_products(new, now=NOW)
+        await recommendations.mark_due([town.people["ann"]], now=NOW)
+        assert await refresher.refresh() == 1
+        found = await town.codes("ann")
+        assert {"lamp", "rug"}.intersection(found) == set(codes.split())
+    assert reads == [1]
 
 
 async def test_time_that_is_up_leaves_the_rest_for_the_next_run(town: Town) -> None:

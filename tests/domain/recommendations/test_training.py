@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from threading import Event
 from typing import Any
@@ -10,7 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from domain import recommendations, storage
+from domain import members, recommendations, storage
+from domain.members import inferred_interests
 from domain.recommendations import (
     Method,
     ScoringSettings,
@@ -85,7 +87,7 @@ async def test_whoever_agreed_has_lists_and_nobody_else(town: Town) -> None:
     assert await inferred(town.people["ann"]) == {"TEA": round(1000 * 0.5 * 2 / (2 + 5))}
     assert await inferred(town.people["ben"]) == {}
     stages = [stage for stage, _, _ in told]
-    assert list(dict.fromkeys(stages)) == ["counting", "training", "model", "lists"]
+    assert list(dict.fromkeys(stages)) == ["counting", "training", "model", "lists", "interests"]
     assert [news for news in told if news[0] in {"counting", "lists"}][-1] == ("lists", 5, 5)
 
 
@@ -112,7 +114,8 @@ async def test_the_model_is_kept_with_its_settings(town: Town) -> None:
     model = await active_model()
     assert model is not None
     assert (model.method, model.settings.fade, model.as_of) == (Method.EASE, 7.0, NOW)
-    assert model.figures["seconds"].keys() == {"counting", "training", "model", "lists"}
+    stages = {"counting", "training", "model", "lists", "interests"}
+    assert model.figures["seconds"].keys() == stages
     rows = await versions.read_items(model.version)
     assert [row.product_code for row in rows] == sorted(row.product_code for row in rows)
     leaf = next(row for row in rows if row.product_code == "leaf")
@@ -201,6 +204,88 @@ async def test_a_training_that_fails_leaves_the_version_before(
         "item": {1, 3},
         "list": {1, 3},
     }
+
+
+async def test_nothing_is_inferred_before_the_version_serves_that_it_belongs_to(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await town.says("ann", *PURPOSES)
+    await town.trains()
+    before = await inferred(town.people["ann"])
+    assert before.keys() == {"TEA"}
+    told = len(await events("InterestsInferred"))
+    for _ in range(8):
+        await town.looks_at("ann", theme="BOOKS", at=town.clock.now())
+
+    async def fail(*arguments: Any, **named: Any) -> None:
+        raise RuntimeError("planted")
+
+    with monkeypatch.context() as planted:
+        planted.setattr(training, "activate", fail)
+        for as_of in (NOW, NOW - 30 * DAY):
+            with pytest.raises(RuntimeError, match="planted"):
+                await town.trains(as_of=as_of)
+    assert await inferred(town.people["ann"]) == before
+    assert len(await events("InterestsInferred")) == told
+    # A model of another day changes nothing of what is known of members now.
+    await town.trains(as_of=NOW - 30 * DAY)
+    assert (await inferred(town.people["ann"])).keys() == {"TEA", "BOOKS"}
+    assert len(await events("InterestsInferred")) == told + 1
+
+
+async def test_interests_are_inferred_of_what_is_there_under_the_lock(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await town.says("ann", *PURPOSES)
+    await town.says("ben", *PURPOSES)
+    for name in ("ann", "ben"):
+        await town.looks_at(name, theme="BOOKS", at=NOW)
+
+    async def withdraw(ids: Collection[UUID]) -> Mapping[UUID, Mapping[str, int]]:
+        # What both looked at was read by now.
+        found = await inferred_interests(ids)
+        if not withdrawn:
+            withdrawn.append("ann")
+            await town.says("ann", "behavior_tracking", granted=False)
+        return found
+
+    withdrawn: list[str] = []
+    monkeypatch.setattr(members, "inferred_interests", withdraw)
+    await town.trains()
+    monkeypatch.undo()
+    assert withdrawn
+    assert (await inferred(town.people["ann"])).keys() == {"TEA"}
+    assert (await inferred(town.people["ben"])).keys() == {"TEA", "BOOKS"}
+
+
+@pytest.mark.parametrize("what", ["hold_out", "infer_interests", "clear_versions", "add_figures"])
+async def test_what_a_version_can_do_without_does_not_keep_it_from_serving(
+    town: Town, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await town.says("ann")
+    await town.trains()
+    serving = []
+
+    async def fail(*arguments: Any, **named: Any) -> None:
+        serving.append((await statuses())[0])
+        raise RuntimeError("planted")
+
+    with monkeypatch.context() as planted:
+        planted.setattr(training, what, fail)
+        trained = await recommendations.train(
+            ScoringSettings(), clock=town.clock, held_out=timedelta(days=3)
+        )
+    assert serving[-1] == (2, "ACTIVE")
+    assert await statuses() == [(2, "ACTIVE"), (1, "KEPT")]
+    model = await active_model()
+    assert model is not None
+    assert model.figures["listed_members"] == 1
+    assert "quality" not in model.figures
+    assert trained.figures["listed_members"] == 1
+    assert set(await town.codes("ann", "BUY_AGAIN")) == {"leaf", "pot"}
+    # What was left undone the next one does.
+    await town.trains()
+    assert await statuses() == [(3, "ACTIVE"), (2, "KEPT")]
 
 
 @pytest.mark.parametrize("stage", ["counting", "training", "model", "lists"])

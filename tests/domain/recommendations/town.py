@@ -218,10 +218,10 @@ async def hear_everything() -> None:
         await consumer.handle(told)
 
 
-async def due() -> dict[UUID, tuple[int, int | None]]:
-    """Who waits: how often they were marked, and by which version they were done."""
-    rows = await storage.fetch_all("SELECT member_id, marks, computed_with FROM recommendation_due")
-    return {row["member_id"]: (row["marks"], row["computed_with"]) for row in rows}
+async def due() -> dict[UUID, int | None]:
+    """Who waits, and by which version they were done."""
+    rows = await storage.fetch_all("SELECT member_id, computed_with FROM recommendation_due")
+    return {row["member_id"]: row["computed_with"] for row in rows}
 
 
 async def inferred(member_id: UUID) -> dict[str, int]:
