@@ -114,7 +114,7 @@ PLANTED: dict[str, Plant] = {
 
 @given(shops())
 @effort(
-    max_examples=300,
+    max_examples=1_000,
     derandomize=True,
     database=None,
     deadline=None,

@@ -168,7 +168,7 @@ async def test_more_products_than_are_compared_are_counted_twice() -> None:
 def test_a_theme_is_inferred_as_it_is_scored() -> None:
     """What is kept of a member, what lists go by and what explains them are one formula."""
     themes = {"a": "x", "b": "x", "c": "x"}
-    settings = ScoringSettings(inferred_half=3.0, inferred_weight=0.75)
+    settings = ScoringSettings(theme_weight=1.0, inferred_half=3.0, inferred_weight=0.75)
     taste = Taste(bought={"a": 1}, redeemed={"b"}, browsed={"x": 6})
     counts = engine.PairCounts(engine.Items.of(themes))
     model = engine.train_model(counts, settings)
