@@ -8,6 +8,7 @@ waits for it, or has withdrawn before.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -57,6 +58,6 @@ async def infer_interests(
         differing = [one for one, themes_of in following.items() if kept[one] != themes_of]
         for start in range(0, len(differing), LOCKED_AT_ONCE):
             some = differing[start : start + LOCKED_AT_ONCE]
-            await transaction(lambda some=some: write(some))
+            await transaction(partial(write, some))
         done += len(ids)
         told(done)
