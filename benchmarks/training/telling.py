@@ -11,7 +11,7 @@ from benchmarks.printing import console
 from benchmarks.training.measuring import SERVED, Training
 from benchmarks.training.rows import ORDERS, Sizes
 
-STAGES: Final = ("counting", "training", "model", "lists")
+STAGES: Final = ("counting", "training", "model", "lists", "interests")
 """In the order that they follow each other in."""
 
 

@@ -30,7 +30,8 @@ async def test_it_is_told_in_the_readers_language(gateway: Gateway) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "private, no-store"
-    assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
     assert "Quality of recommendation models" in answer.text
     assert '<span class="badge ACTIVE">serves</span>' in answer.text
     chinese = await report(gateway, await gateway.staff(), language="zh-CN")
