@@ -54,6 +54,8 @@ def train(
         scoring = settings.recommendations.scoring
         chosen = scoring if method is None else replace(scoring, method=method)
         moment = None if as_of is None else as_of.replace(tzinfo=UTC)
+        if moment is not None and moment > clock.now():
+            stop("nothing was done: --as-of is in the future")
         with _bars() as told:
             return await recommendations.train(
                 chosen,

@@ -42,6 +42,7 @@ GUIDES: Final = {
     "operations": "doc_operations",
     "levels": "doc_levels",
     "rewards": "doc_rewards",
+    "performance": "doc_performance",
     "recommendations": "doc_recommendations",
     "recommendation-model": "doc_recommendation_model",
     "feedback": "doc_feedback",

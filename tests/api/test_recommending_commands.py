@@ -44,3 +44,9 @@ def test_a_training_beside_another_is_refused_in_one_line(command: CommandLine) 
     assert refused.startswith("nothing was done: version 1 is being trained since ")
     assert command.run("recommendations", "status").count("TRAINING") == 1
     assert command.log() == []
+
+
+def test_what_is_to_come_cannot_be_known(command: CommandLine) -> None:
+    refused = command.run("recommendations", "train", "--as-of", "2099-01-01T00:00:00", status=1)
+    assert refused == "nothing was done: --as-of is in the future\n"
+    assert command.run("recommendations", "status") == "no model was trained yet\n"
