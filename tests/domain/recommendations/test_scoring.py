@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as effort
 
-from domain.recommendations.learning import count_pairs
 from domain.recommendations.lists import inferred_themes
 from domain.recommendations.scoring import (
     ItemFacts,
@@ -146,23 +145,6 @@ def test_of_too_many_products_those_that_most_have_are_compared() -> None:
     too_many = engine.Items.of(dict.fromkeys(map(str, range(engine.PAIRED_MAX + 1))))
     with pytest.raises(ValueError, match="too many"):
         engine.PairCounts(too_many)
-
-
-async def test_more_products_than_are_compared_are_counted_twice() -> None:
-    codes = [f"{number:05}" for number in range(engine.PAIRED_MAX + 1)]
-    items = engine.Items.of(dict.fromkeys(codes))
-    called = 0
-
-    async def count(counts: Any) -> None:
-        nonlocal called
-        called += 1
-        counts.add([{codes[-1], codes[-2], codes[0]}] * 3)
-
-    counts = await count_pairs(items, count)
-    assert (called, counts.members) == (2, 3)
-    assert np.flatnonzero(counts.rows(0, 1)).tolist() == [0, len(codes) - 2, len(codes) - 1]
-    counts = await count_pairs(engine.Items.of(dict.fromkeys(codes[1:])), count)
-    assert (called, counts.members) == (3, 3)
 
 
 def test_a_theme_is_inferred_as_it_is_scored() -> None:
