@@ -31,7 +31,8 @@ _POPULAR: Final = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PopularProduct:
-    """`rank` from 1; `score` is the share of all purchase lines that name it.
+    """`rank` from 1; `score` is the share of all purchase lines that name it, of those
+    by which something was bought.
 
     `theme_share` is 1 for the most bought of a theme, and for others how often they are against it;
     0 without a theme.
