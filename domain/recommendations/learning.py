@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
-from threading import Event
 from typing import TYPE_CHECKING
 
 from domain.recommendations.scoring import ScoringSettings
@@ -47,7 +47,7 @@ async def learn(
     from domain.recommendations.scoring import engine
 
     loop = asyncio.get_running_loop()
-    abandoned = Event()
+    abandoned = threading.Event()
 
     def progress(done: int, total: int) -> None:
         if abandoned.is_set():

@@ -99,7 +99,7 @@ def another(value: Any) -> Any:
             return not value
         case int():
             return value + 1
-        case str() if value.endswith("Z"):
+        case str() if value.endswith("Z") and value[:4].isdigit():
             moment = datetime.fromisoformat(value) - timedelta(microseconds=1)
             return moment.isoformat().replace("+00:00", "Z")
         case str():

@@ -30,7 +30,7 @@ from tests.properties.served import (
     without_time,
 )
 
-PAIRS: Final = 120 if os.environ.get("JIFEN_SOAK") else 6
+PAIRS: Final = 120 if os.environ.get("JIFEN_SOAK") else 32
 MOVED: Final = [t for _, tables in PARTS for t in tables if t.merging is Merging.MOVE]
 MUST_HAPPEN: Final = frozenset(
     {
@@ -240,7 +240,7 @@ async def test_pairs_are_joined_and_parted_again(
     assert set(done) >= MUST_HAPPEN
     assert filled >= MUST_BE_FILLED
     engine = database.split(":", maxsplit=1)[0]
-    tally(f"pairs of records joined and parted on {engine}", PAIRS, 6)
+    tally(f"pairs of records joined and parted on {engine}", PAIRS, 32)
     tally(f"pairs of which one owed what the other had, on {engine}", netted, 1)
 
 
@@ -297,7 +297,7 @@ async def test_what_happens_between_stays_with_whom_it_happened_to(
     done: Counter[str] = Counter()
     await all_a_while_as_one(done)
     engine = database.split(":", maxsplit=1)[0]
-    tally(f"pairs parted after a while on {engine}", PAIRS, 6)
+    tally(f"pairs parted after a while on {engine}", PAIRS, 32)
     tally(f"refunds meanwhile of orders that came, on {engine}", done["refund of came: APPLIED"], 1)
     tally(f"tickets told on in the other's, on {engine}", done["told on elsewhere"], 1)
     tally(f"acts meanwhile on tickets that came, on {engine}", done["act on one that came"], 4)

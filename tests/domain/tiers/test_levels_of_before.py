@@ -38,6 +38,8 @@ def statements_of(*names: str) -> Iterator[str]:
 
 @pytest.fixture
 async def before(database: str) -> None:
+    for view in ("member_rank", "level_rank"):
+        await execute(f"DROP VIEW {view}")
     for table in TABLES:
         await execute(f"DROP TABLE {table}")
     for statement in statements_of("0001_initial", "0002_reasons"):
