@@ -5,11 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import cycle, islice
 from typing import Any
 
 from graphql import GraphQLSchema, GraphQLSyntaxError
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import nodes
 
@@ -20,26 +18,6 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "Even": st.integers(0, 10).map(nodes.Int),
     "JSON": st.just(nodes.String("x")),
 }
-
-
-def examples(strategy: st.SearchStrategy[str], count: int) -> list[str]:
-    """So many examples; where there are fewer different ones, some stand there twice."""
-    made: list[str] = []
-
-    @settings(
-        max_examples=count,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def make(document: str) -> None:
-        made.append(document)
-
-    make()
-    return list(islice(cycle(made), count))
 
 
 def variations(

@@ -12,9 +12,10 @@ from hypothesis_graphql import mutations, queries
 
 from api.execution.executor import PlannedExecutor
 from tests.execution.comparing import Stock, Told, executed, planned, told
-from tests.execution.generating import LEAVES, examples, variations
+from tests.execution.generating import LEAVES, variations
 from tests.execution.varied import Varied
 from tests.execution.wild import World, wild_schema
+from tests.fuzz.generated import examples
 
 pytestmark = [
     pytest.mark.soak,

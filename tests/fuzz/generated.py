@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import cycle, islice
 from typing import Final
 
@@ -56,7 +56,7 @@ def generated_documents(count: int) -> list[str]:
         ),
     ]
     share = -(-count // len(strategies))
-    made = [list(_examples(strategy, share)) for strategy in strategies]
+    made = [examples(strategy, share) for strategy in strategies]
     return [document for turn in zip(*made, strict=True) for document in turn][:count]
 
 
@@ -66,7 +66,8 @@ def plausible(document: str, number: int, ids: Sequence[str]) -> str:
     return _ID.sub(rf'\1: "{ids[number % len(ids)]}"', sized) if number % 3 == 0 else sized
 
 
-def _examples(strategy: st.SearchStrategy[str], count: int) -> Iterator[str]:
+def examples(strategy: st.SearchStrategy[str], count: int) -> list[str]:
+    """So many examples; where there are fewer different ones, some stand there twice."""
     made: list[str] = []
 
     @settings(
@@ -82,5 +83,4 @@ def _examples(strategy: st.SearchStrategy[str], count: int) -> Iterator[str]:
         made.append(document)
 
     make()
-    # A field of few shapes has fewer examples than were asked for.
-    return islice(cycle(made), count)
+    return list(islice(cycle(made), count))

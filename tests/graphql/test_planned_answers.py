@@ -22,8 +22,8 @@ from api.graphql_view import GraphQLView
 from domain.storage import observed_statements
 from schema.building import JifenSchema
 from tests.execution.comparing import planned
-from tests.execution.generating import examples, variations
-from tests.fuzz.generated import SCALARS, SDL, plausible
+from tests.execution.generating import variations
+from tests.fuzz.generated import SCALARS, SDL, examples, plausible
 from tests.graphql.gateway import NOW, Gateway, open_gateway, settings_for, without_limits
 from tests.graphql.matrix.crowd import Crowd, gather
 from tests.graphql.operations import operation
